@@ -1,0 +1,12 @@
+//! The database's tables as SeaORM entities: columns and relations, nothing else.
+
+pub mod api_token;
+pub mod discarded_content;
+pub mod file;
+pub mod session;
+pub mod share;
+mod timestamp;
+pub mod upload;
+pub mod user;
+
+pub use timestamp::Timestamp;

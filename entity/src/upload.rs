@@ -1,0 +1,26 @@
+//! Bytes on their way in. Written before the first byte, so that what a crash leaves can be swept.
+
+use sea_orm::entity::prelude::*;
+
+use crate::Timestamp;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "upload")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub user_id: Uuid,
+    /// Where the bytes are staged, and will be kept once the upload finishes.
+    #[sea_orm(unique)]
+    pub content_key: String,
+    /// What this upload holds of its user's quota, bytes.
+    pub reserved_bytes: i64,
+    pub created_at: Timestamp,
+    /// The last sign of life; an upload silent for long is abandoned.
+    pub touched_at: Timestamp,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,29 @@
+//! The schema's history, one reversible step a file. A step that has landed never changes.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::{MigrationTrait, async_trait};
+
+mod m20261124_000001_create_user;
+mod m20261124_000002_create_session;
+mod m20261124_000003_create_api_token;
+mod m20261124_000004_create_file;
+mod m20261124_000005_create_share;
+mod m20261124_000006_create_upload;
+mod m20261124_000007_create_discarded_content;
+
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261124_000001_create_user::Migration),
+            Box::new(m20261124_000002_create_session::Migration),
+            Box::new(m20261124_000003_create_api_token::Migration),
+            Box::new(m20261124_000004_create_file::Migration),
+            Box::new(m20261124_000005_create_share::Migration),
+            Box::new(m20261124_000006_create_upload::Migration),
+            Box::new(m20261124_000007_create_discarded_content::Migration),
+        ]
+    }
+}

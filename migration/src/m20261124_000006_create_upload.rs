@@ -1,0 +1,61 @@
+//! Bytes on their way in.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+use crate::m20261124_000001_create_user::User;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[derive(DeriveIden)]
+enum Upload {
+    Table,
+    Id,
+    UserId,
+    ContentKey,
+    ReservedBytes,
+    CreatedAt,
+    TouchedAt,
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                Table::create()
+                    .table(Upload::Table)
+                    .col(uuid(Upload::Id).primary_key())
+                    .col(uuid(Upload::UserId))
+                    .col(string_len_uniq(Upload::ContentKey, 32))
+                    .col(big_integer(Upload::ReservedBytes).default(0))
+                    .col(big_integer(Upload::CreatedAt))
+                    .col(big_integer(Upload::TouchedAt))
+                    .foreign_key(
+                        ForeignKey::create()
+                            .name("upload_user_id")
+                            .from(Upload::Table, Upload::UserId)
+                            .to(User::Table, User::Id)
+                            .on_delete(ForeignKeyAction::Restrict),
+                    )
+                    .to_owned(),
+            )
+            .await?;
+        // The sweep of abandoned uploads.
+        manager
+            .create_index(
+                Index::create()
+                    .name("upload_touched_at")
+                    .table(Upload::Table)
+                    .col(Upload::TouchedAt)
+                    .to_owned(),
+            )
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .drop_table(Table::drop().table(Upload::Table).to_owned())
+            .await
+    }
+}

@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# For up and test: messages, the system's packages, and the web bundle. Sourced with the checkout as working directory.
+
+# Debian keeps nginx where an ordinary user's PATH does not look; rustup's directory is often only in an interactive PATH.
+PATH=$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin
+
+say() {
+    printf '%s\n' "$*"
+}
+
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+have() {
+    command -v "$1" >/dev/null
+}
+
+as_root() {
+    if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}
+
+can_install() {
+    have apt-get && { ((EUID == 0)) || have sudo; }
+}
+
+missing=()
+
+# need COMMAND PACKAGE…: notes the packages when there is no such command.
+need() {
+    have "$1" || missing+=("${@:2}")
+}
+
+# Installs what `need` noted, says so, and leaves no service running or enabled on account of it.
+install_missing() {
+    ((${#missing[@]})) || return 0
+    can_install || fail "please install ${missing[*]}: that takes apt-get, as root or with sudo"
+    say "Installing with apt-get: ${missing[*]}"
+    apt_install "${missing[@]}" || fail "apt-get could not install ${missing[*]}"
+    local package
+    for package in "${missing[@]}"; do
+        case $package in
+            nginx | postgresql) keep_idle "$package" ;;
+        esac
+    done
+    missing=()
+}
+
+# In a subshell, so that the policy goes away again however this ends.
+apt_install() (
+    # Debian starts a service as its package arrives, unless this file says 101. One that exists is its owner's word.
+    if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+        trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
+        as_root chmod 755 /usr/sbin/policy-rc.d
+    fi
+    update_package_lists
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
+)
+
+# Not fatal: one source of several may be out of reach, and what is needed come from another.
+update_package_lists() {
+    as_root apt-get update -qq || true
+}
+
+keep_idle() {
+    if [[ -d /run/systemd/system ]]; then
+        as_root systemctl disable --quiet "$1"
+    fi
+    say "  Its own service, $1, is neither started nor enabled."
+}
+
+require_rust() {
+    have cargo && return
+    [[ -z ${SUDO_USER:-} ]] || fail "root has no Rust toolchain: run this as $SUDO_USER, and it asks sudo for what it needs"
+    fail "no Rust toolchain: install Rust $(rust_version) or later, for instance with rustup"
+}
+
+rust_version() {
+    sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml
+}
+
+# Notes the packages of Node.js and npm when they are missing. Returns 1, and says why, when what is installed, or what
+# apt-get would bring, is too old to build web/.
+need_node() {
+    local wanted found='' major
+    wanted=$(sed -n 's/.*"node": *">=\([0-9]*\).*/\1/p' web/package.json)
+    if have node; then
+        found=$(node --version)
+    elif can_install; then
+        update_package_lists
+        found=$(apt-cache policy nodejs | sed -n 's/^ *Candidate: //p')
+    fi
+    major=${found#v}
+    major=${major%%.*}
+    if [[ ! $major =~ ^[0-9]+$ ]] || ((major < wanted)); then
+        say "GraphiQL takes Node.js $wanted or later; here it is ${found:-missing}."
+        return 1
+    fi
+    need node nodejs
+    need npm npm
+}
+
+web_is_built() {
+    local bundle=web/dist/index.html
+    [[ -e $bundle ]] || return 1
+    [[ -z $(find web/src web/build.mjs web/package.json web/package-lock.json -newer "$bundle" -print -quit) ]]
+}
+
+# GraphiQL, which the binary embeds: so before cargo builds.
+build_web() {
+    web_is_built || (cd web && npm ci --no-progress && npm run --silent build)
+}

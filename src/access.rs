@@ -1,0 +1,201 @@
+//! Who may see and change what: the policy, and the only loader of files and shares.
+//!
+//! Effective access = active user AND live file AND (owner OR an unexpired share to that user or to AUTHENTICATED).
+//! The condition stands once, in [`grants`]; a grant to AUTHENTICATED is evaluated here and never expanded into rows.
+//!
+//! What comes out is proof. [`Readable`] and [`Owned`] have private fields and no constructor outside this module, the
+//! functions that change or deliver something take them, and so a change without a check does not compile.
+
+use std::ops::Deref;
+
+use entity::{Timestamp, file, share, user};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    error::{Code, Error, Result},
+};
+
+mod lists;
+
+pub use lists::{Page, Rows, files_of, shared_with, shares_visible_to, trash_of};
+
+/// A row that the one who asked may see.
+#[derive(Clone, Debug)]
+pub struct Readable<T> {
+    row: T,
+    until: Option<Timestamp>,
+    owned: bool,
+}
+
+impl<T> Readable<T> {
+    /// When this sight ends, as far as is known now; `None` when it does not.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+}
+
+impl<T> Deref for Readable<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.row
+    }
+}
+
+/// A row that belongs to the one who asked.
+#[derive(Clone, Debug)]
+pub struct Owned<T>(T);
+
+impl<T> Deref for Owned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> From<Owned<T>> for Readable<T> {
+    fn from(owned: Owned<T>) -> Self {
+        Self {
+            row: owned.0,
+            until: None,
+            owned: true,
+        }
+    }
+}
+
+impl<T> Readable<T> {
+    /// The same row as its owner's; `FORBIDDEN` for those who only see it.
+    fn into_owned(self) -> Result<Owned<T>> {
+        if self.owned {
+            return Ok(Owned(self.row));
+        }
+        Err(Error::new(
+            Code::Forbidden,
+            "Only the owner of this file may do that.",
+        ))
+    }
+}
+
+/// The shares by which `user_id` is granted sight at `now`.
+pub(crate) fn grants(user_id: Uuid, now: Timestamp) -> Condition {
+    let audience = Condition::any()
+        .add(share::Column::Audience.eq(share::Audience::Authenticated))
+        .add(share::Column::UserId.eq(user_id));
+    let unexpired = Condition::any()
+        .add(share::Column::ExpiresAt.is_null())
+        .add(share::Column::ExpiresAt.gt(now));
+    Condition::all().add(audience).add(unexpired)
+}
+
+/// The live file `id`, for `user`; `NOT_FOUND` when it is not live or nothing grants them sight of it.
+pub async fn readable_file(app: &App, user: &user::Model, id: Uuid) -> Result<Readable<file::Model>> {
+    let connection = app.db.read();
+    let file = live_file(connection, id).await?;
+    let file = file.ok_or_else(Error::not_found)?;
+    sight_of(connection, user.id, file, app.clock.now())
+        .await?
+        .ok_or_else(Error::not_found)
+}
+
+/// The live file `id`, where `user` owns it; `FORBIDDEN` where they only see it, `NOT_FOUND` where they do not.
+pub async fn owned_file(app: &App, user: &user::Model, id: Uuid) -> Result<Owned<file::Model>> {
+    readable_file(app, user, id).await?.into_owned()
+}
+
+/// The file `id` in the trash of `user`; `NOT_FOUND` for everybody else.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
+pub async fn owned_trashed_file(app: &App, user: &user::Model, id: Uuid) -> Result<Owned<file::Model>> {
+    file::Entity::find_by_id(id)
+        .filter(file::Column::OwnerId.eq(user.id))
+        .filter(file::Column::TrashedAt.is_not_null())
+        .one(app.db.read())
+        .await?
+        .map(Owned)
+        .ok_or_else(Error::not_found)
+}
+
+/// The share `id`, where `user` owns its file; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
+pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owned<share::Model>> {
+    let share = share::Entity::find_by_id(id).one(app.db.read()).await?;
+    let share = share.ok_or_else(Error::not_found)?;
+    let visible = shares_visible_to(app, user, vec![share.file_id]).await?;
+    if !visible.iter().any(|visible| visible.id == share.id) {
+        return Err(Error::not_found());
+    }
+    owned_file(app, user, share.file_id).await?;
+    Ok(Owned(share))
+}
+
+/// Why a ticket that was good once opens nothing now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The file is in the trash, or gone.
+    FileGone,
+    /// The user is disabled, has changed credentials since, or is granted sight no more.
+    AccessRevoked,
+}
+
+/// The file of a ticket for `user_id` issued at `epoch`, as the policy has it at this very moment.
+#[expect(clippy::disallowed_methods, reason = "a ticket's user is checked here")]
+pub async fn redeemable_file(
+    app: &App,
+    user_id: Uuid,
+    epoch: i64,
+    file_id: Uuid,
+) -> Result<Result<Readable<file::Model>, Refusal>> {
+    let connection = app.db.read();
+    let Some(file) = live_file(connection, file_id).await? else {
+        return Ok(Err(Refusal::FileGone));
+    };
+    let user = user::Entity::find_by_id(user_id).one(connection).await?;
+    if !user.is_some_and(|user| !user.disabled && user.credential_epoch == epoch) {
+        return Ok(Err(Refusal::AccessRevoked));
+    }
+    let sight = sight_of(connection, user_id, file, app.clock.now()).await?;
+    Ok(sight.ok_or(Refusal::AccessRevoked))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
+async fn live_file(connection: &impl ConnectionTrait, id: Uuid) -> Result<Option<file::Model>> {
+    Ok(file::Entity::find_by_id(id)
+        .filter(file::Column::TrashedAt.is_null())
+        .one(connection)
+        .await?)
+}
+
+/// The policy for one live file and one active user.
+#[expect(clippy::disallowed_methods, reason = "the policy asks for the shares that grant sight")]
+async fn sight_of(
+    connection: &impl ConnectionTrait,
+    user_id: Uuid,
+    file: file::Model,
+    now: Timestamp,
+) -> Result<Option<Readable<file::Model>>> {
+    if file.owner_id == user_id {
+        return Ok(Some(Owned(file).into()));
+    }
+    let shares = share::Entity::find()
+        .filter(share::Column::FileId.eq(file.id))
+        .filter(grants(user_id, now))
+        .all(connection)
+        .await?;
+    Ok(through(file, &shares))
+}
+
+/// `file` as seen through `shares` that grant it; `None` without any.
+fn through(file: file::Model, shares: &[share::Model]) -> Option<Readable<file::Model>> {
+    if shares.is_empty() {
+        return None;
+    }
+    let unlimited = shares.iter().any(|share| share.expires_at.is_none());
+    let until = shares.iter().filter_map(|share| share.expires_at).max();
+    Some(Readable {
+        row: file,
+        until: until.filter(|_| !unlimited),
+        owned: false,
+    })
+}

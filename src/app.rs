@@ -1,0 +1,44 @@
+//! What a request needs: the database, the storage, the clock, the keys, the configuration.
+
+use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, sync::Arc};
+
+use crate::{
+    auth::password::Hasher, clock::Clock, config::Config, db::Db, domain::{tickets::TicketKeys, uploads::LiveUploads}, error::Result, storage::{Local, Storage},
+};
+
+/// One running Cloakroom. Shared by every request through an [`Arc`].
+#[derive(Debug)]
+pub struct App {
+    pub config: Config,
+    pub db: Db,
+    pub storage: Storage,
+    pub clock: Clock,
+    pub ticket_keys: TicketKeys,
+    pub hasher: Hasher,
+    pub live_uploads: LiveUploads,
+}
+
+pub type SharedApp = Arc<App>;
+
+impl App {
+    /// Opens everything `config` names: connects and migrates the database, makes the directories, loads the keys.
+    pub async fn open(config: Config, clock: Clock) -> Result<SharedApp> {
+        make_data_dir(&config.data_dir)?;
+        let db = Db::connect(config.database_url.expose()).await?;
+        db.migrate().await?;
+        Ok(Arc::new(Self {
+            storage: Storage::Local(Local::open_dir(&config.data_dir)?),
+            ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
+            hasher: Hasher::new(config.hashing_threads.get()).await?,
+            live_uploads: LiveUploads::default(),
+            db,
+            clock,
+            config,
+        }))
+    }
+}
+
+/// nginx's group passes through to the content; nobody else does.
+fn make_data_dir(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o750).create(path)
+}

@@ -1,0 +1,79 @@
+//! From credentials to an [`Actor`]: who asks, and what their credential allows.
+
+pub mod api_token;
+pub mod password;
+pub mod session;
+
+use entity::user;
+use sea_orm::{DatabaseConnection, EntityTrait};
+use uuid::Uuid;
+
+use crate::error::{Code, Error, Result};
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    Anonymous,
+    /// Signed in by a session cookie.
+    Session(user::Model),
+    /// Signed in by an API token.
+    ApiToken {
+        user: user::Model,
+        scopes: Scopes,
+    },
+}
+
+/// What an API token allows. WRITE includes READ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scopes {
+    pub read: bool,
+    pub write: bool,
+}
+
+impl Actor {
+    /// The active user who asks, if anyone is signed in.
+    pub fn user(&self) -> Option<&user::Model> {
+        match self {
+            Self::Anonymous => None,
+            Self::Session(user) | Self::ApiToken { user, .. } => Some(user),
+        }
+    }
+
+    /// The user, where they may read.
+    pub fn reader(&self) -> Result<&user::Model> {
+        self.user().ok_or_else(Error::unauthenticated)
+    }
+
+    /// The user, where they may change files and shares.
+    pub fn writer(&self) -> Result<&user::Model> {
+        match self {
+            Self::ApiToken { scopes, .. } if !scopes.write => Err(Error::new(
+                Code::Forbidden,
+                "This API token may only read; use one with the WRITE scope.",
+            )),
+            _ => self.reader(),
+        }
+    }
+
+    /// The user, where they may change their credentials: only people may, in a session.
+    pub fn credential_owner(&self) -> Result<&user::Model> {
+        match self {
+            Self::ApiToken { .. } => Err(Error::new(
+                Code::Forbidden,
+                "API tokens cannot manage credentials; sign in with a password.",
+            )),
+            _ => self.reader(),
+        }
+    }
+}
+
+/// The user `id`, when active and still at `epoch`: otherwise whatever carried the epoch is void.
+#[expect(clippy::disallowed_methods, reason = "credentials are resolved here")]
+async fn active_user(
+    database: &DatabaseConnection,
+    id: Uuid,
+    epoch: i64,
+) -> Result<Option<user::Model>> {
+    let user = user::Entity::find_by_id(id).one(database).await?;
+    Ok(user.filter(|user| !user.disabled && user.credential_epoch == epoch))
+}

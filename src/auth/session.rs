@@ -1,0 +1,187 @@
+//! Browsers' sign-ins: tower-sessions over the `session` table, which holds hashes of ids.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use entity::{session, user};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict,
+};
+use sha2::{Digest, Sha256};
+use tower_sessions::{
+    Session, SessionStore,
+    session::{Id, Record},
+    session_store,
+};
+use uuid::Uuid;
+
+use super::{Actor, active_user};
+use crate::{
+    app::{App, SharedApp},
+    clock,
+    error::{Error, Result},
+};
+
+const USER_ID: &str = "user_id";
+const CREDENTIAL_EPOCH: &str = "credential_epoch";
+const RENEWED_AT: &str = "renewed_at";
+/// A session in use is prolonged once this fraction of its idle time is over, rather than by a write for each request.
+const RENEWALS: u32 = 10;
+
+/// Who the session signs in; anonymous when it is new, ended, or older than its user's credentials.
+pub async fn actor(app: &App, session: &Session) -> Result<Actor> {
+    let user_id: Option<Uuid> = session.get(USER_ID).await.map_err(store_error)?;
+    let epoch: Option<i64> = session.get(CREDENTIAL_EPOCH).await.map_err(store_error)?;
+    let (Some(user_id), Some(epoch)) = (user_id, epoch) else {
+        return Ok(Actor::Anonymous);
+    };
+    let Some(user) = active_user(app.db.read(), user_id, epoch).await? else {
+        return Ok(Actor::Anonymous);
+    };
+    renew(app, session).await?;
+    Ok(Actor::Session(user))
+}
+
+async fn renew(app: &App, session: &Session) -> Result<()> {
+    let renewed_at: Option<i64> = session.get(RENEWED_AT).await.map_err(store_error)?;
+    let due = app.clock.before(app.config.session_idle / RENEWALS);
+    if renewed_at.is_some_and(|renewed_at| renewed_at > due.0) {
+        return Ok(());
+    }
+    let now = app.clock.now().0;
+    session.insert(RENEWED_AT, now).await.map_err(store_error)
+}
+
+/// Signs `user` in, under an id that nobody has seen before (OWASP: session fixation).
+pub async fn start(session: &Session, user: &user::Model) -> Result<()> {
+    session.cycle_id().await.map_err(store_error)?;
+    session.insert(USER_ID, user.id).await.map_err(store_error)?;
+    session
+        .insert(CREDENTIAL_EPOCH, user.credential_epoch)
+        .await
+        .map_err(store_error)
+}
+
+/// Ends the session; requests in flight cannot revive it.
+pub async fn end(session: &Session) -> Result<()> {
+    session.flush().await.map_err(store_error)
+}
+
+fn store_error(error: tower_sessions::session::Error) -> Error {
+    Error::internal(error)
+}
+
+/// The `session` table as tower-sessions wants it.
+#[derive(Clone)]
+pub struct Store {
+    app: SharedApp,
+}
+
+impl Store {
+    pub fn new(app: &SharedApp) -> Self {
+        Self {
+            app: Arc::clone(app),
+        }
+    }
+
+    /// When a record written now ends: after its idle time, and never past its absolute lifetime.
+    fn row(&self, record: &Record) -> session_store::Result<session::ActiveModel> {
+        let data = serde_json::to_string(&record.data)
+            .map_err(|error| session_store::Error::Encode(error.to_string()))?;
+        Ok(session::ActiveModel {
+            id_hash: Set(hash(&record.id)),
+            data: Set(data),
+            created_at: Set(self.app.clock.now()),
+            expires_at: Set(self.app.clock.after(self.app.config.session_idle)),
+        })
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+#[async_trait]
+#[expect(clippy::disallowed_methods, reason = "this is the session table's owner")]
+impl SessionStore for Store {
+    /// Stores a new record; where another session has its id already, under a fresh one.
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        loop {
+            let row = self.row(record)?;
+            let inserted = self.app.db.write(move |transaction| {
+                Box::pin(async move {
+                    let insert = session::Entity::insert(row)
+                        .on_conflict(OnConflict::new().do_nothing().to_owned())
+                        .exec_without_returning(transaction);
+                    Ok(insert.await?)
+                })
+            });
+            if inserted.await.map_err(backend)? == 1 {
+                return Ok(());
+            }
+            record.id = Id::default();
+        }
+    }
+
+    /// Updates the record, and never makes it anew: a request that overlaps a sign-out must not undo it.
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        let row = self.row(record)?;
+        let saved = self.app.db.write(move |transaction| {
+            Box::pin(async move {
+                session::Entity::update_many()
+                    .set(session::ActiveModel {
+                        data: row.data,
+                        expires_at: row.expires_at,
+                        ..Default::default()
+                    })
+                    .filter(session::Column::IdHash.eq(row.id_hash.unwrap()))
+                    .exec(transaction)
+                    .await?;
+                Ok(())
+            })
+        });
+        saved.await.map_err(backend)
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let app = &self.app;
+        let row = session::Entity::find_by_id(hash(id))
+            .filter(session::Column::ExpiresAt.gt(app.clock.now()))
+            .filter(session::Column::CreatedAt.gt(app.clock.before(app.config.session_lifetime)))
+            .one(app.db.read())
+            .await
+            .map_err(backend)?;
+        row.map(|row| {
+            Ok(Record {
+                id: *id,
+                data: serde_json::from_str(&row.data)
+                    .map_err(|error| session_store::Error::Decode(error.to_string()))?,
+                expiry_date: clock::to_date(row.expires_at),
+            })
+        })
+        .transpose()
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        let id_hash = hash(id);
+        let deleted = self.app.db.write(move |transaction| {
+            Box::pin(async move {
+                session::Entity::delete_by_id(id_hash)
+                    .exec(transaction)
+                    .await?;
+                Ok(())
+            })
+        });
+        deleted.await.map_err(backend)
+    }
+}
+
+fn hash(id: &Id) -> Vec<u8> {
+    Sha256::digest(id.0.to_be_bytes()).to_vec()
+}
+
+fn backend(error: impl fmt::Display) -> session_store::Error {
+    session_store::Error::Backend(error.to_string())
+}

@@ -1,0 +1,61 @@
+//! The one place that reads the time, so that a test can set it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use entity::Timestamp;
+use time::OffsetDateTime;
+
+/// Tells the time: the system's, or one that a test moves by hand.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    System,
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The present, to the millisecond. A clock set before 1970 reads as 1970.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+            Self::System => {
+                let since_epoch = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
+                Timestamp(millis(since_epoch))
+            }
+            Self::Manual(now) => Timestamp(now.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// The moment `ahead` of the present.
+    pub fn after(&self, ahead: Duration) -> Timestamp {
+        Timestamp(self.now().0.saturating_add(millis(ahead)))
+    }
+
+    /// The moment `ago` before the present.
+    pub fn before(&self, ago: Duration) -> Timestamp {
+        Timestamp(self.now().0.saturating_sub(millis(ago)))
+    }
+}
+
+/// A duration in whole milliseconds, as much as fits.
+pub fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The same moment as a calendar date, UTC; what lies beyond the year 9999 becomes its end.
+pub fn to_date(timestamp: Timestamp) -> OffsetDateTime {
+    let nanos = i128::from(timestamp.0) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .unwrap_or(time::PrimitiveDateTime::MAX.assume_utc())
+}
+
+/// The same moment as a timestamp, cut to the millisecond.
+pub fn from_date(date: OffsetDateTime) -> Timestamp {
+    let millis = date.unix_timestamp_nanos() / 1_000_000;
+    Timestamp(i64::try_from(millis).unwrap_or(i64::MAX))
+}

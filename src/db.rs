@@ -1,0 +1,131 @@
+//! The database: connecting, migrating, and the two ways in. Reads may run side by side; writes go one transaction
+//! at a time on SQLite, and survive a client that hangs up.
+
+use std::{future::Future, path::Path, pin::Pin, time::Duration};
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+use crate::error::{Error, Result};
+
+/// How many read-only connections SQLite gets, and how many PostgreSQL gets in all.
+const READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a writer waits for SQLite's lock, and anybody for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A future that borrows the transaction it runs in.
+pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
+
+/// Handles to one database; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+}
+
+impl Db {
+    /// Connects, creating an SQLite database that does not exist yet.
+    pub async fn connect(url: &str) -> Result<Self, DbErr> {
+        if url.starts_with("sqlite:") {
+            let writer = Database::connect(sqlite(url, 1, false)).await?;
+            let reader = Database::connect(sqlite(url, READERS, true)).await?;
+            return Ok(Self { reader, writer });
+        }
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .sqlx_logging(false);
+        let pool = Database::connect(options).await?;
+        Ok(Self {
+            reader: pool.clone(),
+            writer: pool,
+        })
+    }
+
+    /// Brings the schema up to date. Several instances may do so at once.
+    pub async fn migrate(&self) -> Result<(), DbErr> {
+        Migrator::up(&self.writer, None).await
+    }
+
+    /// Takes back the newest `steps` steps of the schema.
+    pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
+        Migrator::down(&self.writer, Some(steps)).await
+    }
+
+    /// For queries outside a transaction. On SQLite these connections cannot write.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Runs `work` in one transaction and commits what it returns `Ok` from.
+    ///
+    /// The transaction runs in a task of its own: once begun, it ends even if the caller goes away. Nothing but the
+    /// database may be awaited in `work`.
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+    {
+        let writer = self.writer.clone();
+        let transaction = tokio::spawn(async move {
+            let options = TransactionOptions {
+                sqlite_transaction_mode: (writer.get_database_backend() == DbBackend::Sqlite)
+                    .then_some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            };
+            let transaction = writer.begin_with_options(options).await?;
+            match work(&transaction).await {
+                Ok(value) => {
+                    transaction.commit().await?;
+                    Ok(value)
+                }
+                Err(error) => {
+                    transaction.rollback().await?;
+                    Err(error)
+                }
+            }
+        });
+        transaction.await.map_err(Error::internal)?
+    }
+
+    /// Closes every connection, after the queries under way.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.reader.close().await?;
+        self.writer.close().await
+    }
+}
+
+/// The URL of the SQLite database kept in `data_dir`.
+pub fn sqlite_url(data_dir: &Path) -> String {
+    format!("sqlite:{}", data_dir.join("cloakroom.sqlite3").display())
+}
+
+fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .sqlx_logging(false)
+        // A connection to a local file does not go stale, and a new one would read the schema again.
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            let options = options
+                .foreign_keys(true)
+                .busy_timeout(PATIENCE)
+                .pragma("mmap_size", "268435456");
+            if read_only {
+                return options.read_only(true);
+            }
+            options
+                .create_if_missing(true)
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+        });
+    options
+}

@@ -1,0 +1,102 @@
+//! API tokens: creating, listing, revoking one's own.
+
+use entity::{Timestamp, api_token, user};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder,
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    auth::{Scopes, api_token::generate},
+    config::Secret,
+    error::{Code, Error, Result},
+    keys,
+};
+
+const NAME_MAX: usize = 100;
+/// One user's tokens; enough for every device, and few enough to list whole.
+const TOKENS_MAX: u64 = 100;
+
+/// A new token of `user`, and its secret, which is not to be had again.
+///
+/// `BAD_USER_INPUT` for an empty name or scope list or an expiry in the past; `CONFLICT` at 100 tokens.
+#[expect(clippy::disallowed_methods, reason = "tokens are made here")]
+pub async fn create(
+    app: &App,
+    user: &user::Model,
+    name: &str,
+    scopes: Scopes,
+    expires_at: Option<Timestamp>,
+) -> Result<(Secret, api_token::Model)> {
+    let now = app.clock.now();
+    if name.trim().is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
+        return Err(Error::bad_input(
+            "name",
+            format!("A token's name has 1 to {NAME_MAX} characters, none of them control characters."),
+        ));
+    }
+    if !scopes.read && !scopes.write {
+        return Err(Error::bad_input("scopes", "A token needs a scope: READ or WRITE."));
+    }
+    if expires_at.is_some_and(|end| end <= now) {
+        return Err(Error::bad_input("expiresAt", "The expiry is in the past."));
+    }
+    let (secret, secret_hash) = generate();
+    let row = api_token::ActiveModel {
+        id: Set(keys::id(now)),
+        user_id: Set(user.id),
+        name: Set(name.to_owned()),
+        secret_hash: Set(secret_hash),
+        scope_read: Set(scopes.read),
+        scope_write: Set(scopes.write),
+        credential_epoch: Set(user.credential_epoch),
+        created_at: Set(now),
+        expires_at: Set(expires_at),
+    };
+    let user_id = user.id;
+    let insert = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let mine = api_token::Entity::find().filter(api_token::Column::UserId.eq(user_id));
+            if mine.count(transaction).await? >= TOKENS_MAX {
+                return Err(Error::new(
+                    Code::Conflict,
+                    format!("You have {TOKENS_MAX} tokens; revoke one first."),
+                ));
+            }
+            Ok(row.insert(transaction).await?)
+        })
+    });
+    Ok((secret, insert.await?))
+}
+
+/// The valid tokens of `user`, newest first.
+#[expect(clippy::disallowed_methods, reason = "tokens are listed by their owner")]
+pub async fn list(app: &App, user: &user::Model) -> Result<Vec<api_token::Model>> {
+    let tokens = api_token::Entity::find()
+        .filter(api_token::Column::UserId.eq(user.id))
+        .filter(api_token::Column::CredentialEpoch.eq(user.credential_epoch))
+        .order_by_desc(api_token::Column::Id);
+    Ok(tokens.all(app.db.read()).await?)
+}
+
+/// Ends a token of `user` at once. `NOT_FOUND` for anybody else's.
+#[expect(clippy::disallowed_methods, reason = "tokens are revoked by their owner")]
+pub async fn revoke(app: &App, user: &user::Model, id: Uuid) -> Result<()> {
+    let user_id = user.id;
+    let delete = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let deleted = api_token::Entity::delete_many()
+                .filter(api_token::Column::Id.eq(id))
+                .filter(api_token::Column::UserId.eq(user_id))
+                .exec(transaction)
+                .await?;
+            match deleted.rows_affected {
+                0 => Err(Error::not_found()),
+                _ => Ok(()),
+            }
+        })
+    });
+    delete.await
+}

@@ -1,0 +1,142 @@
+//! Files: renaming, and the way out by the trash.
+
+use entity::{Timestamp, discarded_content, file, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
+
+use super::file_name;
+use crate::{
+    access::Owned,
+    app::App,
+    error::{Error, Result},
+    storage::ContentKey,
+};
+
+/// Gives the file another name. `BAD_USER_INPUT` when that is none; the content type stays as the bytes had it.
+#[expect(clippy::disallowed_methods, reason = "files are changed here, by their owner")]
+pub async fn rename(app: &App, file: &Owned<file::Model>, name: &str) -> Result<()> {
+    let name = file_name::check(name)?;
+    let id = file.id;
+    let rename = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let renamed = file::Entity::update_many()
+                .col_expr(file::Column::Name, Expr::value(name))
+                .filter(file::Column::Id.eq(id))
+                .filter(file::Column::TrashedAt.is_null())
+                .exec(transaction)
+                .await?;
+            found(renamed.rows_affected)
+        })
+    });
+    rename.await
+}
+
+/// Moves the file to the trash: from this moment its shares and tickets open nothing.
+pub async fn trash(app: &App, file: &Owned<file::Model>) -> Result<()> {
+    let now = app.clock.now();
+    move_to(app, file, Some(now)).await
+}
+
+/// Brings the file back from the trash, with the shares it had.
+pub async fn restore(app: &App, file: &Owned<file::Model>) -> Result<()> {
+    move_to(app, file, None).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "files are changed here, by their owner")]
+async fn move_to(app: &App, file: &Owned<file::Model>, trashed_at: Option<Timestamp>) -> Result<()> {
+    let (id, owner_id, size) = (file.id, file.owner_id, file.size);
+    let moved = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let from = match trashed_at {
+                Some(_) => file::Column::TrashedAt.is_null(),
+                None => file::Column::TrashedAt.is_not_null(),
+            };
+            let moved = file::Entity::update_many()
+                .col_expr(file::Column::TrashedAt, Expr::value(trashed_at))
+                .filter(file::Column::Id.eq(id))
+                .filter(from)
+                .exec(transaction)
+                .await?;
+            found(moved.rows_affected)?;
+            let trashed = if trashed_at.is_some() { size } else { -size };
+            account_for(transaction, owner_id, 0, trashed).await
+        })
+    });
+    moved.await
+}
+
+/// Destroys a file in the trash: its row first, then its bytes, which the janitor unlinks if this process cannot.
+pub async fn purge(app: &App, file: &Owned<file::Model>) -> Result<()> {
+    purge_row(app, file).await
+}
+
+/// The same for the janitor, which nobody asks and which owns nothing: `file` has outstayed its time in the trash.
+#[expect(clippy::disallowed_methods, reason = "files end here")]
+pub(crate) async fn purge_row(app: &App, file: &file::Model) -> Result<()> {
+    let (id, owner_id, size) = (file.id, file.owner_id, file.size);
+    let discarded = discarded_content::Model {
+        content_key: file.content_key.clone(),
+        discarded_at: app.clock.now(),
+    };
+    let purge = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let deleted = file::Entity::delete_many()
+                .filter(file::Column::Id.eq(id))
+                .filter(file::Column::TrashedAt.is_not_null())
+                .exec(transaction)
+                .await?;
+            found(deleted.rows_affected)?;
+            discarded_content::ActiveModel::from(discarded)
+                .reset_all()
+                .insert(transaction)
+                .await?;
+            account_for(transaction, owner_id, -size, -size).await
+        })
+    });
+    purge.await?;
+    discard(app, &file.content_key).await
+}
+
+/// Unlinks content that is noted as discarded, then strikes the note.
+#[expect(clippy::disallowed_methods, reason = "content ends here")]
+pub(crate) async fn discard(app: &App, content_key: &str) -> Result<()> {
+    let key = ContentKey::parse(content_key)
+        .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
+    app.storage.delete(&key).await?;
+    let strike = app.db.write(move |transaction| {
+        Box::pin(async move {
+            discarded_content::Entity::delete_by_id(key.as_str().to_owned())
+                .exec(transaction)
+                .await?;
+            Ok(())
+        })
+    });
+    strike.await
+}
+
+/// Adds to what `owner_id` uses in all and in the trash, bytes.
+#[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
+pub(super) async fn account_for(
+    transaction: &DatabaseTransaction,
+    owner_id: uuid::Uuid,
+    used: i64,
+    trashed: i64,
+) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::UsedBytes, Expr::col(user::Column::UsedBytes).add(used))
+        .col_expr(user::Column::TrashedBytes, Expr::col(user::Column::TrashedBytes).add(trashed))
+        .filter(user::Column::Id.eq(owner_id))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Somebody else changed the row between the check and now.
+fn found(rows_affected: u64) -> Result<()> {
+    match rows_affected {
+        0 => Err(Error::not_found()),
+        _ => Ok(()),
+    }
+}

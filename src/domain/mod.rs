@@ -1,0 +1,11 @@
+//! What Cloakroom does, one noun a file. Knows nothing of HTTP and GraphQL.
+
+pub mod accounts;
+pub mod api_tokens;
+pub mod content_type;
+pub mod file_name;
+pub mod files;
+pub mod quota;
+pub mod shares;
+pub mod tickets;
+pub mod uploads;

@@ -1,0 +1,100 @@
+//! Quotas: what a user may keep, reserved before bytes are taken in, so that uploads side by side never exceed it.
+
+use entity::{upload, user};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    error::{Code, Error, Result},
+};
+
+/// How much of `wanted` bytes more the upload may take: all of it, or what is left of its user's quota, which is at
+/// least `needed`. `QUOTA_EXCEEDED` when less than `needed` is left; then nothing is reserved.
+#[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
+pub(super) async fn reserve(app: &App, upload_id: Uuid, user_id: Uuid, needed: u64, wanted: u64) -> Result<u64> {
+    let Some(quota) = app.config.user_quota else {
+        return Ok(u64::MAX);
+    };
+    let reserve = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let user = user::Entity::find_by_id(user_id)
+                .lock_exclusive()
+                .one(transaction)
+                .await?
+                .ok_or_else(Error::not_found)?;
+            let left = left_of(quota, &user);
+            if left < needed {
+                return Err(exceeded(quota, &user, needed));
+            }
+            let granted = wanted.clamp(needed, left);
+            move_reservation(transaction, upload_id, user_id, signed(granted)).await?;
+            Ok(granted)
+        })
+    });
+    reserve.await
+}
+
+/// Gives back what the upload reserved beyond the bytes it has.
+pub(super) async fn trim(app: &App, upload_id: Uuid, user_id: Uuid, surplus: u64) -> Result<()> {
+    if app.config.user_quota.is_none() || surplus == 0 {
+        return Ok(());
+    }
+    let trim = app.db.write(move |transaction| {
+        Box::pin(async move { move_reservation(transaction, upload_id, user_id, -signed(surplus)).await })
+    });
+    trim.await
+}
+
+/// Refuses at once what cannot fit, before any of it is read.
+pub fn check_ahead(app: &App, user: &user::Model, at_least: u64) -> Result<()> {
+    match app.config.user_quota {
+        Some(quota) if left_of(quota, user) < at_least => Err(exceeded(quota, user, at_least)),
+        _ => Ok(()),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
+async fn move_reservation(
+    transaction: &DatabaseTransaction,
+    upload_id: Uuid,
+    user_id: Uuid,
+    bytes: i64,
+) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::ReservedBytes, Expr::col(user::Column::ReservedBytes).add(bytes))
+        .filter(user::Column::Id.eq(user_id))
+        .exec(transaction)
+        .await?;
+    upload::Entity::update_many()
+        .col_expr(upload::Column::ReservedBytes, Expr::col(upload::Column::ReservedBytes).add(bytes))
+        .filter(upload::Column::Id.eq(upload_id))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+fn left_of(quota: u64, user: &user::Model) -> u64 {
+    let taken = u64::try_from(user.used_bytes + user.reserved_bytes).unwrap_or_default();
+    quota.saturating_sub(taken)
+}
+
+fn exceeded(quota: u64, user: &user::Model, requested: u64) -> Error {
+    let used = user.used_bytes + user.reserved_bytes;
+    Error::new(
+        Code::QuotaExceeded,
+        format!(
+            "You may keep {quota} bytes and have {used}; {requested} more do not fit. Delete files and empty the trash."
+        ),
+    )
+    .with("limitBytes", quota)
+    .with("usedBytes", used)
+    .with("requestedBytes", requested)
+}
+
+pub(super) fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

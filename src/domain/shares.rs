@@ -1,0 +1,85 @@
+//! Shares: granting and revoking sight of one's own files.
+
+use entity::{Timestamp, file, share, share::Audience, user};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, sea_query::OnConflict};
+use uuid::Uuid;
+
+use crate::{
+    access::Owned,
+    app::App,
+    error::{Error, Result},
+    keys,
+};
+
+/// Whom to share with.
+#[derive(Clone, Copy, Debug)]
+pub enum Grantee<'u> {
+    User(&'u user::Model),
+    Authenticated,
+}
+
+/// Grants `grantee` sight of `file` until `expires_at`, by the share whose id comes back. A second grant to the same
+/// changes the expiry.
+///
+/// `BAD_USER_INPUT` for an expiry in the past, or a share with the owner.
+#[expect(clippy::disallowed_methods, reason = "shares are made here, by the file's owner")]
+pub async fn create(
+    app: &App,
+    file: &Owned<file::Model>,
+    grantee: Grantee<'_>,
+    expires_at: Option<Timestamp>,
+) -> Result<Uuid> {
+    let now = app.clock.now();
+    if expires_at.is_some_and(|end| end <= now) {
+        return Err(Error::bad_input("expiresAt", "The expiry is in the past."));
+    }
+    let (audience, user_id) = match grantee {
+        Grantee::User(user) if user.id == file.owner_id => {
+            return Err(Error::bad_input("username", "This file is yours already."));
+        }
+        Grantee::User(user) => (Audience::User, Some(user.id)),
+        Grantee::Authenticated => (Audience::Authenticated, None),
+    };
+    let mut same = match user_id {
+        Some(_) => OnConflict::columns([share::Column::FileId, share::Column::UserId]),
+        None => OnConflict::column(share::Column::FileId)
+            .target_and_where(share::Column::Audience.eq(Audience::Authenticated))
+            .to_owned(),
+    };
+    let id = keys::id(now);
+    let file_id = file.id;
+    let upsert = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let row = share::ActiveModel {
+                id: Set(id),
+                file_id: Set(file_id),
+                audience: Set(audience),
+                user_id: Set(user_id),
+                created_at: Set(now),
+                expires_at: Set(expires_at),
+            };
+            let share = share::Entity::insert(row)
+                .on_conflict(same.update_column(share::Column::ExpiresAt).to_owned())
+                .exec_with_returning(transaction)
+                .await?;
+            Ok(share.id)
+        })
+    });
+    upsert.await
+}
+
+/// Ends a share: the next request that leans on it is refused.
+#[expect(clippy::disallowed_methods, reason = "shares end here, by the file's owner")]
+pub async fn revoke(app: &App, share: &Owned<share::Model>) -> Result<()> {
+    let id: Uuid = share.id;
+    let delete = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let deleted = share::Entity::delete_by_id(id).exec(transaction).await?;
+            match deleted.rows_affected {
+                0 => Err(Error::not_found()),
+                _ => Ok(()),
+            }
+        })
+    });
+    delete.await
+}

@@ -1,0 +1,220 @@
+//! Tickets: stateless, signed, short-lived; each opens one file for one user, and is checked anew at every redemption.
+
+use std::{fmt, fs, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use entity::{Timestamp, file, user};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    access::{self, Readable, Refusal},
+    app::App,
+    config::Secret,
+    error::{Code, Error, Result},
+    keys,
+};
+
+/// The layout below. Another one gets another number, and this one goes on being verified for a day.
+const VERSION: u8 = 1;
+/// version 1, key id 4, file 16, user 16, epoch 8, disposition 1, expiry 8, nonce 8.
+const CLAIMS_BYTES: usize = 62;
+const SIGNATURE_BYTES: usize = 32;
+const TICKET_BYTES: usize = CLAIMS_BYTES + SIGNATURE_BYTES;
+/// A secret's other uses, should there ever be any, get labels of their own.
+const LABEL: &[u8] = b"cloakroom ticket v1";
+
+/// How a browser should treat the download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    Attachment,
+    Inline,
+}
+
+/// What a ticket says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Claims {
+    file_id: Uuid,
+    user_id: Uuid,
+    credential_epoch: i64,
+    disposition: Disposition,
+    expires_at: Timestamp,
+}
+
+/// A ticket for `user` to `file`, and when it ends: after the configured life, and never past the share's expiry.
+/// `NOT_FOUND` while the file is in the trash.
+pub fn issue(
+    app: &App,
+    user: &user::Model,
+    file: &Readable<file::Model>,
+    disposition: Disposition,
+) -> Result<(Secret, Timestamp)> {
+    if file.trashed_at.is_some() {
+        return Err(Error::not_found());
+    }
+    let end_of_life = app.clock.after(app.config.ticket_ttl);
+    let expires_at = file.until().map_or(end_of_life, |until| until.min(end_of_life));
+    let claims = Claims {
+        file_id: file.id,
+        user_id: user.id,
+        credential_epoch: user.credential_epoch,
+        disposition,
+        expires_at,
+    };
+    Ok((app.ticket_keys.sign(&claims), expires_at))
+}
+
+/// The file that `ticket` opens at this moment.
+///
+/// `TICKET_INVALID` when we did not sign it, `TICKET_EXPIRED`, `FILE_GONE`, or `ACCESS_REVOKED` when its user may no
+/// longer see the file.
+pub async fn redeem(app: &App, ticket: &str) -> Result<(Readable<file::Model>, Disposition)> {
+    let claims = app.ticket_keys.verify(ticket).ok_or_else(|| {
+        Error::new(Code::TicketInvalid, "This ticket is malformed or was not issued here.")
+    })?;
+    if claims.expires_at <= app.clock.now() {
+        return Err(Error::new(
+            Code::TicketExpired,
+            "This ticket has expired; ask for a new one.",
+        ));
+    }
+    let file =
+        access::redeemable_file(app, claims.user_id, claims.credential_epoch, claims.file_id).await?;
+    match file {
+        Ok(file) => Ok((file, claims.disposition)),
+        Err(Refusal::FileGone) => Err(Error::new(Code::FileGone, "This file has been deleted.")),
+        Err(Refusal::AccessRevoked) => Err(Error::new(
+            Code::AccessRevoked,
+            "The user of this ticket may no longer see the file.",
+        )),
+    }
+}
+
+/// The keys tickets are signed and verified with.
+#[derive(Clone)]
+pub struct TicketKeys {
+    /// The first signs; all verify. Never empty.
+    keys: Arc<[TicketKey]>,
+}
+
+struct TicketKey {
+    id: [u8; 4],
+    mac: Hmac<Sha256>,
+}
+
+impl TicketKeys {
+    /// Keys from the configured secrets, the first of which signs; from the one in `data_dir`, which is made at the
+    /// first start, when none is configured.
+    pub fn load(secrets: &[Secret], data_dir: &Path) -> io::Result<Self> {
+        let kept = match secrets.is_empty() {
+            true => vec![kept_secret(&data_dir.join("secret"))?],
+            false => Vec::new(),
+        };
+        let keys = secrets.iter().chain(&kept).map(TicketKey::derive);
+        Ok(Self { keys: keys.collect() })
+    }
+
+    fn sign(&self, claims: &Claims) -> Secret {
+        let key = &self.keys[0];
+        let mut bytes = [0; TICKET_BYTES];
+        bytes[..CLAIMS_BYTES].copy_from_slice(&claims.encode(key.id));
+        let mac = key.mac.clone().chain_update(&bytes[..CLAIMS_BYTES]);
+        bytes[CLAIMS_BYTES..].copy_from_slice(&mac.finalize().into_bytes());
+        Secret::from(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// What `ticket` says, if one of our keys signed it. There is exactly one spelling of a ticket that passes.
+    fn verify(&self, ticket: &str) -> Option<Claims> {
+        let mut bytes = [0; TICKET_BYTES];
+        let decoded = BASE64_URL_SAFE_NO_PAD.decode_slice(ticket, &mut bytes);
+        if decoded.ok()? != TICKET_BYTES {
+            return None;
+        }
+        let (claims, signature) = bytes.split_at(CLAIMS_BYTES);
+        let key = self.keys.iter().find(|key| key.id == claims[1..5])?;
+        let mac = key.mac.clone().chain_update(claims);
+        mac.verify_slice(signature).ok()?;
+        Claims::decode(claims)
+    }
+}
+
+impl fmt::Debug for TicketKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TicketKeys({})", self.keys.len())
+    }
+}
+
+impl TicketKey {
+    fn derive(secret: &Secret) -> Self {
+        let new = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+        let key = new(secret.expose().as_bytes()).chain_update(LABEL).finalize().into_bytes();
+        let digest = Sha256::digest(key);
+        Self {
+            id: [digest[0], digest[1], digest[2], digest[3]],
+            mac: new(&key),
+        }
+    }
+}
+
+impl Claims {
+    fn encode(&self, key_id: [u8; 4]) -> [u8; CLAIMS_BYTES] {
+        let mut bytes = Vec::with_capacity(CLAIMS_BYTES);
+        bytes.push(VERSION);
+        bytes.extend(key_id);
+        bytes.extend(self.file_id.as_bytes());
+        bytes.extend(self.user_id.as_bytes());
+        bytes.extend(self.credential_epoch.to_be_bytes());
+        bytes.push(u8::from(self.disposition == Disposition::Inline));
+        bytes.extend(self.expires_at.0.to_be_bytes());
+        // Two tickets for the same thing differ, so that one can be told from another in the audit trail.
+        bytes.extend(keys::random::<8>());
+        bytes.try_into().expect("the fields above add up")
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (version, rest) = bytes.split_first()?;
+        let (_key_id, rest) = rest.split_first_chunk::<4>()?;
+        let (file_id, rest) = rest.split_first_chunk::<16>()?;
+        let (user_id, rest) = rest.split_first_chunk::<16>()?;
+        let (epoch, rest) = rest.split_first_chunk::<8>()?;
+        let (disposition, rest) = rest.split_first()?;
+        let (expires_at, _nonce) = rest.split_first_chunk::<8>()?;
+        (*version == VERSION).then(|| Self {
+            file_id: Uuid::from_bytes(*file_id),
+            user_id: Uuid::from_bytes(*user_id),
+            credential_epoch: i64::from_be_bytes(*epoch),
+            disposition: match disposition {
+                1 => Disposition::Inline,
+                _ => Disposition::Attachment,
+            },
+            expires_at: Timestamp(i64::from_be_bytes(*expires_at)),
+        })
+    }
+}
+
+/// The secret kept in the data directory, which only the server's user may read.
+fn kept_secret(path: &Path) -> io::Result<Secret> {
+    let made = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(mut file) => {
+            io::Write::write_all(&mut file, keys::hex(&keys::random::<32>()).as_bytes())?;
+            file.sync_all()?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    let secret = fs::read_to_string(path)?.trim().to_owned();
+    if secret.len() < 64 {
+        return Err(io::Error::other(format!(
+            "{} is damaged: it should hold 64 hexadecimal digits; remove it to have a new one made (tickets issued \
+             so far become invalid)",
+            path.display()
+        )));
+    }
+    Ok(Secret::from(secret))
+}

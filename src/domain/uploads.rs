@@ -1,0 +1,349 @@
+//! Uploads: the one way in, whatever the protocol. Begin, append, complete, then finish or abort.
+//!
+//! The order of commitment: a pending row, the bytes, fsync, rename to the content key, fsync of the directory, the
+//! file's row, the answer. So every committed row has its exact bytes, and bytes without a row can be found by the
+//! pending row and swept.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use entity::{discarded_content, file, upload, user};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::{content_type, file_name, files, quota};
+use crate::{
+    app::{App, SharedApp},
+    error::{Code, Error, Result},
+    keys,
+    storage::{ContentKey, Staged},
+};
+
+/// How many bytes are gathered before they go to a blocking thread together; one upload holds two such batches at most.
+const BATCH_BYTES: usize = 96 * 1024;
+/// How far ahead quota is reserved when the size is not known: fewer transactions, and little held back from others.
+const RESERVE_AHEAD: u64 = 16 << 20;
+
+/// The uploads that this process is taking in, which its janitor must not take for abandoned, whatever the clock says.
+#[derive(Debug, Default)]
+pub struct LiveUploads(Mutex<HashSet<Uuid>>);
+
+impl LiveUploads {
+    /// Their ids at this moment.
+    pub fn ids(&self) -> Vec<Uuid> {
+        self.lock().iter().copied().collect()
+    }
+
+    fn insert(&self, id: Uuid) {
+        self.lock().insert(id);
+    }
+
+    fn remove(&self, id: Uuid) {
+        self.lock().remove(&id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        // A set of ids stays whole whatever panicked while holding it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One file's bytes on their way in. Dropped before it is finished, it is aborted.
+#[derive(Debug)]
+pub struct Upload {
+    app: SharedApp,
+    id: Uuid,
+    user_id: Uuid,
+    key: ContentKey,
+    size: u64,
+    reserved: u64,
+    head: Vec<u8>,
+    batch: Vec<Bytes>,
+    batched: usize,
+    staged: Place,
+    settled: bool,
+}
+
+/// The staged bytes are either here or with the blocking thread that is writing a batch.
+#[derive(Debug)]
+enum Place {
+    Here(Staged),
+    Writing(JoinHandle<std::io::Result<Staged>>),
+    /// After a failed write: nothing can be added any more.
+    Lost,
+}
+
+/// A file's bytes, all here, hashed and counted; to be finished under a name.
+#[derive(Debug)]
+pub struct Complete {
+    upload: Upload,
+    pub sha256: [u8; 32],
+}
+
+/// How a complete upload becomes a file.
+#[derive(Debug)]
+pub struct Naming {
+    pub upload: Complete,
+    /// What the file is to be called; see [`file_name`].
+    pub name: String,
+    /// Refuse any other bytes.
+    pub expected_sha256: Option<[u8; 32]>,
+}
+
+/// Opens an upload for `user`. `expected` is how many bytes may come, where the client has said so.
+///
+/// `QUOTA_EXCEEDED` when the user may keep nothing more.
+#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
+pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -> Result<Upload> {
+    let now = app.clock.now();
+    let key = ContentKey::random();
+    let id = keys::id(now);
+    let row = upload::ActiveModel {
+        id: Set(id),
+        user_id: Set(user.id),
+        content_key: Set(key.to_string()),
+        reserved_bytes: Set(0),
+        created_at: Set(now),
+        touched_at: Set(now),
+    };
+    app.live_uploads.insert(id);
+    let mut upload = Upload {
+        app: SharedApp::clone(app),
+        id,
+        user_id: user.id,
+        size: 0,
+        reserved: 0,
+        head: Vec::new(),
+        batch: Vec::new(),
+        batched: 0,
+        staged: Place::Lost,
+        key,
+        settled: false,
+    };
+    let insert = app.db.write(move |transaction| {
+        Box::pin(async move { Ok(row.insert(transaction).await?) })
+    });
+    insert.await?;
+    upload.staged = Place::Here(app.storage.begin(&upload.key).await?);
+    upload.reserve(0, expected.unwrap_or(RESERVE_AHEAD)).await?;
+    Ok(upload)
+}
+
+impl Upload {
+    /// Adds `chunk`. `FILE_TOO_LARGE` or `QUOTA_EXCEEDED` at the first byte too many; the upload is then to be dropped.
+    pub async fn append(&mut self, chunk: Bytes) -> Result<()> {
+        let limit = self.app.config.max_file_size;
+        self.size += chunk.len() as u64;
+        if self.size > limit {
+            return Err(Error::new(
+                Code::FileTooLarge,
+                format!("A file may have {limit} bytes at most."),
+            )
+            .with("limitBytes", limit));
+        }
+        if self.size > self.reserved {
+            self.reserve(self.size - self.reserved, RESERVE_AHEAD).await?;
+        }
+        let missing = content_type::SNIFF_BYTES - self.head.len();
+        self.head.extend(chunk.iter().take(missing));
+        self.batched += chunk.len();
+        self.batch.push(chunk);
+        if self.batched >= BATCH_BYTES {
+            self.write_batch().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the bytes: they are counted and hashed, and quota reserved too much is given back.
+    pub async fn complete(mut self) -> Result<Complete> {
+        self.write_batch().await?;
+        let staged = self.staged().await?;
+        let sha256 = staged.sha256();
+        self.staged = Place::Here(staged);
+        if self.reserved != u64::MAX {
+            quota::trim(&self.app, self.id, self.user_id, self.reserved - self.size).await?;
+            self.reserved = self.size;
+        }
+        Ok(Complete { upload: self, sha256 })
+    }
+
+    async fn reserve(&mut self, needed: u64, wanted: u64) -> Result<()> {
+        let granted = quota::reserve(&self.app, self.id, self.user_id, needed, wanted).await?;
+        self.reserved = self.reserved.saturating_add(granted);
+        Ok(())
+    }
+
+    /// Hands the batch to a blocking thread, once the one before is written, and does not wait for it.
+    async fn write_batch(&mut self) -> Result<()> {
+        let mut staged = self.staged().await?;
+        let batch = std::mem::take(&mut self.batch);
+        self.batched = 0;
+        self.staged = Place::Writing(tokio::task::spawn_blocking(move || {
+            staged.append(&batch)?;
+            Ok(staged)
+        }));
+        Ok(())
+    }
+
+    async fn staged(&mut self) -> Result<Staged> {
+        match std::mem::replace(&mut self.staged, Place::Lost) {
+            Place::Here(staged) => Ok(staged),
+            Place::Writing(batch) => Ok(batch.await.map_err(Error::internal)??),
+            Place::Lost => Err(Error::internal("an upload went on after a failed write")),
+        }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.app.live_uploads.remove(self.id);
+        if self.settled {
+            return;
+        }
+        let app = SharedApp::clone(&self.app);
+        let (id, key) = (self.id, self.key.clone());
+        let staged = std::mem::replace(&mut self.staged, Place::Lost);
+        tokio::spawn(async move {
+            // A batch still being written would make the staged file appear again.
+            if let Place::Writing(batch) = staged {
+                let _ = batch.await;
+            }
+            if let Err(error) = abort(&app, id, &key).await {
+                tracing::warn!(%error, "an aborted upload is left to the janitor");
+            }
+        });
+    }
+}
+
+/// Makes files of complete uploads, all of them or none, and returns their ids in the same order.
+///
+/// Runs in a task of its own: a client that hangs up now gets its files nevertheless, and never half of them.
+/// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones.
+pub async fn finish(app: &SharedApp, uploads: Vec<Naming>) -> Result<Vec<Uuid>> {
+    let app = SharedApp::clone(app);
+    let task = tokio::spawn(async move {
+        let mut finished = Vec::with_capacity(uploads.len());
+        for naming in uploads {
+            let row = file_row(&app, &naming)?;
+            let mut upload = naming.upload.upload;
+            let staged = upload.staged().await?;
+            app.storage.finish(staged).await?;
+            finished.push((upload, row));
+        }
+        commit(&app, finished).await
+    });
+    task.await.map_err(Error::internal)?
+}
+
+/// Writes the rows of files whose bytes are durable.
+async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result<Vec<Uuid>> {
+    let (mut uploads, rows): (Vec<_>, Vec<_>) = finished.into_iter().unzip();
+    let ids = rows.iter().map(|row| row.id).collect();
+    let pending: Vec<Uuid> = uploads.iter().map(|upload| upload.id).collect();
+    let commit = app.db.write(move |transaction| {
+        Box::pin(async move {
+            for (upload_id, row) in pending.into_iter().zip(rows) {
+                // An upload that was silent so long that it was swept has no bytes any more.
+                if !settle(transaction, upload_id).await? {
+                    return Err(Error::new(
+                        Code::Unavailable,
+                        "The upload took so long that it was given up; send it again.",
+                    ));
+                }
+                insert_file(transaction, row).await?;
+            }
+            Ok(())
+        })
+    });
+    commit.await?;
+    for upload in &mut uploads {
+        upload.settled = true;
+    }
+    Ok(ids)
+}
+
+#[expect(clippy::disallowed_methods, reason = "files are born here, to the user who uploads them")]
+async fn insert_file(transaction: &DatabaseTransaction, row: file::Model) -> Result<()> {
+    files::account_for(transaction, row.owner_id, row.size, 0).await?;
+    file::ActiveModel::from(row)
+        .reset_all()
+        .insert(transaction)
+        .await?;
+    Ok(())
+}
+
+fn file_row(app: &App, naming: &Naming) -> Result<file::Model> {
+    let Complete { upload, sha256 } = &naming.upload;
+    if naming.expected_sha256.is_some_and(|expected| expected != *sha256) {
+        return Err(Error::new(
+            Code::ChecksumMismatch,
+            "The bytes that arrived have another SHA-256 than announced; send them again.",
+        )
+        .with("actualSha256", keys::hex(sha256)));
+    }
+    let now = app.clock.now();
+    let name = file_name::check(&naming.name)?;
+    Ok(file::Model {
+        id: keys::id(now),
+        owner_id: upload.user_id,
+        content_type: content_type::detect(&upload.head, &name),
+        name,
+        size: quota::signed(upload.size),
+        sha256: sha256.to_vec(),
+        content_key: upload.key.to_string(),
+        created_at: now,
+        trashed_at: None,
+    })
+}
+
+/// Takes an upload back, unless it has become a file after all: its commit may have succeeded without our hearing of it.
+///
+/// The row becomes a note of discarded content in one transaction, so that whatever happens next, the bytes can be found.
+#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
+pub(crate) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
+    let discarded = discarded_content::Model {
+        content_key: key.to_string(),
+        discarded_at: app.clock.now(),
+    };
+    let take_back = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let pending = settle(transaction, id).await?;
+            if pending {
+                discarded_content::ActiveModel::from(discarded)
+                    .reset_all()
+                    .insert(transaction)
+                    .await?;
+            }
+            Ok(pending)
+        })
+    });
+    if take_back.await? {
+        files::discard(app, key.as_str()).await?;
+    }
+    Ok(())
+}
+
+/// Removes the pending row and what it reserved; says whether it was there. Of a commit and an abort, one gets it.
+#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
+async fn settle(transaction: &DatabaseTransaction, id: Uuid) -> Result<bool> {
+    let Some(row) = upload::Entity::find_by_id(id).lock_exclusive().one(transaction).await? else {
+        return Ok(false);
+    };
+    upload::Entity::delete_by_id(id).exec(transaction).await?;
+    user::Entity::update_many()
+        .col_expr(
+            user::Column::ReservedBytes,
+            Expr::col(user::Column::ReservedBytes).sub(row.reserved_bytes),
+        )
+        .filter(user::Column::Id.eq(row.user_id))
+        .exec(transaction)
+        .await?;
+    Ok(true)
+}

@@ -1,0 +1,197 @@
+//! The errors a client can meet: one closed list of codes, and one table from code to status and title.
+//!
+//! A function that can fail returns [`Error`]. What went wrong on our side is [`Code::Internal`]: its cause goes to the
+//! log where the answer is made, and never to the client.
+
+use std::fmt;
+
+use axum::http::StatusCode;
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use serde_json::{Map, Value};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+macro_rules! codes {
+    ($($variant:ident $text:literal $status:ident $title:literal;)*) => {
+        /// Why a request was refused, as `extensions.code` (GraphQL) or `code` (RFC 9457).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code { $($variant,)* }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The code as clients read it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The HTTP status of an answer that carries it.
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+
+            /// What it means, the same every time (RFC 9457 §3.1.3).
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Unauthenticated  "UNAUTHENTICATED"   UNAUTHORIZED           "Sign in first";
+    Forbidden        "FORBIDDEN"         FORBIDDEN              "You may not do this";
+    NotFound         "NOT_FOUND"         NOT_FOUND              "There is no such thing, or you may not see it";
+    BadUserInput     "BAD_USER_INPUT"    BAD_REQUEST            "The request is not well formed";
+    Conflict         "CONFLICT"          CONFLICT               "Something else has it already";
+    CsrfRefused      "CSRF_REFUSED"      FORBIDDEN              "Requests from other sites are refused";
+    FileTooLarge     "FILE_TOO_LARGE"    PAYLOAD_TOO_LARGE      "The file is larger than allowed";
+    PayloadTooLarge  "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE      "The request is larger than allowed";
+    QuotaExceeded    "QUOTA_EXCEEDED"    INSUFFICIENT_STORAGE   "Your quota is used up";
+    ChecksumMismatch "CHECKSUM_MISMATCH" UNPROCESSABLE_ENTITY   "The bytes are not the ones announced";
+    QueryTooComplex  "QUERY_TOO_COMPLEX" BAD_REQUEST            "The query asks for too much at once";
+    RateLimited      "RATE_LIMITED"      TOO_MANY_REQUESTS      "Too many tries";
+    StorageFull      "STORAGE_FULL"      INSUFFICIENT_STORAGE   "The server's disk is full";
+    Unavailable      "UNAVAILABLE"       SERVICE_UNAVAILABLE    "The server cannot answer right now";
+    Internal         "INTERNAL"          INTERNAL_SERVER_ERROR  "The server failed";
+    TicketInvalid    "TICKET_INVALID"    NOT_FOUND              "This is not a ticket";
+    TicketExpired    "TICKET_EXPIRED"    GONE                   "The ticket has expired";
+    AccessRevoked    "ACCESS_REVOKED"    FORBIDDEN              "The ticket's user may no longer see this file";
+    FileGone         "FILE_GONE"         NOT_FOUND              "The ticket's file has been deleted";
+}
+
+/// A refusal or failure: its code, a sentence for the person at the other end, and facts for their program.
+#[derive(Debug)]
+pub struct Error {
+    pub code: Code,
+    /// Names the mistake and the way out; safe to show.
+    pub detail: String,
+    /// Further members of the answer: `field`, `retryAfterSeconds`, a quota's figures.
+    pub facts: Map<String, Value>,
+    /// What went wrong underneath; for the log only.
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            facts: Map::new(),
+            source: None,
+        }
+    }
+
+    /// Input that cannot be meant; `field` is the argument it came in.
+    pub fn bad_input(field: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(Code::BadUserInput, detail).with("field", field)
+    }
+
+    /// The same words whether the thing is absent or hidden, so that nobody learns which.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "There is nothing here that you may see.")
+    }
+
+    pub fn unauthenticated() -> Self {
+        Self::new(
+            Code::Unauthenticated,
+            "Sign in, or send a valid API token, and try again.",
+        )
+    }
+
+    /// What should not happen, with its cause for the log.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::new(
+                Code::Internal,
+                "Something failed on the server's side; its log has the cause under the request id.",
+            )
+        }
+    }
+
+    /// The same error with one more fact for the client's program.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.facts.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Writes the cause to the log, where there is one. Called once, where the answer is made.
+    pub fn log(&self) {
+        if let Some(source) = &self.source {
+            tracing::error!(code = self.code.as_str(), error = %source, "request failed");
+        }
+    }
+
+    fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    fn storage_full(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::new(
+            Code::StorageFull,
+            "The server's disk is full; nothing was stored. Try again later.",
+        )
+        .caused_by(source)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)?;
+        match &self.source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if database_is_full(&error) {
+            return Self::storage_full(error);
+        }
+        match error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::new(
+                Code::Unavailable,
+                "The database does not answer; try again in a moment.",
+            )
+            .caused_by(error),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::storage_full(error)
+            }
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// Whether `error` says that a unique constraint refused the row.
+pub fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// SQLite's `SQLITE_FULL` and PostgreSQL's class 53100 (`disk_full`).
+fn database_is_full(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))
+    | DbErr::Conn(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    error
+        .as_database_error()
+        .and_then(|error| error.code().map(|code| code == "13" || code == "53100"))
+        .unwrap_or(false)
+}

@@ -1,0 +1,115 @@
+//! ApiToken: how programs and phones sign in.
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use entity::api_token;
+
+use super::{
+    Request,
+    scalars::{DateTime, parse_id},
+};
+use crate::{auth::Scopes, domain::api_tokens, error::Result};
+
+/// What an API token allows. No token manages credentials.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ApiTokenScope {
+    /// Queries, download tickets included.
+    Read,
+    /// Mutations on files and shares as well.
+    Write,
+}
+
+/// An API token, without its secret.
+pub struct ApiToken(api_token::Model);
+
+/// An API token, without its secret.
+#[Object]
+impl ApiToken {
+    /// Opaque and stable.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// What you called it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What it allows.
+    async fn scopes(&self) -> Vec<ApiTokenScope> {
+        let scopes = [
+            (self.0.scope_read, ApiTokenScope::Read),
+            (self.0.scope_write, ApiTokenScope::Write),
+        ];
+        scopes.into_iter().filter_map(|(has, scope)| has.then_some(scope)).collect()
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// When it ends by itself; null when it does not.
+    async fn expires_at(&self) -> Option<DateTime> {
+        self.0.expires_at.map(DateTime)
+    }
+}
+
+/// A new API token and its secret.
+#[derive(SimpleObject)]
+pub struct CreatedApiToken {
+    /// Send it as `Authorization: Bearer crm_…`. Shown this once; only a hash is kept.
+    secret: String,
+    /// The token itself.
+    api_token: ApiToken,
+}
+
+#[derive(Default)]
+pub struct ApiTokenQueries;
+
+#[Object]
+impl ApiTokenQueries {
+    /// Your API tokens, newest first. Sessions only.
+    async fn api_tokens(&self, context: &Context<'_>) -> Result<Vec<ApiToken>> {
+        let user = context.actor().credential_owner()?;
+        let tokens = api_tokens::list(context.app(), user).await?;
+        Ok(tokens.into_iter().map(ApiToken).collect())
+    }
+}
+
+#[derive(Default)]
+pub struct ApiTokenMutations;
+
+#[Object]
+impl ApiTokenMutations {
+    /// Makes an API token. Sessions only.
+    async fn create_api_token(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to call it, 1 to 100 characters.")] name: String,
+        #[graphql(desc = "What it is to allow, at least one; WRITE includes READ.")] scopes: Vec<ApiTokenScope>,
+        #[graphql(desc = "When it ends by itself; it does not when this is null.")] expires_at: Option<DateTime>,
+    ) -> Result<CreatedApiToken> {
+        let user = context.actor().credential_owner()?;
+        let scopes = Scopes {
+            read: scopes.contains(&ApiTokenScope::Read),
+            write: scopes.contains(&ApiTokenScope::Write),
+        };
+        let expires_at = expires_at.map(|end| end.0);
+        let (secret, token) = api_tokens::create(context.app(), user, &name, scopes, expires_at).await?;
+        Ok(CreatedApiToken {
+            secret: secret.expose().to_owned(),
+            api_token: ApiToken(token),
+        })
+    }
+
+    /// Ends an API token of yours at once. Sessions only.
+    async fn revoke_api_token(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The token's id.")] id: ID,
+    ) -> Result<ID> {
+        let user = context.actor().credential_owner()?;
+        api_tokens::revoke(context.app(), user, parse_id(&id)?).await?;
+        Ok(id)
+    }
+}

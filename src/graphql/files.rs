@@ -1,0 +1,217 @@
+//! File: what was left, and for whom.
+
+use async_graphql::{Context, ID, Object, connection::Connection, dataloader::DataLoader};
+use entity::file;
+
+use super::{
+    Request,
+    loaders::{ShareLoader, UserLoader},
+    pagination::{self, Cursor},
+    scalars::{DateTime, Int64, parse_id},
+    shares::Share,
+    tickets::{Disposition, DownloadTicket},
+    users::User,
+};
+use crate::{
+    access::{self, Readable},
+    domain::files,
+    error::{Error, Result},
+    keys,
+};
+
+/// A file that you may see: your own, or one shared with you.
+#[derive(Clone)]
+pub struct File(pub Readable<file::Model>);
+
+/// A file that you may see: your own, or one shared with you.
+#[Object]
+impl File {
+    /// Opaque and stable.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// What the file is called, in any script; 1 to 255 bytes of UTF-8, no path.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Bytes.
+    async fn size(&self) -> Int64 {
+        Int64(self.0.size)
+    }
+
+    /// The media type, told by the bytes and the name; never what the uploader claimed.
+    async fn content_type(&self) -> &str {
+        &self.0.content_type
+    }
+
+    /// SHA-256 of the bytes, 64 lower-case hexadecimal digits.
+    async fn sha256(&self) -> String {
+        keys::hex(&self.0.sha256)
+    }
+
+    /// When the upload finished.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// When the file went to the trash; null while it is live.
+    async fn trashed_at(&self) -> Option<DateTime> {
+        self.0.trashed_at.map(DateTime)
+    }
+
+    /// Who uploaded the file, and alone may share, rename and delete it.
+    async fn owner(&self, context: &Context<'_>) -> Result<User> {
+        let users = context.data_unchecked::<DataLoader<UserLoader>>();
+        let owner = users.load_one(self.0.owner_id).await?;
+        owner.map(User).ok_or_else(Error::not_found)
+    }
+
+    /// The owner sees every share; a recipient only what reaches them. Empty while the file is in the trash.
+    async fn shares(&self, context: &Context<'_>) -> Result<Vec<Share>> {
+        let shares = context.data_unchecked::<DataLoader<ShareLoader>>();
+        let shares = shares.load_one(self.0.id).await?.unwrap_or_default();
+        let shares = shares.into_iter().map(|share| Share {
+            share,
+            file: self.clone(),
+        });
+        Ok(shares.collect())
+    }
+
+    /// A short-lived link to the bytes, for you alone. `NOT_FOUND` while the file is in the trash.
+    async fn download_ticket(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "ATTACHMENT to save, INLINE to show in place where the type is harmless.",
+            default_with = "Disposition::Attachment"
+        )]
+        disposition: Disposition,
+    ) -> Result<DownloadTicket> {
+        let user = context.actor().reader()?;
+        DownloadTicket::issue(context.app(), user, &self.0, disposition)
+    }
+}
+
+#[derive(Default)]
+pub struct FileQueries;
+
+#[Object]
+impl FileQueries {
+    /// One file that you may see. `NOT_FOUND` otherwise, whether it exists or not.
+    async fn file(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The file's id.")] id: ID,
+    ) -> Result<File> {
+        let user = context.actor().reader()?;
+        let file = access::readable_file(context.app(), user, parse_id(&id)?).await?;
+        Ok(File(file))
+    }
+
+    /// Your files, newest first.
+    async fn files(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")] first: Option<i32>,
+        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<String>,
+        #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<String>,
+    ) -> Result<Connection<Cursor, File>> {
+        let user = context.actor().reader()?;
+        let page = pagination::page(first, after, last, before)?;
+        let rows = access::files_of(context.app(), user, page).await?;
+        Ok(pagination::connection(page, rows, |row| row.id, File))
+    }
+
+    /// Other people's files that you may see, each once, newest first: shared with you or with everyone signed in.
+    async fn shared_with_me(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")] first: Option<i32>,
+        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<String>,
+        #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<String>,
+    ) -> Result<Connection<Cursor, File>> {
+        let user = context.actor().reader()?;
+        let page = pagination::page(first, after, last, before)?;
+        let rows = access::shared_with(context.app(), user, page).await?;
+        Ok(pagination::connection(page, rows, |row| row.id, File))
+    }
+
+    /// Your deleted files, newest first, until they are purged.
+    async fn trash(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")] first: Option<i32>,
+        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<String>,
+        #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<String>,
+    ) -> Result<Connection<Cursor, File>> {
+        let user = context.actor().reader()?;
+        let page = pagination::page(first, after, last, before)?;
+        let rows = access::trash_of(context.app(), user, page).await?;
+        Ok(pagination::connection(page, rows, |row| row.id, File))
+    }
+}
+
+#[derive(Default)]
+pub struct FileMutations;
+
+#[Object]
+impl FileMutations {
+    /// Gives your file another name. `BAD_USER_INPUT` when it is none.
+    async fn rename_file(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The file's id.")] id: ID,
+        #[graphql(desc = "1 to 255 bytes of UTF-8, without slashes, control or bidirectional characters.")]
+        name: String,
+    ) -> Result<File> {
+        let user = context.actor().writer()?;
+        let id = parse_id(&id)?;
+        let file = access::owned_file(context.app(), user, id).await?;
+        files::rename(context.app(), &file, &name).await?;
+        let renamed = access::readable_file(context.app(), user, id).await?;
+        Ok(File(renamed))
+    }
+
+    /// Moves your file to the trash: its shares and tickets open nothing from now on.
+    async fn delete_file(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The file's id.")] id: ID,
+    ) -> Result<ID> {
+        let user = context.actor().writer()?;
+        let file = access::owned_file(context.app(), user, parse_id(&id)?).await?;
+        files::trash(context.app(), &file).await?;
+        Ok(id)
+    }
+
+    /// Brings your file back from the trash, with the shares it had.
+    async fn restore_file(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The file's id.")] id: ID,
+    ) -> Result<File> {
+        let user = context.actor().writer()?;
+        let id = parse_id(&id)?;
+        let file = access::owned_trashed_file(context.app(), user, id).await?;
+        files::restore(context.app(), &file).await?;
+        let restored = access::readable_file(context.app(), user, id).await?;
+        Ok(File(restored))
+    }
+
+    /// Destroys your file in the trash, bytes and all. There is no way back.
+    async fn purge_file(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The file's id.")] id: ID,
+    ) -> Result<ID> {
+        let user = context.actor().writer()?;
+        let file = access::owned_trashed_file(context.app(), user, parse_id(&id)?).await?;
+        files::purge(context.app(), &file).await?;
+        Ok(id)
+    }
+}

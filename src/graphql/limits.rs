@@ -1,0 +1,48 @@
+//! Limits: what a client can find out instead of running into it.
+
+use async_graphql::{Context, Object, SimpleObject};
+
+use super::{Request, pagination::MAX_PAGE, scalars::Int64};
+use crate::clock::millis;
+
+/// What this server allows.
+#[derive(SimpleObject)]
+pub struct Limits {
+    /// The largest file, bytes.
+    max_file_size: Int64,
+    /// How many files one request may upload.
+    max_files_per_request: i32,
+    /// How many rows one page may have.
+    max_page_size: i32,
+    /// How long a download ticket lives at most, seconds.
+    ticket_ttl_seconds: i32,
+    /// How long a deleted file stays in the trash, seconds.
+    trash_ttl_seconds: Int64,
+    /// How many bytes a user may keep; null when there is no limit.
+    user_quota_bytes: Option<Int64>,
+    /// Whether anyone may sign up.
+    sign_up_open: bool,
+}
+
+#[derive(Default)]
+pub struct LimitsQueries;
+
+#[Object]
+impl LimitsQueries {
+    /// What this server allows.
+    async fn limits(&self, context: &Context<'_>) -> Limits {
+        let config = &context.app().config;
+        let bytes = |size: u64| Int64(i64::try_from(size).unwrap_or(i64::MAX));
+        let seconds = |duration| millis(duration) / 1000;
+        let small = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
+        Limits {
+            max_file_size: bytes(config.max_file_size),
+            max_files_per_request: i32::try_from(config.max_files_per_request).unwrap_or(i32::MAX),
+            max_page_size: i32::try_from(MAX_PAGE).unwrap_or(i32::MAX),
+            ticket_ttl_seconds: small(seconds(config.ticket_ttl)),
+            trash_ttl_seconds: Int64(seconds(config.trash_ttl)),
+            user_quota_bytes: config.user_quota.map(bytes),
+            sign_up_open: config.sign_up == crate::config::SignUp::Open,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The GraphQL API, one noun a file: its type, its queries, its mutations.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, EmptySubscription, MergedObject, SchemaBuilder};
+use tower_sessions::Session;
+
+use crate::{
+    app::{App, SharedApp},
+    auth::Actor,
+    config::GraphiQl,
+    error::Error,
+};
+
+mod api_tokens;
+pub mod document;
+mod files;
+mod limits;
+mod loaders;
+mod pagination;
+mod scalars;
+mod shares;
+mod tickets;
+mod uploads;
+mod users;
+
+pub use loaders::loaders;
+pub use uploads::ReceivedFiles;
+
+/// Everything that can be asked.
+#[derive(Default, MergedObject)]
+pub struct Query(
+    users::UserQueries,
+    files::FileQueries,
+    tickets::TicketQueries,
+    api_tokens::ApiTokenQueries,
+    limits::LimitsQueries,
+);
+
+/// Everything that can be done.
+#[derive(Default, MergedObject)]
+pub struct Mutation(
+    users::UserMutations,
+    api_tokens::ApiTokenMutations,
+    uploads::UploadMutations,
+    files::FileMutations,
+    shares::ShareMutations,
+);
+
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
+/// The schema that requests run against.
+pub fn schema(app: &SharedApp) -> Schema {
+    let builder = builder().data(SharedApp::clone(app));
+    match app.config.graphiql {
+        GraphiQl::On => builder.finish(),
+        GraphiQl::Off => builder.disable_introspection().finish(),
+    }
+}
+
+/// The schema in the schema definition language, as committed in `schema.graphql`.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().sorted_enum_items();
+    builder().finish().sdl_with_options(options)
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    // `document` has measured every operation before it gets here, fragments included.
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+}
+
+/// What resolvers take from a request.
+trait Request<'a> {
+    fn app(&self) -> &'a Arc<App>;
+    fn actor(&self) -> &'a Actor;
+    fn session(&self) -> &'a Session;
+}
+
+impl<'a> Request<'a> for Context<'a> {
+    fn app(&self) -> &'a Arc<App> {
+        self.data_unchecked::<SharedApp>()
+    }
+
+    fn actor(&self) -> &'a Actor {
+        self.data_unchecked::<Actor>()
+    }
+
+    fn session(&self) -> &'a Session {
+        self.data_unchecked::<Session>()
+    }
+}
+
+impl From<Error> for async_graphql::Error {
+    /// The one place where our errors become GraphQL errors. The cause of an internal one stays in the log.
+    fn from(error: Error) -> Self {
+        error.log();
+        let mut extensions = async_graphql::ErrorExtensionValues::default();
+        extensions.set("code", error.code.as_str());
+        for (name, fact) in error.facts {
+            extensions.set(name, async_graphql::Value::from_json(fact).unwrap_or_default());
+        }
+        Self {
+            message: error.detail,
+            source: None,
+            extensions: Some(extensions),
+        }
+    }
+}

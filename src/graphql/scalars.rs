@@ -1,0 +1,62 @@
+//! The schema's own scalars, and ids.
+
+use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use entity::Timestamp;
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use uuid::Uuid;
+
+use crate::{
+    clock,
+    error::{Error, Result},
+};
+
+/// A whole number of 64 bits, as a JSON number. GraphQL's own Int ends at 2^31 - 1, and files are larger.
+#[derive(Clone, Copy, Debug)]
+pub struct Int64(pub i64);
+
+/// A whole number of 64 bits, as a JSON number. GraphQL's own Int ends at 2^31 - 1, and files are larger.
+#[Scalar]
+impl ScalarType for Int64 {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) => number
+                .as_i64()
+                .map(Self)
+                .ok_or_else(|| InputValueError::custom("not a whole number of 64 bits")),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(self.0)
+    }
+}
+
+/// A moment, as RFC 3339 text in UTC: `2026-01-31T23:59:59.999Z`. Input may have another offset.
+#[derive(Clone, Copy, Debug)]
+pub struct DateTime(pub Timestamp);
+
+/// A moment, as RFC 3339 text in UTC: `2026-01-31T23:59:59.999Z`. Input may have another offset.
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let date = OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|_| InputValueError::custom("not an RFC 3339 date and time"))?;
+        Ok(Self(clock::from_date(date.to_offset(UtcOffset::UTC))))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(clock::to_date(self.0).format(&Rfc3339).unwrap_or_default())
+    }
+}
+
+/// The id that `id` spells. What is not an id names nothing: `NOT_FOUND`, the same as an id that nobody has.
+pub fn parse_id(id: &ID) -> Result<Uuid> {
+    Uuid::try_parse(id)
+        .ok()
+        .filter(|uuid| uuid.to_string() == id.0)
+        .ok_or_else(Error::not_found)
+}

@@ -1,0 +1,140 @@
+//! Share: a grant on one file.
+
+use async_graphql::{Context, Enum, ID, Object, dataloader::DataLoader};
+use entity::{share, user};
+
+use super::{
+    Request, files::File, loaders::UserLoader,
+    scalars::{DateTime, parse_id},
+    users::User,
+};
+use crate::{
+    access::{self, Readable},
+    app::App,
+    domain::{
+        accounts,
+        shares::{self, Grantee},
+    },
+    error::{Error, Result},
+};
+
+/// Whom a share reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "share::Audience")]
+pub enum Audience {
+    /// One user.
+    User,
+    /// Every user who is signed in, those of the future included.
+    Authenticated,
+}
+
+/// A grant on one file: whoever it reaches may see and download the file, and nothing else.
+pub struct Share {
+    pub share: Readable<share::Model>,
+    pub file: File,
+}
+
+/// A grant on one file: whoever it reaches may see and download the file, and nothing else.
+#[Object]
+impl Share {
+    /// Opaque and stable.
+    async fn id(&self) -> ID {
+        self.share.id.into()
+    }
+
+    /// The file that is shared.
+    async fn file(&self) -> File {
+        self.file.clone()
+    }
+
+    /// Whom it reaches.
+    async fn audience(&self) -> Audience {
+        self.share.audience.into()
+    }
+
+    /// The user it reaches; null when it reaches everyone who is signed in.
+    async fn user(&self, context: &Context<'_>) -> Result<Option<User>> {
+        let Some(user_id) = self.share.user_id else {
+            return Ok(None);
+        };
+        let users = context.data_unchecked::<DataLoader<UserLoader>>();
+        Ok(users.load_one(user_id).await?.map(User))
+    }
+
+    /// When the share was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.share.created_at)
+    }
+
+    /// When the share ends by itself; null when it does not.
+    async fn expires_at(&self) -> Option<DateTime> {
+        self.share.expires_at.map(DateTime)
+    }
+}
+
+impl Share {
+    async fn create(
+        app: &App,
+        owner: &user::Model,
+        file_id: &ID,
+        grantee: Grantee<'_>,
+        expires_at: Option<DateTime>,
+    ) -> Result<Self> {
+        let file = access::owned_file(app, owner, parse_id(file_id)?).await?;
+        let id = shares::create(app, &file, grantee, expires_at.map(|end| end.0)).await?;
+        let share = access::owned_share(app, owner, id).await?;
+        Ok(Self {
+            share: share.into(),
+            file: File(file.into()),
+        })
+    }
+}
+
+#[derive(Default)]
+pub struct ShareMutations;
+
+#[Object]
+impl ShareMutations {
+    /// Shares your file with one user. A second call changes the expiry. `NOT_FOUND` when there is no such user.
+    async fn share_with_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The id of a file of yours.")] file_id: ID,
+        #[graphql(desc = "The name of another user.")] username: String,
+        #[graphql(desc = "When the share ends by itself; it does not when this is null.")] expires_at: Option<DateTime>,
+    ) -> Result<Share> {
+        let owner = context.actor().writer()?;
+        // The file first: whoever may not share it learns nothing of who has an account here.
+        access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
+        let grantee = accounts::by_name(context.app(), &username).await?;
+        let grantee = grantee.ok_or_else(|| {
+            let mut error = Error::not_found().with("field", "username");
+            error.detail = "There is no user of that name.".to_owned();
+            error
+        })?;
+        Share::create(context.app(), owner, &file_id, Grantee::User(&grantee), expires_at).await
+    }
+
+    /// Shares your file with every user who is signed in. A second call changes the expiry.
+    async fn share_with_authenticated(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The id of a file of yours.")] file_id: ID,
+        #[graphql(desc = "When the share ends by itself; it does not when this is null.")] expires_at: Option<DateTime>,
+    ) -> Result<Share> {
+        let owner = context.actor().writer()?;
+        Share::create(context.app(), owner, &file_id, Grantee::Authenticated, expires_at).await
+    }
+
+    /// Ends a share of your file: the next request that leans on it is refused, tickets issued before included.
+    async fn revoke_share(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The share's id.")] id: ID,
+    ) -> Result<ID> {
+        let owner = context.actor().writer()?;
+        let share = access::owned_share(context.app(), owner, parse_id(&id)?).await?;
+        shares::revoke(context.app(), &share).await?;
+        Ok(id)
+    }
+}

@@ -1,0 +1,72 @@
+//! DownloadTicket: the way to the bytes.
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use entity::{file, user};
+
+use super::{
+    Request,
+    scalars::{DateTime, parse_id},
+};
+use crate::{
+    access::{self, Readable},
+    app::App,
+    domain::tickets,
+    error::Result,
+};
+
+/// How a browser should treat a download.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "tickets::Disposition")]
+pub enum Disposition {
+    /// Save it.
+    Attachment,
+    /// Show it in place. Honoured for png, jpeg, gif, webp, avif, mp4, webm, mp3, ogg and plain text.
+    Inline,
+}
+
+/// A short-lived link that downloads one file, for the user who asked for it.
+#[derive(SimpleObject)]
+pub struct DownloadTicket {
+    /// Give it to GET or HEAD, Range requests included, as often as you like until it expires. It is a secret: whoever
+    /// has it has the file. Each request checks anew that you may still see the file.
+    url: String,
+    /// From this moment on the link starts no more downloads.
+    expires_at: DateTime,
+}
+
+impl DownloadTicket {
+    pub fn issue(
+        app: &App,
+        user: &user::Model,
+        file: &Readable<file::Model>,
+        disposition: Disposition,
+    ) -> Result<Self> {
+        let (ticket, expires_at) = tickets::issue(app, user, file, disposition.into())?;
+        Ok(Self {
+            url: format!("{}/download/{}", app.config.public_url, ticket.expose()),
+            expires_at: DateTime(expires_at),
+        })
+    }
+}
+
+#[derive(Default)]
+pub struct TicketQueries;
+
+#[Object]
+impl TicketQueries {
+    /// A link to the bytes of a file that you may see.
+    async fn download_ticket(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The file's id.")] file_id: ID,
+        #[graphql(
+            desc = "ATTACHMENT to save, INLINE to show in place where the type is harmless.",
+            default_with = "Disposition::Attachment"
+        )]
+        disposition: Disposition,
+    ) -> Result<DownloadTicket> {
+        let user = context.actor().reader()?;
+        let file = access::readable_file(context.app(), user, parse_id(&file_id)?).await?;
+        DownloadTicket::issue(context.app(), user, &file, disposition)
+    }
+}

@@ -1,0 +1,139 @@
+//! Upload: files that came with the request, by the GraphQL multipart request specification.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_graphql::{Context, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value};
+
+use super::{Request, files::File};
+use crate::{
+    access,
+    domain::{
+        file_name,
+        uploads::{self, Complete, Naming},
+    },
+    error::{Error, Result},
+    keys,
+};
+
+/// A file of this request. The variable is null in `operations`, and `map` says which part fills it.
+///
+/// Inside, it is a random key that the transport chose for this one request; a string that a client sends names nothing.
+pub struct Upload(String);
+
+/// A file that comes with this request, by the [GraphQL multipart request
+/// specification](https://github.com/jaydenseric/graphql-multipart-request-spec): the variable is null in
+/// `operations`, and `map` says which part fills it.
+#[Scalar(specified_by_url = "https://github.com/jaydenseric/graphql-multipart-request-spec")]
+impl ScalarType for Upload {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(key) => Ok(Self(key)),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Null
+    }
+}
+
+/// A file that has arrived whole and waits to be used.
+#[derive(Debug)]
+pub struct Received {
+    pub upload: Complete,
+    /// As the client sent it.
+    pub file_name: String,
+}
+
+/// The files of one request by their keys. What no mutation takes is aborted when this is dropped.
+#[derive(Clone, Debug, Default)]
+pub struct ReceivedFiles(Arc<Mutex<HashMap<String, Received>>>);
+
+impl ReceivedFiles {
+    /// Keeps a file, and returns the key that stands for it in the variables.
+    pub fn add(&self, upload: Complete, file_name: String) -> String {
+        let key = keys::hex(&keys::random::<16>());
+        self.lock().insert(key.clone(), Received { upload, file_name });
+        key
+    }
+
+    fn take(&self, field: &'static str, upload: &Upload) -> Result<Received> {
+        self.lock().remove(&upload.0).ok_or_else(|| {
+            Error::bad_input(
+                field,
+                "No file came with the request for this variable, or it was used before; send it as a part of a \
+                 multipart request.",
+            )
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Received>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+pub struct UploadMutations;
+
+#[Object]
+impl UploadMutations {
+    /// Stores one file. It is yours alone until you share it. When the answer arrives, the bytes are safe on disk.
+    async fn upload_file(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The file.")] file: Upload,
+        #[graphql(desc = "What to call it, instead of the name it came with: 1 to 255 bytes of UTF-8, no path.")]
+        name: Option<String>,
+        #[graphql(desc = "Its SHA-256 in hexadecimal; other bytes are refused with `CHECKSUM_MISMATCH`.")]
+        sha256: Option<String>,
+    ) -> Result<File> {
+        let expected_sha256 = sha256.as_deref().map(parse_sha256).transpose()?;
+        let received = context.data_unchecked::<ReceivedFiles>().take("file", &file)?;
+        let naming = Naming {
+            name: name.unwrap_or_else(|| file_name::clean(&received.file_name)),
+            upload: received.upload,
+            expected_sha256,
+        };
+        store(context, vec![naming])
+            .await?
+            .pop()
+            .ok_or_else(|| Error::internal("one upload makes one file"))
+    }
+
+    /// Stores several files, all or none of them, in this order.
+    async fn upload_files(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The files, at least one.")] files: Vec<Upload>,
+    ) -> Result<Vec<File>> {
+        if files.is_empty() {
+            return Err(Error::bad_input("files", "Send at least one file."));
+        }
+        let received = context.data_unchecked::<ReceivedFiles>();
+        let namings = files.iter().map(|file| {
+            let received = received.take("files", file)?;
+            Ok(Naming {
+                name: file_name::clean(&received.file_name),
+                upload: received.upload,
+                expected_sha256: None,
+            })
+        });
+        store(context, namings.collect::<Result<_>>()?).await
+    }
+}
+
+async fn store(context: &Context<'_>, namings: Vec<Naming>) -> Result<Vec<File>> {
+    let user = context.actor().writer()?;
+    let mut files = Vec::with_capacity(namings.len());
+    for id in uploads::finish(context.app(), namings).await? {
+        files.push(File(access::readable_file(context.app(), user, id).await?));
+    }
+    Ok(files)
+}
+
+fn parse_sha256(text: &str) -> Result<[u8; 32]> {
+    keys::unhex(text).ok_or_else(|| Error::bad_input("sha256", "A SHA-256 is 64 hexadecimal digits."))
+}

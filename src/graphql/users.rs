@@ -1,0 +1,141 @@
+//! User: who has an account; signing up, in and out.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use entity::user;
+
+use super::{
+    Request,
+    scalars::{DateTime, Int64},
+};
+use crate::{
+    auth::session,
+    config::Secret,
+    domain::accounts,
+    error::Result,
+};
+
+/// An account.
+pub struct User(pub user::Model);
+
+/// How much of the disk a user takes.
+#[derive(SimpleObject)]
+pub struct Usage {
+    /// Bytes of all files the user owns, those in the trash included.
+    used_bytes: Int64,
+    /// The part of them that is in the trash.
+    trashed_bytes: Int64,
+    /// How many bytes the user may keep; null when there is no limit.
+    quota_bytes: Option<Int64>,
+}
+
+/// An account.
+#[Object]
+impl User {
+    /// Opaque and stable.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// 1 to 32 ASCII letters, digits, dots, hyphens and underscores; compared without regard to case.
+    async fn username(&self) -> &str {
+        &self.0.username
+    }
+
+    /// When the account was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// How much this user keeps here; null for any user but yourself.
+    async fn usage(&self, context: &Context<'_>) -> Option<Usage> {
+        context.actor().user().filter(|user| user.id == self.0.id)?;
+        Some(Usage {
+            used_bytes: Int64(self.0.used_bytes),
+            trashed_bytes: Int64(self.0.trashed_bytes),
+            quota_bytes: context
+                .app()
+                .config
+                .user_quota
+                .and_then(|quota| i64::try_from(quota).ok())
+                .map(Int64),
+        })
+    }
+}
+
+#[derive(Default)]
+pub struct UserQueries;
+
+#[Object]
+impl UserQueries {
+    /// Who you are; null when nobody is signed in.
+    async fn me(&self, context: &Context<'_>) -> Option<User> {
+        context.actor().user().cloned().map(User)
+    }
+
+    /// The user of exactly this name (in any case), to share a file with; null when there is none.
+    async fn user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The whole name; there is no search, so that nobody can list who is here.")]
+        username: String,
+    ) -> Result<Option<User>> {
+        context.actor().reader()?;
+        let user = accounts::by_name(context.app(), &username).await?;
+        Ok(user.map(User))
+    }
+}
+
+#[derive(Default)]
+pub struct UserMutations;
+
+#[Object]
+impl UserMutations {
+    /// Makes an account and signs it in. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken.
+    async fn sign_up(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "1 to 32 ASCII letters, digits, dots, hyphens and underscores.")] username: String,
+        #[graphql(desc = "8 to 128 characters of any kind.")] password: String,
+    ) -> Result<User> {
+        let user = accounts::sign_up(context.app(), &username, Secret::from(password)).await?;
+        session::start(context.session(), &user).await?;
+        Ok(User(user))
+    }
+
+    /// Signs in: the answer's cookie carries the session. `UNAUTHENTICATED` when name or password is wrong.
+    async fn sign_in(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The account's name, in any case.")] username: String,
+        #[graphql(desc = "The account's password.")] password: String,
+    ) -> Result<User> {
+        let user = accounts::sign_in(context.app(), &username, Secret::from(password)).await?;
+        session::start(context.session(), &user).await?;
+        Ok(User(user))
+    }
+
+    /// Ends the session at once, also for requests in flight. True, even when nobody was signed in.
+    async fn sign_out(&self, context: &Context<'_>) -> Result<bool> {
+        session::end(context.session()).await?;
+        Ok(true)
+    }
+
+    /// Changes your password. Every other session, and every API token and ticket of yours, ends at once.
+    async fn change_password(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The password so far.")] current: String,
+        #[graphql(desc = "8 to 128 characters of any kind.")] new: String,
+    ) -> Result<User> {
+        let user = context.actor().credential_owner()?;
+        let user = accounts::change_password(
+            context.app(),
+            user,
+            Secret::from(current),
+            Secret::from(new),
+        )
+        .await?;
+        session::start(context.session(), &user).await?;
+        Ok(User(user))
+    }
+}

@@ -1,0 +1,142 @@
+//! Delivery: a ticket is redeemed, and the bytes leave by nginx (X_ACCEL) or from here (DIRECT).
+
+use std::{
+    ops::Range,
+    pin::Pin,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Path, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use entity::file;
+use futures_util::Stream;
+use http_serve::{BoxError, ChunkedReadFile, Entity};
+
+use super::{Context, disposition};
+use crate::{
+    access::Readable,
+    app::App,
+    config::Delivery,
+    domain::tickets::{self, Disposition},
+    error::{Code, Error, Result},
+    keys,
+    storage::ContentKey,
+};
+
+const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+
+/// Redeems a ticket. Every request is checked anew; the ticket gates the start of a transfer, not its end.
+pub async fn redeem(
+    State(Context { app, .. }): State<Context>,
+    Path(ticket): Path<String>,
+    request: Request,
+) -> Result<Response> {
+    let (file, disposition) = tickets::redeem(&app, &ticket).await?;
+    let key = ContentKey::parse(&file.content_key)
+        .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
+    let headers = content_headers(&file, disposition)?;
+    match app.config.delivery {
+        Delivery::XAccel => x_accel(&app, &key, headers),
+        Delivery::Direct => direct(&app, &key, &file, headers, request).await,
+    }
+}
+
+/// The headers that nginx takes over from the application; the others stand in its configuration.
+fn content_headers(file: &file::Model, disposition: Disposition) -> Result<HeaderMap> {
+    let content_type = HeaderValue::try_from(&file.content_type).map_err(Error::internal)?;
+    let disposition = disposition::header(disposition, &file.name, &file.content_type);
+    Ok(HeaderMap::from_iter([
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_DISPOSITION, disposition),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+    ]))
+}
+
+fn x_accel(app: &App, key: &ContentKey, headers: HeaderMap) -> Result<Response> {
+    let path = app.storage.redirect_path(key);
+    let path = HeaderValue::try_from(path).map_err(Error::internal)?;
+    Ok(([(X_ACCEL_REDIRECT, path)], headers).into_response())
+}
+
+async fn direct(
+    app: &App,
+    key: &ContentKey,
+    file: &Readable<file::Model>,
+    headers: HeaderMap,
+    mut request: Request,
+) -> Result<Response> {
+    if asks_several_ranges(request.headers()) {
+        request.headers_mut().remove(header::RANGE);
+    }
+    // Purged between the check and now.
+    let content = app.storage.open(key).await?.ok_or_else(|| Error::new(Code::FileGone, "This file has been deleted."))?;
+    let content = Content {
+        inner: tokio::task::block_in_place(|| ChunkedReadFile::new(content, HeaderMap::new()))?,
+        content_type: headers[header::CONTENT_TYPE].clone(),
+        etag: HeaderValue::try_from(format!("\"{}\"", keys::hex(&file.sha256))).map_err(Error::internal)?,
+        modified: UNIX_EPOCH + Duration::from_millis(u64::try_from(file.created_at.0).unwrap_or_default()),
+    };
+    let mut response = http_serve::serve(content, &request).map(Body::new);
+    response.headers_mut().extend(headers);
+    response.headers_mut().extend(SAFETY.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    if response.status() == StatusCode::NOT_MODIFIED {
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    Ok(response)
+}
+
+/// The same lines as in nginx's internal location: content is data, whatever it says of itself.
+const SAFETY: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+/// A request for several ranges gets the whole file, as RFC 9110 §14.2 allows: http-serve separates parts by a fixed
+/// boundary, which content could contain.
+fn asks_several_ranges(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::RANGE)
+        .is_some_and(|ranges| ranges.as_bytes().contains(&b','))
+}
+
+/// Content with the validators that the database has for it: strong, and the same on every instance.
+struct Content {
+    inner: ChunkedReadFile<Bytes, BoxError>,
+    content_type: HeaderValue,
+    etag: HeaderValue,
+    modified: SystemTime,
+}
+
+impl Entity for Content {
+    type Error = BoxError;
+    type Data = Bytes;
+
+    fn len(&self) -> u64 {
+        self.inner.len()
+    }
+
+    fn get_range(
+        &self,
+        range: Range<u64>,
+    ) -> Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send + Sync>> {
+        self.inner.get_range(range)
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap) {
+        headers.insert(header::CONTENT_TYPE, self.content_type.clone());
+    }
+
+    fn etag(&self) -> Option<HeaderValue> {
+        Some(self.etag.clone())
+    }
+
+    fn last_modified(&self) -> Option<SystemTime> {
+        Some(self.modified)
+    }
+}

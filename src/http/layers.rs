@@ -1,0 +1,110 @@
+//! The layers around every route, outermost first: panics, request ids, the log, CORS, cross-site checks, sessions.
+
+use std::{any::Any, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{MatchedPath, Request},
+    http::{HeaderValue, Method, header},
+    middleware,
+    response::{IntoResponse, Response},
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowOrigin, CorsLayer},
+    csrf::{CsrfLayer, ProtectionError},
+    trace::TraceLayer,
+};
+use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
+use tracing::Span;
+
+use super::{graphql, request_id};
+use crate::{
+    app::SharedApp,
+    auth::session::Store,
+    config::Config,
+    error::{Code, Error},
+};
+
+/// How long a browser may remember what CORS allows.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// `router` inside all the layers. The last one added is the first to see a request.
+pub fn wrap(app: &SharedApp, router: Router) -> Router {
+    router
+        .layer(sessions(app))
+        .layer(csrf(&app.config))
+        .layer(cors(&app.config))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()).on_response(log))
+        .layer(middleware::from_fn(request_id::assign))
+}
+
+fn sessions(app: &SharedApp) -> SessionManagerLayer<Store> {
+    let https = app.config.is_https();
+    let idle = i64::try_from(app.config.session_idle.as_secs()).unwrap_or(i64::MAX);
+    SessionManagerLayer::new(Store::new(app))
+        // A browser takes a `__Host-` cookie from the site itself only (RFC 6265bis §4.1.3.2).
+        .with_name(if https { "__Host-cloakroom" } else { "cloakroom" })
+        .with_secure(https)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(time::Duration::seconds(idle)))
+}
+
+/// Refuses what a page of another site makes a browser send. Programs send neither header and pass.
+fn csrf(config: &Config) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clone + use<>> {
+    let trusted = config.allowed_origins.iter().chain([&config.public_url]);
+    trusted
+        .fold(CsrfLayer::new(), |layer, origin| {
+            layer.clone().add_trusted_origin(origin).unwrap_or(layer)
+        })
+        .with_rejection_response(|_error| {
+            graphql::refusal_response(Error::new(
+                Code::CsrfRefused,
+                "This request came from a page of another site; the operator can allow it by ALLOWED_ORIGINS.",
+            ))
+        })
+}
+
+fn cors(config: &Config) -> CorsLayer {
+    let origins = config.allowed_origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, header::ACCEPT])
+        .expose_headers([request_id::X_REQUEST_ID, header::RETRY_AFTER])
+        .max_age(PREFLIGHT_AGE)
+}
+
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    Error::internal(format!("panic: {message}")).into_response()
+}
+
+/// The span of a request. It names the route and never the path: a path can hold a ticket, and a query a password.
+fn span(request: &Request) -> Span {
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    tracing::info_span!(
+        "request",
+        method = %request.method(),
+        route,
+        request_id = header_text(request.headers().get(request_id::X_REQUEST_ID)),
+    )
+}
+
+fn log(response: &Response, latency: Duration, _span: &Span) {
+    let milliseconds = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
+}
+
+fn header_text(value: Option<&HeaderValue>) -> &str {
+    value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

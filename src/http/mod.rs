@@ -1,0 +1,87 @@
+//! HTTP: every route, and the layers around them.
+
+use axum::{
+    Router,
+    http::{Method, header},
+    routing::{MethodRouter, get},
+};
+
+use crate::{app::SharedApp, graphql::Schema};
+
+mod delivery;
+mod disposition;
+mod graphiql;
+mod graphql;
+mod health;
+mod layers;
+mod multipart;
+mod negotiation;
+mod problem;
+mod request_id;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Context {
+    pub app: SharedApp,
+    pub schema: Schema,
+}
+
+/// One line of the route table.
+pub struct Route {
+    pub path: &'static str,
+    pub methods: &'static [Method],
+    handler: fn() -> MethodRouter<Context>,
+}
+
+/// Every route there is.
+pub const ROUTES: &[Route] = &[
+    Route {
+        path: "/graphql",
+        methods: &[Method::GET, Method::POST],
+        handler: || get(graphql::get).post(graphql::post),
+    },
+    Route {
+        path: "/graphiql/{*path}",
+        methods: &[Method::GET],
+        handler: || get(graphql::asset),
+    },
+    Route {
+        path: "/download/{ticket}",
+        methods: &[Method::GET, Method::HEAD],
+        handler: || get(delivery::redeem),
+    },
+    Route {
+        path: "/healthz",
+        methods: &[Method::GET],
+        handler: || get(health::alive),
+    },
+    Route {
+        path: "/readyz",
+        methods: &[Method::GET],
+        handler: || get(health::ready),
+    },
+];
+
+/// The whole server as one service.
+pub fn router(app: &SharedApp) -> Router {
+    let context = Context {
+        app: SharedApp::clone(app),
+        schema: crate::graphql::schema(app),
+    };
+    let mut router = Router::new();
+    for route in ROUTES {
+        let allow = allow(route.methods);
+        let handler = (route.handler)().fallback(async move || problem::method_not_allowed(allow));
+        router = router.route(route.path, handler);
+    }
+    let router = router
+        .fallback(problem::no_such_route)
+        .with_state(context);
+    layers::wrap(app, router)
+}
+
+/// The `Allow` header (RFC 9110 §10.2.1) of a route.
+fn allow(methods: &[Method]) -> [(header::HeaderName, String); 1] {
+    let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+    [(header::ALLOW, names.join(", "))]
+}

@@ -1,0 +1,105 @@
+//! Which of the media types of GraphQL over HTTP a client wants back (RFC 9110 §12.5.1).
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+
+/// The media types an answer can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaType {
+    /// `application/graphql-response+json`: the status tells how it went.
+    GraphQlResponse,
+    /// `application/json`: 200 for whatever is a GraphQL response.
+    Json,
+}
+
+impl MediaType {
+    pub fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::GraphQlResponse => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        })
+    }
+
+    /// The best of what the client accepts, `None` when it accepts neither. Clients that do not care get JSON, which
+    /// old ones expect.
+    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let json = quality(headers, "application", "json");
+        let response = quality(headers, "application", "graphql-response+json");
+        let named = names(headers, "application/graphql-response+json");
+        match (response > 0, json > 0) {
+            (true, true) if named && response >= json => Some(Self::GraphQlResponse),
+            (_, true) => Some(Self::Json),
+            (true, false) => Some(Self::GraphQlResponse),
+            (false, false) => None,
+        }
+    }
+
+    /// The status of an answer that would have `status` where statuses tell.
+    pub fn status(self, status: StatusCode) -> StatusCode {
+        match self {
+            Self::GraphQlResponse => status,
+            Self::Json => StatusCode::OK,
+        }
+    }
+}
+
+/// Whether a browser asks, to show a page.
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    let api = ["application/json", "application/graphql-response+json"];
+    names(headers, "text/html") && !api.iter().any(|media_type| names(headers, media_type))
+}
+
+fn names(headers: &HeaderMap, media_type: &str) -> bool {
+    ranges(headers).any(|(range, quality)| range.eq_ignore_ascii_case(media_type) && quality > 0)
+}
+
+/// How much the client wants a type, in thousandths: the most specific range that matches counts.
+fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> u16 {
+    if !headers.contains_key(header::ACCEPT) {
+        return 1000;
+    }
+    let full = format!("{kind}/{subtype}");
+    let group = format!("{kind}/*");
+    let of = |wanted: &str| {
+        ranges(headers).find(|(range, _)| range.eq_ignore_ascii_case(wanted)).map(|(_, quality)| quality)
+    };
+    of(&full).or_else(|| of(&group)).or_else(|| of("*/*")).unwrap_or(0)
+}
+
+fn ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, u16)> {
+    let lists = headers.get_all(header::ACCEPT).into_iter();
+    let items = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
+    items.map(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let range = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|weight| weight.parse::<f32>().ok());
+        let thousandths = (weight.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0).round();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+        (range, thousandths as u16)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(accept: &str) -> Option<MediaType> {
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::try_from(accept).unwrap())]);
+        MediaType::accepted(&headers)
+    }
+
+    #[test]
+    fn the_client_decides() {
+        for (accept, expected) in [
+            ("*/*", Some(MediaType::Json)),
+            ("application/json", Some(MediaType::Json)),
+            ("application/graphql-response+json", Some(MediaType::GraphQlResponse)),
+            ("application/graphql-response+json, application/json;q=0.9", Some(MediaType::GraphQlResponse)),
+            ("application/json, application/graphql-response+json;q=0.1", Some(MediaType::Json)),
+            ("application/graphql-response+json;q=0, */*", Some(MediaType::Json)),
+            ("text/html", None),
+        ] {
+            assert_eq!(accepted(accept), expected, "{accept}");
+        }
+        assert_eq!(MediaType::accepted(&HeaderMap::new()), Some(MediaType::Json));
+    }
+}

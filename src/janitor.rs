@@ -1,0 +1,161 @@
+//! The janitor: background sweeps, each in small batches, each safe to repeat and to run on several instances at once.
+
+use std::time::Duration;
+
+use entity::{discarded_content, file, session, share, upload};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use tracing::{info, warn};
+
+use crate::{
+    app::{App, SharedApp},
+    domain::{files, uploads},
+    error::{Error, Result},
+    storage::ContentKey,
+};
+
+/// Rows a sweep handles before others get a turn at the database.
+const BATCH: u64 = 100;
+
+/// Sweeps at the configured interval, for as long as it is polled.
+pub async fn run(app: SharedApp) {
+    let mut ticks = tokio::time::interval(app.config.janitor_interval.max(Duration::from_secs(1)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        sweep(&app).await;
+    }
+}
+
+/// Every sweep once. One that fails is reported and leaves the others alone.
+pub async fn sweep(app: &App) {
+    report("live uploads", touch_live_uploads(app).await);
+    report("abandoned uploads", abandoned_uploads(app).await);
+    report("discarded content", discarded(app).await);
+    report("expired sessions", expired_sessions(app).await);
+    report("expired shares", expired_shares(app).await);
+    report("trash", old_trash(app).await);
+}
+
+fn report(what: &'static str, swept: Result<u64>) {
+    match swept {
+        Ok(0) => {}
+        Ok(rows) => info!(what, rows, "swept"),
+        Err(error) => warn!(what, %error, "a sweep failed; the next one tries again"),
+    }
+}
+
+/// Signs of life for the uploads of this process, for other instances to see.
+#[expect(clippy::disallowed_methods, reason = "the janitor keeps uploads alive")]
+async fn touch_live_uploads(app: &App) -> Result<u64> {
+    let (ids, now) = (app.live_uploads.ids(), app.clock.now());
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let touch = app.db.write(move |transaction| {
+        Box::pin(async move {
+            upload::Entity::update_many()
+                .col_expr(upload::Column::TouchedAt, Expr::value(now))
+                .filter(upload::Column::Id.is_in(ids))
+                .exec(transaction)
+                .await?;
+            Ok(0)
+        })
+    });
+    touch.await
+}
+
+/// Uploads that were silent too long: what a crash or a kill left behind.
+#[expect(clippy::disallowed_methods, reason = "the janitor sweeps uploads")]
+async fn abandoned_uploads(app: &App) -> Result<u64> {
+    let silent = upload::Entity::find()
+        .filter(upload::Column::TouchedAt.lt(app.clock.before(app.config.upload_ttl)))
+        .filter(upload::Column::Id.is_not_in(app.live_uploads.ids()))
+        .order_by_asc(upload::Column::TouchedAt)
+        .limit(BATCH);
+    let mut swept = 0;
+    for row in silent.all(app.db.read()).await? {
+        let key = ContentKey::parse(&row.content_key)
+            .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
+        uploads::abort(app, row.id, &key).await?;
+        swept += 1;
+    }
+    Ok(swept)
+}
+
+/// Content whose row is gone and whose bytes were not unlinked.
+#[expect(clippy::disallowed_methods, reason = "the janitor sweeps content")]
+async fn discarded(app: &App) -> Result<u64> {
+    let noted = discarded_content::Entity::find()
+        .order_by_asc(discarded_content::Column::DiscardedAt)
+        .limit(BATCH);
+    let mut swept = 0;
+    for row in noted.all(app.db.read()).await? {
+        files::discard(app, &row.content_key).await?;
+        swept += 1;
+    }
+    Ok(swept)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the janitor sweeps sessions")]
+async fn expired_sessions(app: &App) -> Result<u64> {
+    let now = app.clock.now();
+    let expired = session::Entity::find()
+        .filter(session::Column::ExpiresAt.lte(now))
+        .limit(BATCH);
+    let ids: Vec<_> = expired.all(app.db.read()).await?.into_iter().map(|row| row.id_hash).collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let delete = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let deleted = session::Entity::delete_many()
+                .filter(session::Column::IdHash.is_in(ids))
+                // Used again since it was found.
+                .filter(session::Column::ExpiresAt.lte(now))
+                .exec(transaction)
+                .await?;
+            Ok(deleted.rows_affected)
+        })
+    });
+    delete.await
+}
+
+/// Shares that have ended grant nothing already; this keeps scans over them short.
+#[expect(clippy::disallowed_methods, reason = "the janitor sweeps shares")]
+async fn expired_shares(app: &App) -> Result<u64> {
+    let now = app.clock.now();
+    let expired = share::Entity::find()
+        .filter(share::Column::ExpiresAt.lte(now))
+        .limit(BATCH);
+    let ids: Vec<_> = expired.all(app.db.read()).await?.into_iter().map(|row| row.id).collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let delete = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let deleted = share::Entity::delete_many()
+                .filter(share::Column::Id.is_in(ids))
+                // Prolonged since it was found.
+                .filter(share::Column::ExpiresAt.lte(now))
+                .exec(transaction)
+                .await?;
+            Ok(deleted.rows_affected)
+        })
+    });
+    delete.await
+}
+
+/// Files that have been in the trash for their time.
+#[expect(clippy::disallowed_methods, reason = "the janitor sweeps the trash")]
+async fn old_trash(app: &App) -> Result<u64> {
+    let old = file::Entity::find()
+        .filter(file::Column::TrashedAt.lte(app.clock.before(app.config.trash_ttl)))
+        .order_by_asc(file::Column::TrashedAt)
+        .limit(BATCH);
+    let mut swept = 0;
+    for row in old.all(app.db.read()).await? {
+        files::purge_row(app, &row).await?;
+        swept += 1;
+    }
+    Ok(swept)
+}

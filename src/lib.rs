@@ -1,0 +1,20 @@
+//! Cloakroom: leave a file, get a ticket, show the ticket, get the file.
+//!
+//! Imports point down only: [`http`] and [`graphql`] speak to clients; [`domain`] is what the program does; [`access`]
+//! decides who may, and alone loads files and shares; [`storage`] keeps bytes; the `entity` crate is the tables.
+//! [`app`] holds what a request needs. A test reads the `use` lines and holds this order.
+
+pub mod access;
+pub mod app;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod domain;
+pub mod error;
+pub mod graphql;
+pub mod http;
+pub mod janitor;
+pub mod keys;
+pub mod server;
+pub mod storage;

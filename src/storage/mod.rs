@@ -1,0 +1,64 @@
+//! Where content lives: bytes under opaque keys, written once, never changed.
+
+mod key;
+mod local;
+
+use std::fs::File;
+
+use crate::error::Result;
+
+pub use key::ContentKey;
+pub use local::{Local, Staged};
+
+/// A place for content.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// A directory of this machine.
+    Local(Local),
+}
+
+impl Storage {
+    /// Opens a place for the bytes of `key` to arrive in. Nothing is visible under the key before [`Self::finish`].
+    pub async fn begin(&self, key: &ContentKey) -> Result<Staged> {
+        match self {
+            Self::Local(local) => local.begin(key).await,
+        }
+    }
+
+    /// Makes the staged bytes durable under their key: when this returns, they survive a power loss.
+    ///
+    /// A failure is final: what `fsync` could not write is not tried again, since the kernel may have dropped it.
+    pub async fn finish(&self, staged: Staged) -> Result<()> {
+        match self {
+            Self::Local(local) => local.finish(staged).await,
+        }
+    }
+
+    /// Removes what `key` has, staged or finished; no matter if there is nothing.
+    pub async fn delete(&self, key: &ContentKey) -> Result<()> {
+        match self {
+            Self::Local(local) => local.delete(key).await,
+        }
+    }
+
+    /// Opens finished content to read; `None` when there is nothing under the key.
+    pub async fn open(&self, key: &ContentKey) -> Result<Option<File>> {
+        match self {
+            Self::Local(local) => local.open(key).await,
+        }
+    }
+
+    /// What nginx's internal location calls this content: hexadecimal digits and slashes, nothing a client chose.
+    pub fn redirect_path(&self, key: &ContentKey) -> String {
+        match self {
+            Self::Local(_) => format!("/_content/{}", key.path()),
+        }
+    }
+
+    /// Fails when content cannot be written at present.
+    pub async fn check(&self) -> Result<()> {
+        match self {
+            Self::Local(local) => local.check().await,
+        }
+    }
+}
