@@ -91,7 +91,11 @@ pub(crate) fn grants(user_id: Uuid, now: Timestamp) -> Condition {
 }
 
 /// The live file `id`, for `user`; `NOT_FOUND` when it is not live or nothing grants them sight of it.
-pub async fn readable_file(app: &App, user: &user::Model, id: Uuid) -> Result<Readable<file::Model>> {
+pub async fn readable_file(
+    app: &App,
+    user: &user::Model,
+    id: Uuid,
+) -> Result<Readable<file::Model>> {
     let connection = app.db.read();
     let file = live_file(connection, id).await?;
     let file = file.ok_or_else(Error::not_found)?;
@@ -107,7 +111,11 @@ pub async fn owned_file(app: &App, user: &user::Model, id: Uuid) -> Result<Owned
 
 /// The file `id` in the trash of `user`; `NOT_FOUND` for everybody else.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
-pub async fn owned_trashed_file(app: &App, user: &user::Model, id: Uuid) -> Result<Owned<file::Model>> {
+pub async fn owned_trashed_file(
+    app: &App,
+    user: &user::Model,
+    id: Uuid,
+) -> Result<Owned<file::Model>> {
     file::Entity::find_by_id(id)
         .filter(file::Column::OwnerId.eq(user.id))
         .filter(file::Column::TrashedAt.is_not_null())
@@ -168,7 +176,10 @@ async fn live_file(connection: &impl ConnectionTrait, id: Uuid) -> Result<Option
 }
 
 /// The policy for one live file and one active user.
-#[expect(clippy::disallowed_methods, reason = "the policy asks for the shares that grant sight")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the policy asks for the shares that grant sight"
+)]
 async fn sight_of(
     connection: &impl ConnectionTrait,
     user_id: Uuid,

@@ -3,7 +3,13 @@
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, sync::Arc};
 
 use crate::{
-    auth::password::Hasher, clock::Clock, config::Config, db::Db, domain::{tickets::TicketKeys, uploads::LiveUploads}, error::Result, storage::{Local, Storage},
+    auth::password::Hasher,
+    clock::Clock,
+    config::Config,
+    db::Db,
+    domain::{tickets::TicketKeys, uploads::LiveUploads},
+    error::Result,
+    storage::{Local, Storage},
 };
 
 /// One running Cloakroom. Shared by every request through an [`Arc`].

@@ -20,15 +20,30 @@ pub use values::{Delivery, GraphiQl, Listen, LogFormat, Secret, SignUp};
 #[command(next_help_heading = "Settings")]
 pub struct Options {
     /// Where to listen: HOST:PORT, or unix:/path/to.sock
-    #[arg(long, env = "CLOAKROOM_LISTEN", default_value = "127.0.0.1:8080", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_LISTEN",
+        default_value = "127.0.0.1:8080",
+        global = true
+    )]
     pub listen: String,
 
     /// Where content, the SQLite database and the generated secret live
-    #[arg(long, env = "CLOAKROOM_DATA_DIR", default_value = "./data", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_DATA_DIR",
+        default_value = "./data",
+        global = true
+    )]
     pub data_dir: String,
 
     /// sqlite:PATH or postgres://… [default: cloakroom.sqlite3 in the data directory]
-    #[arg(long, env = "CLOAKROOM_DATABASE_URL", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_DATABASE_URL",
+        hide_env_values = true,
+        global = true
+    )]
     pub database_url: Option<Secret>,
 
     /// The address clients use, which ticket URLs begin with; https turns on Secure cookies [default: from LISTEN]
@@ -36,7 +51,12 @@ pub struct Options {
     pub public_url: Option<String>,
 
     /// Who sends a download's bytes: direct (this process) or x-accel (nginx)
-    #[arg(long, env = "CLOAKROOM_DELIVERY", default_value = "direct", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_DELIVERY",
+        default_value = "direct",
+        global = true
+    )]
     pub delivery: String,
 
     /// What tickets are signed with, 32 bytes or more; one a line: the first signs, the others still verify
@@ -49,15 +69,30 @@ pub struct Options {
     pub secret_file: Option<String>,
 
     /// How long a ticket opens its file: 1 second to 24 hours
-    #[arg(long, env = "CLOAKROOM_TICKET_TTL", default_value = "5m", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_TICKET_TTL",
+        default_value = "5m",
+        global = true
+    )]
     pub ticket_ttl: String,
 
     /// The largest file that may be uploaded
-    #[arg(long, env = "CLOAKROOM_MAX_FILE_SIZE", default_value = "10GiB", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_FILE_SIZE",
+        default_value = "10GiB",
+        global = true
+    )]
     pub max_file_size: String,
 
     /// How many files one request may upload
-    #[arg(long, env = "CLOAKROOM_MAX_FILES_PER_REQUEST", default_value = "20", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_FILES_PER_REQUEST",
+        default_value = "20",
+        global = true
+    )]
     pub max_files_per_request: String,
 
     /// Bytes each user may keep, the trash included [default: no limit]
@@ -65,15 +100,30 @@ pub struct Options {
     pub user_quota: Option<String>,
 
     /// How long a deleted file stays in the trash
-    #[arg(long, env = "CLOAKROOM_TRASH_TTL", default_value = "30d", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_TRASH_TTL",
+        default_value = "30d",
+        global = true
+    )]
     pub trash_ttl: String,
 
     /// How long an upload may be silent before it counts as abandoned
-    #[arg(long, env = "CLOAKROOM_UPLOAD_TTL", default_value = "1h", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_UPLOAD_TTL",
+        default_value = "1h",
+        global = true
+    )]
     pub upload_ttl: String,
 
     /// How often the janitor sweeps
-    #[arg(long, env = "CLOAKROOM_JANITOR_INTERVAL", default_value = "1m", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_JANITOR_INTERVAL",
+        default_value = "1m",
+        global = true
+    )]
     pub janitor_interval: String,
 
     /// Whether anyone may sign up (open), or only the command line makes accounts (closed)
@@ -81,11 +131,21 @@ pub struct Options {
     pub sign_up: String,
 
     /// How long a session lives without a request
-    #[arg(long, env = "CLOAKROOM_SESSION_IDLE", default_value = "7d", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_SESSION_IDLE",
+        default_value = "7d",
+        global = true
+    )]
     pub session_idle: String,
 
     /// How long a session lives at all
-    #[arg(long, env = "CLOAKROOM_SESSION_LIFETIME", default_value = "30d", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_SESSION_LIFETIME",
+        default_value = "30d",
+        global = true
+    )]
     pub session_lifetime: String,
 
     /// How many passwords are hashed at once; each takes 19 MiB [default: one a processor, at most 4]
@@ -97,51 +157,111 @@ pub struct Options {
     pub graphiql: String,
 
     /// Other origins whose pages may call the API, comma-separated: https://app.example
-    #[arg(long, env = "CLOAKROOM_ALLOWED_ORIGINS", default_value = "", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_ALLOWED_ORIGINS",
+        default_value = "",
+        global = true
+    )]
     pub allowed_origins: String,
 
     /// Networks whose X-Forwarded-For is believed, comma-separated; a unix socket's peer always is
-    #[arg(long, env = "CLOAKROOM_TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_TRUSTED_PROXIES",
+        default_value = "127.0.0.0/8,::1/128",
+        global = true
+    )]
     pub trusted_proxies: String,
 
     /// The largest GraphQL document, bytes
-    #[arg(long, env = "CLOAKROOM_MAX_QUERY_BYTES", default_value = "64KiB", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_QUERY_BYTES",
+        default_value = "64KiB",
+        global = true
+    )]
     pub max_query_bytes: String,
 
     /// The largest JSON body, and the largest `operations` or `map` part, bytes
-    #[arg(long, env = "CLOAKROOM_MAX_BODY_BYTES", default_value = "256KiB", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_BODY_BYTES",
+        default_value = "256KiB",
+        global = true
+    )]
     pub max_body_bytes: String,
 
     /// How deep a document's fields may nest
-    #[arg(long, env = "CLOAKROOM_MAX_QUERY_DEPTH", default_value = "20", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_QUERY_DEPTH",
+        default_value = "20",
+        global = true
+    )]
     pub max_query_depth: String,
 
     /// How many fields a document may ask for, those of a page counted once for each row
-    #[arg(long, env = "CLOAKROOM_MAX_QUERY_COMPLEXITY", default_value = "10000", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_QUERY_COMPLEXITY",
+        default_value = "10000",
+        global = true
+    )]
     pub max_query_complexity: String,
 
     /// How many tokens a document may have
-    #[arg(long, env = "CLOAKROOM_MAX_QUERY_TOKENS", default_value = "4000", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_QUERY_TOKENS",
+        default_value = "4000",
+        global = true
+    )]
     pub max_query_tokens: String,
 
     /// How many aliases, and how many root fields, a document may have
-    #[arg(long, env = "CLOAKROOM_MAX_QUERY_ALIASES", default_value = "30", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_QUERY_ALIASES",
+        default_value = "30",
+        global = true
+    )]
     pub max_query_aliases: String,
 
     /// How many directives, and how many variables, a document may have
-    #[arg(long, env = "CLOAKROOM_MAX_QUERY_DIRECTIVES", default_value = "50", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_QUERY_DIRECTIVES",
+        default_value = "50",
+        global = true
+    )]
     pub max_query_directives: String,
 
     /// How long an operation may run, uploads not counted
-    #[arg(long, env = "CLOAKROOM_EXECUTION_TIMEOUT", default_value = "30s", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_EXECUTION_TIMEOUT",
+        default_value = "30s",
+        global = true
+    )]
     pub execution_timeout: String,
 
     /// How long a client may take to send a request's head, and how long it may send nothing of a body
-    #[arg(long, env = "CLOAKROOM_CLIENT_TIMEOUT", default_value = "30s", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_CLIENT_TIMEOUT",
+        default_value = "30s",
+        global = true
+    )]
     pub client_timeout: String,
 
     /// How long requests under way may go on after SIGTERM
-    #[arg(long, env = "CLOAKROOM_SHUTDOWN_TIMEOUT", default_value = "30s", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_SHUTDOWN_TIMEOUT",
+        default_value = "30s",
+        global = true
+    )]
     pub shutdown_timeout: String,
 
     /// What to log: a level, or tracing's filter directives
@@ -149,7 +269,12 @@ pub struct Options {
     pub log: String,
 
     /// How to log: text or json
-    #[arg(long, env = "CLOAKROOM_LOG_FORMAT", default_value = "text", global = true)]
+    #[arg(
+        long,
+        env = "CLOAKROOM_LOG_FORMAT",
+        default_value = "text",
+        global = true
+    )]
     pub log_format: String,
 }
 

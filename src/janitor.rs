@@ -102,7 +102,12 @@ async fn expired_sessions(app: &App) -> Result<u64> {
     let expired = session::Entity::find()
         .filter(session::Column::ExpiresAt.lte(now))
         .limit(BATCH);
-    let ids: Vec<_> = expired.all(app.db.read()).await?.into_iter().map(|row| row.id_hash).collect();
+    let ids: Vec<_> = expired
+        .all(app.db.read())
+        .await?
+        .into_iter()
+        .map(|row| row.id_hash)
+        .collect();
     if ids.is_empty() {
         return Ok(0);
     }
@@ -127,7 +132,12 @@ async fn expired_shares(app: &App) -> Result<u64> {
     let expired = share::Entity::find()
         .filter(share::Column::ExpiresAt.lte(now))
         .limit(BATCH);
-    let ids: Vec<_> = expired.all(app.db.read()).await?.into_iter().map(|row| row.id).collect();
+    let ids: Vec<_> = expired
+        .all(app.db.read())
+        .await?
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
     if ids.is_empty() {
         return Ok(0);
     }

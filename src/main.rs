@@ -64,7 +64,9 @@ fn main() -> ExitCode {
         }
     };
     log_to_stderr(&config);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let outcome = runtime
         .map_err(Into::into)
         .and_then(|runtime| runtime.block_on(run(cli.command.unwrap_or(Command::Serve), config)));

@@ -49,7 +49,11 @@ impl Listener {
         match self {
             Self::Tcp(listener) => Ok(Listen::Tcp(listener.local_addr()?)),
             Self::Unix(listener) => Ok(Listen::Unix(
-                listener.local_addr()?.as_pathname().unwrap_or(Path::new("")).into(),
+                listener
+                    .local_addr()?
+                    .as_pathname()
+                    .unwrap_or(Path::new(""))
+                    .into(),
             )),
         }
     }
@@ -89,8 +93,14 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
         }
     }
     drop(listener);
-    tracing::info!(connections = connections.count(), "stopping; requests under way may end");
-    if tokio::time::timeout(app.config.shutdown_timeout, connections.shutdown()).await.is_err() {
+    tracing::info!(
+        connections = connections.count(),
+        "stopping; requests under way may end"
+    );
+    if tokio::time::timeout(app.config.shutdown_timeout, connections.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests did not end in time and are cut off");
     }
 }
@@ -112,8 +122,15 @@ async fn accept(listener: &Listener) -> io::Result<Box<dyn Stream>> {
     }
 }
 
-fn spawn(config: &Config, connections: &GracefulShutdown, router: &Router, stream: Box<dyn Stream>) {
-    let service = router.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
+fn spawn(
+    config: &Config,
+    connections: &GracefulShutdown,
+    router: &Router,
+    stream: Box<dyn Stream>,
+) {
+    let service = router
+        .clone()
+        .map_request(|request: Request<Incoming>| request.map(Body::new));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.client_timeout)

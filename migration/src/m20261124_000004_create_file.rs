@@ -58,7 +58,11 @@ impl MigrationTrait for Migration {
                         .table(File::Table)
                         .col(File::OwnerId)
                         .col(File::Id)
-                        .and_where(if live { trashed_at.is_null() } else { trashed_at.is_not_null() })
+                        .and_where(if live {
+                            trashed_at.is_null()
+                        } else {
+                            trashed_at.is_not_null()
+                        })
                         .to_owned(),
                 )
                 .await?;

@@ -63,13 +63,21 @@ impl Page {
 }
 
 /// The live files of `user`.
-pub async fn files_of(app: &App, user: &user::Model, page: Page) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(app, user, page, file::Column::TrashedAt.is_null().into()).await
+pub async fn files_of(
+    app: &App,
+    user: &user::Model,
+    page: Page,
+) -> Result<Rows<Readable<file::Model>>> {
+    owned_files(app, user, page, file::Column::TrashedAt.is_null()).await
 }
 
 /// The files in the trash of `user`.
-pub async fn trash_of(app: &App, user: &user::Model, page: Page) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(app, user, page, file::Column::TrashedAt.is_not_null().into()).await
+pub async fn trash_of(
+    app: &App,
+    user: &user::Model,
+    page: Page,
+) -> Result<Rows<Readable<file::Model>>> {
+    owned_files(app, user, page, file::Column::TrashedAt.is_not_null()).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
@@ -77,12 +85,15 @@ async fn owned_files(
     app: &App,
     user: &user::Model,
     page: Page,
-    state: sea_orm::sea_query::SimpleExpr,
+    state: sea_orm::sea_query::Expr,
 ) -> Result<Rows<Readable<file::Model>>> {
     let mine = file::Entity::find()
         .filter(file::Column::OwnerId.eq(user.id))
         .filter(state);
-    let rows = page.apply(mine, file::Column::Id).all(app.db.read()).await?;
+    let rows = page
+        .apply(mine, file::Column::Id)
+        .all(app.db.read())
+        .await?;
     let rows = rows.into_iter().map(|row| Owned(row).into()).collect();
     Ok(page.cut(rows))
 }
@@ -91,7 +102,11 @@ async fn owned_files(
 ///
 /// Two scans, each bounded by the page and by an index (shares to the user; shares to AUTHENTICATED), merged.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
-pub async fn shared_with(app: &App, user: &user::Model, page: Page) -> Result<Rows<Readable<file::Model>>> {
+pub async fn shared_with(
+    app: &App,
+    user: &user::Model,
+    page: Page,
+) -> Result<Rows<Readable<file::Model>>> {
     let audiences = [
         share::Column::UserId.eq(user.id),
         share::Column::Audience.eq(share::Audience::Authenticated),
@@ -104,7 +119,10 @@ pub async fn shared_with(app: &App, user: &user::Model, page: Page) -> Result<Ro
             .filter(grants(user.id, app.clock.now()))
             .filter(file::Column::TrashedAt.is_null())
             .filter(file::Column::OwnerId.ne(user.id));
-        let shares = page.apply(scan, share::Column::FileId).all(app.db.read()).await?;
+        let shares = page
+            .apply(scan, share::Column::FileId)
+            .all(app.db.read())
+            .await?;
         for share in shares {
             granted.entry(share.file_id).or_default().push(share);
         }

@@ -4,9 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use entity::{session, user};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
 use sha2::{Digest, Sha256};
 use tower_sessions::{
     Session, SessionStore,
@@ -55,7 +53,10 @@ async fn renew(app: &App, session: &Session) -> Result<()> {
 /// Signs `user` in, under an id that nobody has seen before (OWASP: session fixation).
 pub async fn start(session: &Session, user: &user::Model) -> Result<()> {
     session.cycle_id().await.map_err(store_error)?;
-    session.insert(USER_ID, user.id).await.map_err(store_error)?;
+    session
+        .insert(USER_ID, user.id)
+        .await
+        .map_err(store_error)?;
     session
         .insert(CREDENTIAL_EPOCH, user.credential_epoch)
         .await
@@ -104,7 +105,10 @@ impl fmt::Debug for Store {
 }
 
 #[async_trait]
-#[expect(clippy::disallowed_methods, reason = "this is the session table's owner")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the session table's owner"
+)]
 impl SessionStore for Store {
     /// Stores a new record; where another session has its id already, under a fresh one.
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {

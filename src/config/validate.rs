@@ -1,7 +1,12 @@
 //! From [`Options`] to [`Config`], collecting every mistake on the way.
 
 use std::{
-    fmt::Display, net::IpAddr, num::NonZeroUsize, ops::RangeInclusive, path::{Path, PathBuf}, str::FromStr,
+    fmt::Display,
+    net::IpAddr,
+    num::NonZeroUsize,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 
@@ -28,11 +33,17 @@ impl Options {
             database_url: check.database_url(self.database_url.as_ref(), &data_dir),
             data_dir,
             public_url,
-            delivery: check.parse("DELIVERY", &self.delivery).unwrap_or(super::Delivery::Direct),
+            delivery: check
+                .parse("DELIVERY", &self.delivery)
+                .unwrap_or(super::Delivery::Direct),
             secrets,
             ticket_ttl: check.duration("TICKET_TTL", &self.ticket_ttl, 1..=DAY),
             max_file_size: check.size("MAX_FILE_SIZE", &self.max_file_size, 1..=1 << 50),
-            max_files_per_request: check.number("MAX_FILES_PER_REQUEST", &self.max_files_per_request, 1..=1000),
+            max_files_per_request: check.number(
+                "MAX_FILES_PER_REQUEST",
+                &self.max_files_per_request,
+                1..=1000,
+            ),
             user_quota: self
                 .user_quota
                 .as_deref()
@@ -40,27 +51,41 @@ impl Options {
             trash_ttl: check.duration("TRASH_TTL", &self.trash_ttl, 0..=AGE),
             upload_ttl: check.duration("UPLOAD_TTL", &self.upload_ttl, 60..=AGE),
             janitor_interval: check.duration("JANITOR_INTERVAL", &self.janitor_interval, 1..=DAY),
-            sign_up: check.parse("SIGN_UP", &self.sign_up).unwrap_or(super::SignUp::Closed),
+            sign_up: check
+                .parse("SIGN_UP", &self.sign_up)
+                .unwrap_or(super::SignUp::Closed),
             session_idle: check.duration("SESSION_IDLE", &self.session_idle, 60..=AGE),
             session_lifetime: check.duration("SESSION_LIFETIME", &self.session_lifetime, 60..=AGE),
             hashing_threads: check.hashing_threads(self.hashing_threads.as_deref()),
-            graphiql: check.parse("GRAPHIQL", &self.graphiql).unwrap_or(super::GraphiQl::Off),
+            graphiql: check
+                .parse("GRAPHIQL", &self.graphiql)
+                .unwrap_or(super::GraphiQl::Off),
             allowed_origins: check.origins(&self.allowed_origins),
             trusted_proxies: check.networks(&self.trusted_proxies),
             query_limits: QueryLimits {
                 bytes: check.bytes("MAX_QUERY_BYTES", &self.max_query_bytes),
                 tokens: check.number("MAX_QUERY_TOKENS", &self.max_query_tokens, count.clone()),
                 depth: check.number("MAX_QUERY_DEPTH", &self.max_query_depth, 1..=30),
-                complexity: check.number("MAX_QUERY_COMPLEXITY", &self.max_query_complexity, count.clone()),
+                complexity: check.number(
+                    "MAX_QUERY_COMPLEXITY",
+                    &self.max_query_complexity,
+                    count.clone(),
+                ),
                 aliases: check.number("MAX_QUERY_ALIASES", &self.max_query_aliases, count.clone()),
                 directives: check.number("MAX_QUERY_DIRECTIVES", &self.max_query_directives, count),
             },
             max_body_bytes: check.bytes("MAX_BODY_BYTES", &self.max_body_bytes),
-            execution_timeout: check.duration("EXECUTION_TIMEOUT", &self.execution_timeout, 1..=DAY),
+            execution_timeout: check.duration(
+                "EXECUTION_TIMEOUT",
+                &self.execution_timeout,
+                1..=DAY,
+            ),
             client_timeout: check.duration("CLIENT_TIMEOUT", &self.client_timeout, 1..=DAY),
             shutdown_timeout: check.duration("SHUTDOWN_TIMEOUT", &self.shutdown_timeout, 0..=DAY),
             log: check.log(&self.log),
-            log_format: check.parse("LOG_FORMAT", &self.log_format).unwrap_or(super::LogFormat::Text),
+            log_format: check
+                .parse("LOG_FORMAT", &self.log_format)
+                .unwrap_or(super::LogFormat::Text),
             // Unused when it could not be parsed: that is a mistake, and mistakes end here.
             listen: listen.unwrap_or(Listen::Unix(Default::default())),
         };
@@ -95,7 +120,14 @@ impl Check {
         text.to_owned()
     }
 
-    fn within<T>(&mut self, setting: &str, text: &str, value: Option<T>, range: RangeInclusive<u64>, what: &str) -> T
+    fn within<T>(
+        &mut self,
+        setting: &str,
+        text: &str,
+        value: Option<T>,
+        range: RangeInclusive<u64>,
+        what: &str,
+    ) -> T
     where
         T: Copy + TryInto<u64> + Default,
     {
@@ -105,7 +137,10 @@ impl Check {
         };
         if !value.try_into().is_ok_and(|value| range.contains(&value)) {
             let (least, most) = range.into_inner();
-            self.mistake(setting, format!("{text:?} is not between {least} and {most}"));
+            self.mistake(
+                setting,
+                format!("{text:?} is not between {least} and {most}"),
+            );
         }
         value
     }
@@ -115,12 +150,27 @@ impl Check {
             .parse()
             .ok()
             .or_else(|| Some(humantime::parse_duration(text).ok()?.as_secs()));
-        Duration::from_secs(self.within(setting, text, value, seconds, "a duration: seconds, or 90s, 5m, 24h, 30d"))
+        Duration::from_secs(self.within(
+            setting,
+            text,
+            value,
+            seconds,
+            "a duration: seconds, or 90s, 5m, 24h, 30d",
+        ))
     }
 
     fn size(&mut self, setting: &str, text: &str, bytes: RangeInclusive<u64>) -> u64 {
-        let value = text.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64());
-        self.within(setting, text, value, bytes, "a size: bytes, or 64KiB, 100MB, 2GiB")
+        let value = text
+            .parse::<bytesize::ByteSize>()
+            .ok()
+            .map(|size| size.as_u64());
+        self.within(
+            setting,
+            text,
+            value,
+            bytes,
+            "a size: bytes, or 64KiB, 100MB, 2GiB",
+        )
     }
 
     /// A size that is held in memory.
@@ -129,7 +179,13 @@ impl Check {
     }
 
     fn number(&mut self, setting: &str, text: &str, range: RangeInclusive<u64>) -> usize {
-        self.within(setting, text, text.parse::<usize>().ok(), range, "a whole number")
+        self.within(
+            setting,
+            text,
+            text.parse::<usize>().ok(),
+            range,
+            "a whole number",
+        )
     }
 
     fn hashing_threads(&mut self, text: Option<&str>) -> NonZeroUsize {
@@ -149,7 +205,10 @@ impl Check {
             };
         };
         if origin(url.trim_end_matches('/')).is_none() {
-            self.mistake("PUBLIC_URL", format!("{url:?} is not https://HOST or http://HOST:PORT, without a path"));
+            self.mistake(
+                "PUBLIC_URL",
+                format!("{url:?} is not https://HOST or http://HOST:PORT, without a path"),
+            );
         }
         url.trim_end_matches('/').to_owned()
     }
@@ -158,7 +217,10 @@ impl Check {
         let origins = split(list).map(|text| match origin(text) {
             Some(origin) => origin,
             None => {
-                self.mistake("ALLOWED_ORIGINS", format!("{text:?} is not an origin such as https://app.example"));
+                self.mistake(
+                    "ALLOWED_ORIGINS",
+                    format!("{text:?} is not an origin such as https://app.example"),
+                );
                 String::new()
             }
         });
@@ -167,9 +229,16 @@ impl Check {
 
     fn networks(&mut self, list: &str) -> Vec<IpNet> {
         let networks = split(list).filter_map(|text| {
-            let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            let network = text
+                .parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
             network
-                .map_err(|_| self.mistake("TRUSTED_PROXIES", format!("{text:?} is not a network such as 10.0.0.0/8")))
+                .map_err(|_| {
+                    self.mistake(
+                        "TRUSTED_PROXIES",
+                        format!("{text:?} is not a network such as 10.0.0.0/8"),
+                    )
+                })
                 .ok()
         });
         networks.collect()
@@ -181,7 +250,10 @@ impl Check {
         };
         let known = ["sqlite:", "postgres://", "postgresql://"];
         if !known.iter().any(|scheme| url.expose().starts_with(scheme)) {
-            self.mistake("DATABASE_URL", "begins with neither sqlite: nor postgres://");
+            self.mistake(
+                "DATABASE_URL",
+                "begins with neither sqlite: nor postgres://",
+            );
         }
         url.clone()
     }
@@ -190,7 +262,10 @@ impl Check {
         let (setting, text) = match (secret, file) {
             (None, None) => return Vec::new(),
             (Some(_), Some(_)) => {
-                self.mistake("SECRET", "is set, and so is CLOAKROOM_SECRET_FILE; set one of them");
+                self.mistake(
+                    "SECRET",
+                    "is set, and so is CLOAKROOM_SECRET_FILE; set one of them",
+                );
                 return Vec::new();
             }
             (Some(secret), None) => ("SECRET", secret.expose().to_owned()),
@@ -202,14 +277,27 @@ impl Check {
                 }
             },
         };
-        let secrets: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let secrets: Vec<_> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
         if secrets.is_empty() {
-            self.mistake(setting, "is empty; give 32 bytes or more, for example from `openssl rand -hex 32`");
+            self.mistake(
+                setting,
+                "is empty; give 32 bytes or more, for example from `openssl rand -hex 32`",
+            );
         }
         if secrets.iter().any(|secret| secret.len() < SECRET_MIN_BYTES) {
-            self.mistake(setting, "is shorter than 32 bytes; make one with `openssl rand -hex 32`");
+            self.mistake(
+                setting,
+                "is shorter than 32 bytes; make one with `openssl rand -hex 32`",
+            );
         }
-        secrets.into_iter().map(|secret| Secret::from(secret.to_owned())).collect()
+        secrets
+            .into_iter()
+            .map(|secret| Secret::from(secret.to_owned()))
+            .collect()
     }
 
     fn log(&mut self, filter: &str) -> String {
@@ -221,13 +309,19 @@ impl Check {
 }
 
 fn split(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|item| !item.is_empty())
+    list.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
 }
 
 /// `text` when it is an origin (RFC 6454): a scheme, a host, perhaps a port, nothing else.
 fn origin(text: &str) -> Option<String> {
     let uri: axum::http::Uri = text.parse().ok()?;
-    let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme))?;
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+    let scheme = uri
+        .scheme_str()
+        .filter(|scheme| ["http", "https"].contains(scheme))?;
+    let authority = uri
+        .authority()
+        .filter(|authority| !authority.as_str().contains('@'))?;
     (text == format!("{scheme}://{authority}")).then(|| text.to_owned())
 }

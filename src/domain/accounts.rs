@@ -5,7 +5,9 @@
 
 use entity::user;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -73,9 +75,7 @@ pub async fn sign_in(app: &App, username: &str, password: Secret) -> Result<user
     let verdict = app.hasher.verify(password.clone(), hash).await?;
     let user = user
         .filter(|user| verdict != Verdict::Wrong && !user.disabled)
-        .ok_or_else(|| {
-            Error::new(Code::Unauthenticated, "User name or password is wrong.")
-        })?;
+        .ok_or_else(|| Error::new(Code::Unauthenticated, "User name or password is wrong."))?;
     if verdict == Verdict::RightButWeak {
         renew_hash(app, &user, password).await?;
     }
@@ -149,7 +149,10 @@ pub async fn by_name(app: &App, username: &str) -> Result<Option<user::Model>> {
 }
 
 /// These users, in no order.
-#[expect(clippy::disallowed_methods, reason = "a name is public to whoever sees a file or share of its user")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a name is public to whoever sees a file or share of its user"
+)]
 pub async fn by_ids(app: &App, ids: Vec<Uuid>) -> Result<Vec<user::Model>> {
     let users = user::Entity::find().filter(user::Column::Id.is_in(ids));
     Ok(users.all(app.db.read()).await?)

@@ -31,14 +31,20 @@ pub async fn create(
     expires_at: Option<Timestamp>,
 ) -> Result<(Secret, api_token::Model)> {
     let now = app.clock.now();
-    if name.trim().is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
+    if name.trim().is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control)
+    {
         return Err(Error::bad_input(
             "name",
-            format!("A token's name has 1 to {NAME_MAX} characters, none of them control characters."),
+            format!(
+                "A token's name has 1 to {NAME_MAX} characters, none of them control characters."
+            ),
         ));
     }
     if !scopes.read && !scopes.write {
-        return Err(Error::bad_input("scopes", "A token needs a scope: READ or WRITE."));
+        return Err(Error::bad_input(
+            "scopes",
+            "A token needs a scope: READ or WRITE.",
+        ));
     }
     if expires_at.is_some_and(|end| end <= now) {
         return Err(Error::bad_input("expiresAt", "The expiry is in the past."));
@@ -72,7 +78,10 @@ pub async fn create(
 }
 
 /// The valid tokens of `user`, newest first.
-#[expect(clippy::disallowed_methods, reason = "tokens are listed by their owner")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokens are listed by their owner"
+)]
 pub async fn list(app: &App, user: &user::Model) -> Result<Vec<api_token::Model>> {
     let tokens = api_token::Entity::find()
         .filter(api_token::Column::UserId.eq(user.id))
@@ -82,7 +91,10 @@ pub async fn list(app: &App, user: &user::Model) -> Result<Vec<api_token::Model>
 }
 
 /// Ends a token of `user` at once. `NOT_FOUND` for anybody else's.
-#[expect(clippy::disallowed_methods, reason = "tokens are revoked by their owner")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokens are revoked by their owner"
+)]
 pub async fn revoke(app: &App, user: &user::Model, id: Uuid) -> Result<()> {
     let user_id = user.id;
     let delete = app.db.write(move |transaction| {

@@ -9,8 +9,18 @@ const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 /// What a browser may show in place. All else is an attachment, whatever was asked: html, svg, xml, pdf and scripts
 /// could act in the name of the site.
 const INLINE: &[&str] = &[
-    "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "video/mp4", "video/webm", "audio/mpeg",
-    "audio/ogg", "video/ogg", "application/ogg", PLAIN_TEXT,
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/avif",
+    "video/mp4",
+    "video/webm",
+    "audio/mpeg",
+    "audio/ogg",
+    "video/ogg",
+    "application/ogg",
+    PLAIN_TEXT,
 ];
 
 /// The type of a file that begins with `head` and is called `name`.
@@ -31,7 +41,9 @@ pub fn detect(head: &[u8], name: &str) -> String {
         };
     }
     match by_name {
-        Some(other) if other.starts_with("application/") && other != "application/ogg" => other.to_owned(),
+        Some(other) if other.starts_with("application/") && other != "application/ogg" => {
+            other.to_owned()
+        }
         _ => OCTET_STREAM.to_owned(),
     }
 }
@@ -54,8 +66,15 @@ fn is_text(head: &[u8]) -> bool {
 }
 
 fn is_textual(content_type: &str) -> bool {
-    ["application/json", "application/xml", "application/javascript", "application/toml", "application/x-sh", "image/svg+xml"]
-        .contains(&content_type)
+    [
+        "application/json",
+        "application/xml",
+        "application/javascript",
+        "application/toml",
+        "application/x-sh",
+        "image/svg+xml",
+    ]
+    .contains(&content_type)
         || content_type.ends_with("+xml")
         || content_type.ends_with("+json")
 }

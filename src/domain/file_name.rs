@@ -64,8 +64,20 @@ mod tests {
         let long = "x".repeat(10_000);
         let long_scripted = format!("{}.jpeg", "写".repeat(3000));
         for name in [
-            "a.txt", "../../etc/passwd", "C:\\x\\y.doc", "", "..", " . ", "a\u{202e}gpj.exe", "\0", "a\r\nb", &long,
-            &long_scripted, "/", "名前.txt", "👨‍👩‍👧.png",
+            "a.txt",
+            "../../etc/passwd",
+            "C:\\x\\y.doc",
+            "",
+            "..",
+            " . ",
+            "a\u{202e}gpj.exe",
+            "\0",
+            "a\r\nb",
+            &long,
+            &long_scripted,
+            "/",
+            "名前.txt",
+            "👨‍👩‍👧.png",
         ] {
             let cleaned = clean(name);
             assert_eq!(check(&cleaned).unwrap(), cleaned, "from {name:?}");

@@ -15,7 +15,10 @@ use crate::{
 };
 
 /// Gives the file another name. `BAD_USER_INPUT` when that is none; the content type stays as the bytes had it.
-#[expect(clippy::disallowed_methods, reason = "files are changed here, by their owner")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files are changed here, by their owner"
+)]
 pub async fn rename(app: &App, file: &Owned<file::Model>, name: &str) -> Result<()> {
     let name = file_name::check(name)?;
     let id = file.id;
@@ -44,8 +47,15 @@ pub async fn restore(app: &App, file: &Owned<file::Model>) -> Result<()> {
     move_to(app, file, None).await
 }
 
-#[expect(clippy::disallowed_methods, reason = "files are changed here, by their owner")]
-async fn move_to(app: &App, file: &Owned<file::Model>, trashed_at: Option<Timestamp>) -> Result<()> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files are changed here, by their owner"
+)]
+async fn move_to(
+    app: &App,
+    file: &Owned<file::Model>,
+    trashed_at: Option<Timestamp>,
+) -> Result<()> {
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
     let moved = app.db.write(move |transaction| {
         Box::pin(async move {
@@ -125,8 +135,14 @@ pub(super) async fn account_for(
     trashed: i64,
 ) -> Result<()> {
     user::Entity::update_many()
-        .col_expr(user::Column::UsedBytes, Expr::col(user::Column::UsedBytes).add(used))
-        .col_expr(user::Column::TrashedBytes, Expr::col(user::Column::TrashedBytes).add(trashed))
+        .col_expr(
+            user::Column::UsedBytes,
+            Expr::col(user::Column::UsedBytes).add(used),
+        )
+        .col_expr(
+            user::Column::TrashedBytes,
+            Expr::col(user::Column::TrashedBytes).add(trashed),
+        )
         .filter(user::Column::Id.eq(owner_id))
         .exec(transaction)
         .await?;

@@ -15,7 +15,13 @@ use crate::{
 /// How much of `wanted` bytes more the upload may take: all of it, or what is left of its user's quota, which is at
 /// least `needed`. `QUOTA_EXCEEDED` when less than `needed` is left; then nothing is reserved.
 #[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
-pub(super) async fn reserve(app: &App, upload_id: Uuid, user_id: Uuid, needed: u64, wanted: u64) -> Result<u64> {
+pub(super) async fn reserve(
+    app: &App,
+    upload_id: Uuid,
+    user_id: Uuid,
+    needed: u64,
+    wanted: u64,
+) -> Result<u64> {
     let Some(quota) = app.config.user_quota else {
         return Ok(u64::MAX);
     };
@@ -44,7 +50,9 @@ pub(super) async fn trim(app: &App, upload_id: Uuid, user_id: Uuid, surplus: u64
         return Ok(());
     }
     let trim = app.db.write(move |transaction| {
-        Box::pin(async move { move_reservation(transaction, upload_id, user_id, -signed(surplus)).await })
+        Box::pin(async move {
+            move_reservation(transaction, upload_id, user_id, -signed(surplus)).await
+        })
     });
     trim.await
 }
@@ -65,12 +73,18 @@ async fn move_reservation(
     bytes: i64,
 ) -> Result<()> {
     user::Entity::update_many()
-        .col_expr(user::Column::ReservedBytes, Expr::col(user::Column::ReservedBytes).add(bytes))
+        .col_expr(
+            user::Column::ReservedBytes,
+            Expr::col(user::Column::ReservedBytes).add(bytes),
+        )
         .filter(user::Column::Id.eq(user_id))
         .exec(transaction)
         .await?;
     upload::Entity::update_many()
-        .col_expr(upload::Column::ReservedBytes, Expr::col(upload::Column::ReservedBytes).add(bytes))
+        .col_expr(
+            upload::Column::ReservedBytes,
+            Expr::col(upload::Column::ReservedBytes).add(bytes),
+        )
         .filter(upload::Column::Id.eq(upload_id))
         .exec(transaction)
         .await?;

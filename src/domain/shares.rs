@@ -22,7 +22,10 @@ pub enum Grantee<'u> {
 /// changes the expiry.
 ///
 /// `BAD_USER_INPUT` for an expiry in the past, or a share with the owner.
-#[expect(clippy::disallowed_methods, reason = "shares are made here, by the file's owner")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "shares are made here, by the file's owner"
+)]
 pub async fn create(
     app: &App,
     file: &Owned<file::Model>,
@@ -69,7 +72,10 @@ pub async fn create(
 }
 
 /// Ends a share: the next request that leans on it is refused.
-#[expect(clippy::disallowed_methods, reason = "shares end here, by the file's owner")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "shares end here, by the file's owner"
+)]
 pub async fn revoke(app: &App, share: &Owned<share::Model>) -> Result<()> {
     let id: Uuid = share.id;
     let delete = app.db.write(move |transaction| {

@@ -54,7 +54,9 @@ pub fn issue(
         return Err(Error::not_found());
     }
     let end_of_life = app.clock.after(app.config.ticket_ttl);
-    let expires_at = file.until().map_or(end_of_life, |until| until.min(end_of_life));
+    let expires_at = file
+        .until()
+        .map_or(end_of_life, |until| until.min(end_of_life));
     let claims = Claims {
         file_id: file.id,
         user_id: user.id,
@@ -71,7 +73,10 @@ pub fn issue(
 /// longer see the file.
 pub async fn redeem(app: &App, ticket: &str) -> Result<(Readable<file::Model>, Disposition)> {
     let claims = app.ticket_keys.verify(ticket).ok_or_else(|| {
-        Error::new(Code::TicketInvalid, "This ticket is malformed or was not issued here.")
+        Error::new(
+            Code::TicketInvalid,
+            "This ticket is malformed or was not issued here.",
+        )
     })?;
     if claims.expires_at <= app.clock.now() {
         return Err(Error::new(
@@ -80,7 +85,8 @@ pub async fn redeem(app: &App, ticket: &str) -> Result<(Readable<file::Model>, D
         ));
     }
     let file =
-        access::redeemable_file(app, claims.user_id, claims.credential_epoch, claims.file_id).await?;
+        access::redeemable_file(app, claims.user_id, claims.credential_epoch, claims.file_id)
+            .await?;
     match file {
         Ok(file) => Ok((file, claims.disposition)),
         Err(Refusal::FileGone) => Err(Error::new(Code::FileGone, "This file has been deleted.")),
@@ -112,7 +118,9 @@ impl TicketKeys {
             false => Vec::new(),
         };
         let keys = secrets.iter().chain(&kept).map(TicketKey::derive);
-        Ok(Self { keys: keys.collect() })
+        Ok(Self {
+            keys: keys.collect(),
+        })
     }
 
     fn sign(&self, claims: &Claims) -> Secret {
@@ -147,8 +155,13 @@ impl fmt::Debug for TicketKeys {
 
 impl TicketKey {
     fn derive(secret: &Secret) -> Self {
-        let new = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-        let key = new(secret.expose().as_bytes()).chain_update(LABEL).finalize().into_bytes();
+        let new = |key: &[u8]| {
+            Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length")
+        };
+        let key = new(secret.expose().as_bytes())
+            .chain_update(LABEL)
+            .finalize()
+            .into_bytes();
         let digest = Sha256::digest(key);
         Self {
             id: [digest[0], digest[1], digest[2], digest[3]],

@@ -12,7 +12,9 @@ use std::{
 use bytes::Bytes;
 use entity::{discarded_content, file, upload, user};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 use tokio::task::JoinHandle;
@@ -127,9 +129,9 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
         key,
         settled: false,
     };
-    let insert = app.db.write(move |transaction| {
-        Box::pin(async move { Ok(row.insert(transaction).await?) })
-    });
+    let insert = app
+        .db
+        .write(move |transaction| Box::pin(async move { Ok(row.insert(transaction).await?) }));
     insert.await?;
     upload.staged = Place::Here(app.storage.begin(&upload.key).await?);
     upload.reserve(0, expected.unwrap_or(RESERVE_AHEAD)).await?;
@@ -149,7 +151,8 @@ impl Upload {
             .with("limitBytes", limit));
         }
         if self.size > self.reserved {
-            self.reserve(self.size - self.reserved, RESERVE_AHEAD).await?;
+            self.reserve(self.size - self.reserved, RESERVE_AHEAD)
+                .await?;
         }
         let missing = content_type::SNIFF_BYTES - self.head.len();
         self.head.extend(chunk.iter().take(missing));
@@ -171,7 +174,10 @@ impl Upload {
             quota::trim(&self.app, self.id, self.user_id, self.reserved - self.size).await?;
             self.reserved = self.size;
         }
-        Ok(Complete { upload: self, sha256 })
+        Ok(Complete {
+            upload: self,
+            sha256,
+        })
     }
 
     async fn reserve(&mut self, needed: u64, wanted: u64) -> Result<()> {
@@ -269,7 +275,10 @@ async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result
     Ok(ids)
 }
 
-#[expect(clippy::disallowed_methods, reason = "files are born here, to the user who uploads them")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files are born here, to the user who uploads them"
+)]
 async fn insert_file(transaction: &DatabaseTransaction, row: file::Model) -> Result<()> {
     files::account_for(transaction, row.owner_id, row.size, 0).await?;
     file::ActiveModel::from(row)
@@ -281,7 +290,10 @@ async fn insert_file(transaction: &DatabaseTransaction, row: file::Model) -> Res
 
 fn file_row(app: &App, naming: &Naming) -> Result<file::Model> {
     let Complete { upload, sha256 } = &naming.upload;
-    if naming.expected_sha256.is_some_and(|expected| expected != *sha256) {
+    if naming
+        .expected_sha256
+        .is_some_and(|expected| expected != *sha256)
+    {
         return Err(Error::new(
             Code::ChecksumMismatch,
             "The bytes that arrived have another SHA-256 than announced; send them again.",
@@ -333,7 +345,11 @@ pub(crate) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
 /// Removes the pending row and what it reserved; says whether it was there. Of a commit and an abort, one gets it.
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
 async fn settle(transaction: &DatabaseTransaction, id: Uuid) -> Result<bool> {
-    let Some(row) = upload::Entity::find_by_id(id).lock_exclusive().one(transaction).await? else {
+    let Some(row) = upload::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(transaction)
+        .await?
+    else {
         return Ok(false);
     };
     upload::Entity::delete_by_id(id).exec(transaction).await?;

@@ -40,7 +40,10 @@ impl ApiToken {
             (self.0.scope_read, ApiTokenScope::Read),
             (self.0.scope_write, ApiTokenScope::Write),
         ];
-        scopes.into_iter().filter_map(|(has, scope)| has.then_some(scope)).collect()
+        scopes
+            .into_iter()
+            .filter_map(|(has, scope)| has.then_some(scope))
+            .collect()
     }
 
     /// When it was made.
@@ -86,8 +89,11 @@ impl ApiTokenMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "What to call it, 1 to 100 characters.")] name: String,
-        #[graphql(desc = "What it is to allow, at least one; WRITE includes READ.")] scopes: Vec<ApiTokenScope>,
-        #[graphql(desc = "When it ends by itself; it does not when this is null.")] expires_at: Option<DateTime>,
+        #[graphql(desc = "What it is to allow, at least one; WRITE includes READ.")] scopes: Vec<
+            ApiTokenScope,
+        >,
+        #[graphql(desc = "When it ends by itself; it does not when this is null.")]
+        expires_at: Option<DateTime>,
     ) -> Result<CreatedApiToken> {
         let user = context.actor().credential_owner()?;
         let scopes = Scopes {
@@ -95,7 +101,8 @@ impl ApiTokenMutations {
             write: scopes.contains(&ApiTokenScope::Write),
         };
         let expires_at = expires_at.map(|end| end.0);
-        let (secret, token) = api_tokens::create(context.app(), user, &name, scopes, expires_at).await?;
+        let (secret, token) =
+            api_tokens::create(context.app(), user, &name, scopes, expires_at).await?;
         Ok(CreatedApiToken {
             secret: secret.expose().to_owned(),
             api_token: ApiToken(token),

@@ -41,20 +41,33 @@ pub fn check(
     })?;
     let operation = select(&parsed, operation_name)?;
     let kind = operation.ty;
-    within("variables", operation.variable_definitions.len().max(variables.len()), limits.directives)?;
+    within(
+        "variables",
+        operation.variable_definitions.len().max(variables.len()),
+        limits.directives,
+    )?;
     Measure::new(&parsed, variables, limits).operation(operation)?;
-    Ok(Document { parsed, operation: kind })
+    Ok(Document {
+        parsed,
+        operation: kind,
+    })
 }
 
 /// The operation that is to run (GraphQL §6.1, GetOperation).
-fn select<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'d OperationDefinition> {
+fn select<'d>(
+    document: &'d ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'d OperationDefinition> {
     let mut candidates = document
         .operations
         .iter()
         .filter(|(candidate, _)| name.is_none_or(|name| candidate.is_some_and(|it| it == name)));
     match (candidates.next(), candidates.next()) {
         (Some((_, operation)), None) => Ok(&operation.node),
-        (None, _) => Err(Error::bad_input("operationName", "The document has no operation of this name.")),
+        (None, _) => Err(Error::bad_input(
+            "operationName",
+            "The document has no operation of this name.",
+        )),
         (Some(_), Some(_)) => Err(Error::bad_input(
             "operationName",
             "The document has several operations; say which one to run.",
@@ -93,7 +106,12 @@ fn scan(source: &str, limits: &QueryLimits) -> Result<()> {
             b'{' | b'[' | b'(' => nesting += 1,
             b'}' | b']' | b')' => nesting = nesting.saturating_sub(1),
             b'@' => directives += 1,
-            byte if is_word(byte) => at += bytes[at..].iter().take_while(|byte| is_word(**byte)).count(),
+            byte if is_word(byte) => {
+                at += bytes[at..]
+                    .iter()
+                    .take_while(|byte| is_word(**byte))
+                    .count()
+            }
             _ => {}
         }
         tokens += 1;
@@ -109,7 +127,10 @@ fn is_word(byte: u8) -> bool {
 }
 
 fn line_length(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| !b"\r\n".contains(byte)).count()
+    bytes
+        .iter()
+        .take_while(|byte| !b"\r\n".contains(byte))
+        .count()
 }
 
 /// The length of the string or block string that `bytes` begins with, quotes included.
@@ -151,7 +172,11 @@ struct Measure<'d> {
 }
 
 impl<'d> Measure<'d> {
-    fn new(document: &'d ExecutableDocument, variables: &'d Map<String, Json>, limits: &'d QueryLimits) -> Self {
+    fn new(
+        document: &'d ExecutableDocument,
+        variables: &'d Map<String, Json>,
+        limits: &'d QueryLimits,
+    ) -> Self {
         Self {
             document,
             variables,
@@ -175,8 +200,12 @@ impl<'d> Measure<'d> {
         for selection in &set.node.items {
             let cost = match &selection.node {
                 Selection::Field(field) => self.field(&field.node)?,
-                Selection::InlineFragment(inline) => self.selection_set(&inline.node.selection_set)?,
-                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?,
+                Selection::InlineFragment(inline) => {
+                    self.selection_set(&inline.node.selection_set)?
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(&spread.node.fragment_name.node)?
+                }
             };
             sum.fields = sum.fields.saturating_add(cost.fields);
             sum.roots = sum.roots.saturating_add(cost.roots);
@@ -201,10 +230,16 @@ impl<'d> Measure<'d> {
             return Ok(*cost);
         }
         if self.open.contains(&name.as_str()) {
-            return Err(Error::bad_input("query", format!("Fragment {name} spreads itself.")));
+            return Err(Error::bad_input(
+                "query",
+                format!("Fragment {name} spreads itself."),
+            ));
         }
         let Some(fragment) = self.document.fragments.get(name) else {
-            return Err(Error::bad_input("query", format!("There is no fragment {name}.")));
+            return Err(Error::bad_input(
+                "query",
+                format!("There is no fragment {name}."),
+            ));
         };
         self.open.push(name);
         let cost = self.selection_set(&fragment.node.selection_set)?;
@@ -231,7 +266,9 @@ impl<'d> Measure<'d> {
                 _ => Some(MAX_PAGE),
             }
         };
-        let rows = argument("first").or_else(|| argument("last")).unwrap_or(DEFAULT_PAGE);
+        let rows = argument("first")
+            .or_else(|| argument("last"))
+            .unwrap_or(DEFAULT_PAGE);
         usize::try_from(rows.min(MAX_PAGE)).unwrap_or(usize::MAX)
     }
 }
@@ -250,7 +287,9 @@ mod tests {
     };
 
     fn code(source: &str) -> Option<Code> {
-        check(source, None, &Map::new(), &LIMITS).err().map(|error| error.code)
+        check(source, None, &Map::new(), &LIMITS)
+            .err()
+            .map(|error| error.code)
     }
 
     #[test]
@@ -271,14 +310,23 @@ mod tests {
         let deep = "{ me ".repeat(1000) + &"}".repeat(1000);
         let directives = format!("{{ me {} {{ id }} }}", "@include(if: true) ".repeat(10_000));
         let large = format!("{{ me {{ id }} }} #{}", "x".repeat(1 << 20));
-        let lists = format!("{{ file(id: {}{}) {{ id }} }}", "[".repeat(500), "]".repeat(500));
+        let lists = format!(
+            "{{ file(id: {}{}) {{ id }} }}",
+            "[".repeat(500),
+            "]".repeat(500)
+        );
         let doubling: String = (0..25)
             .map(|i| format!("fragment f{i} on Query {{ ...f{} ...f{} }} ", i + 1, i + 1))
             .collect();
         let doubling = format!("{{ ...f0 }} {doubling} fragment f25 on Query {{ me {{ id }} }}");
         let rows = "{ files(first: 100) { nodes { shares { file { id name size contentType sha256 createdAt \
                     owner { id username createdAt } shares { id createdAt expiresAt user { id } } } } } } }";
-        let rows = format!("{{ {} }}", (0..7).map(|i| format!("r{i}: {}", &rows[1..rows.len() - 1])).collect::<String>());
+        let rows = format!(
+            "{{ {} }}",
+            (0..7)
+                .map(|i| format!("r{i}: {}", &rows[1..rows.len() - 1]))
+                .collect::<String>()
+        );
         for source in [
             format!("{{ {aliases} }}"),
             format!("{{ {fewer_aliases} }}"),
@@ -296,7 +344,14 @@ mod tests {
 
     #[test]
     fn nonsense_is_bad_input() {
-        for source in ["", "{", "{ ...a } fragment a on Query { ...a }", "{ ...gone }", "\"\"\"", "query A { me { id } } query B { me { id } }"] {
+        for source in [
+            "",
+            "{",
+            "{ ...a } fragment a on Query { ...a }",
+            "{ ...gone }",
+            "\"\"\"",
+            "query A { me { id } } query B { me { id } }",
+        ] {
             assert_eq!(code(source), Some(Code::BadUserInput), "{source}");
         }
     }

@@ -114,10 +114,15 @@ impl FileQueries {
     async fn files(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")] first: Option<i32>,
-        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<String>,
+        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<
+            String,
+        >,
         #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
-        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<String>,
+        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<
+            String,
+        >,
     ) -> Result<Connection<Cursor, File>> {
         let user = context.actor().reader()?;
         let page = pagination::page(first, after, last, before)?;
@@ -129,10 +134,15 @@ impl FileQueries {
     async fn shared_with_me(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")] first: Option<i32>,
-        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<String>,
+        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<
+            String,
+        >,
         #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
-        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<String>,
+        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<
+            String,
+        >,
     ) -> Result<Connection<Cursor, File>> {
         let user = context.actor().reader()?;
         let page = pagination::page(first, after, last, before)?;
@@ -144,10 +154,15 @@ impl FileQueries {
     async fn trash(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")] first: Option<i32>,
-        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<String>,
+        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<
+            String,
+        >,
         #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
-        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<String>,
+        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<
+            String,
+        >,
     ) -> Result<Connection<Cursor, File>> {
         let user = context.actor().reader()?;
         let page = pagination::page(first, after, last, before)?;
@@ -166,7 +181,9 @@ impl FileMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The file's id.")] id: ID,
-        #[graphql(desc = "1 to 255 bytes of UTF-8, without slashes, control or bidirectional characters.")]
+        #[graphql(
+            desc = "1 to 255 bytes of UTF-8, without slashes, control or bidirectional characters."
+        )]
         name: String,
     ) -> Result<File> {
         let user = context.actor().writer()?;

@@ -30,7 +30,10 @@ pub struct Shared(Arc<Error>);
 pub fn loaders(
     app: &SharedApp,
     viewer: Option<user::Model>,
-) -> (DataLoader<UserLoader, NoCache>, DataLoader<ShareLoader, NoCache>) {
+) -> (
+    DataLoader<UserLoader, NoCache>,
+    DataLoader<ShareLoader, NoCache>,
+) {
     let users = UserLoader(SharedApp::clone(app));
     let shares = ShareLoader {
         app: SharedApp::clone(app),
@@ -47,7 +50,9 @@ impl Loader<Uuid> for UserLoader {
     type Error = Shared;
 
     async fn load(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, user::Model>, Shared> {
-        let users = accounts::by_ids(&self.0, ids.to_vec()).await.map_err(share)?;
+        let users = accounts::by_ids(&self.0, ids.to_vec())
+            .await
+            .map_err(share)?;
         Ok(users.into_iter().map(|user| (user.id, user)).collect())
     }
 }

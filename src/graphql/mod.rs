@@ -97,7 +97,10 @@ impl From<Error> for async_graphql::Error {
         let mut extensions = async_graphql::ErrorExtensionValues::default();
         extensions.set("code", error.code.as_str());
         for (name, fact) in error.facts {
-            extensions.set(name, async_graphql::Value::from_json(fact).unwrap_or_default());
+            extensions.set(
+                name,
+                async_graphql::Value::from_json(fact).unwrap_or_default(),
+            );
         }
         Self {
             message: error.detail,

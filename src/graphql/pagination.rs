@@ -43,7 +43,10 @@ pub fn page(
 ) -> Result<Page> {
     let (field, count, backward) = match (first, last) {
         (Some(_), Some(_)) => {
-            return Err(Error::bad_input("last", "Ask for `first` or for `last`, not for both."));
+            return Err(Error::bad_input(
+                "last",
+                "Ask for `first` or for `last`, not for both.",
+            ));
         }
         (None, Some(last)) => ("last", Some(last), true),
         (first, None) => ("first", first, false),
@@ -52,7 +55,10 @@ pub fn page(
         None => DEFAULT_PAGE,
         Some(Ok(limit)) if limit <= MAX_PAGE => limit,
         Some(_) => {
-            return Err(Error::bad_input(field, format!("A page has 0 to {MAX_PAGE} rows.")));
+            return Err(Error::bad_input(
+                field,
+                format!("A page has 0 to {MAX_PAGE} rows."),
+            ));
         }
     };
     Ok(Page {
@@ -88,5 +94,10 @@ fn decode(field: &'static str, cursor: &str) -> Result<Uuid> {
         .decode(cursor)
         .ok()
         .and_then(|bytes| Uuid::from_slice(&bytes).ok())
-        .ok_or_else(|| Error::bad_input(field, "This is not a cursor; use one from `pageInfo` or `edges`."))
+        .ok_or_else(|| {
+            Error::bad_input(
+                field,
+                "This is not a cursor; use one from `pageInfo` or `edges`.",
+            )
+        })
 }

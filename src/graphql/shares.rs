@@ -4,7 +4,9 @@ use async_graphql::{Context, Enum, ID, Object, dataloader::DataLoader};
 use entity::{share, user};
 
 use super::{
-    Request, files::File, loaders::UserLoader,
+    Request,
+    files::File,
+    loaders::UserLoader,
     scalars::{DateTime, parse_id},
     users::User,
 };
@@ -101,7 +103,8 @@ impl ShareMutations {
         context: &Context<'_>,
         #[graphql(desc = "The id of a file of yours.")] file_id: ID,
         #[graphql(desc = "The name of another user.")] username: String,
-        #[graphql(desc = "When the share ends by itself; it does not when this is null.")] expires_at: Option<DateTime>,
+        #[graphql(desc = "When the share ends by itself; it does not when this is null.")]
+        expires_at: Option<DateTime>,
     ) -> Result<Share> {
         let owner = context.actor().writer()?;
         // The file first: whoever may not share it learns nothing of who has an account here.
@@ -112,7 +115,14 @@ impl ShareMutations {
             error.detail = "There is no user of that name.".to_owned();
             error
         })?;
-        Share::create(context.app(), owner, &file_id, Grantee::User(&grantee), expires_at).await
+        Share::create(
+            context.app(),
+            owner,
+            &file_id,
+            Grantee::User(&grantee),
+            expires_at,
+        )
+        .await
     }
 
     /// Shares your file with every user who is signed in. A second call changes the expiry.
@@ -120,10 +130,18 @@ impl ShareMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The id of a file of yours.")] file_id: ID,
-        #[graphql(desc = "When the share ends by itself; it does not when this is null.")] expires_at: Option<DateTime>,
+        #[graphql(desc = "When the share ends by itself; it does not when this is null.")]
+        expires_at: Option<DateTime>,
     ) -> Result<Share> {
         let owner = context.actor().writer()?;
-        Share::create(context.app(), owner, &file_id, Grantee::Authenticated, expires_at).await
+        Share::create(
+            context.app(),
+            owner,
+            &file_id,
+            Grantee::Authenticated,
+            expires_at,
+        )
+        .await
     }
 
     /// Ends a share of your file: the next request that leans on it is refused, tickets issued before included.

@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use async_graphql::{Context, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value};
+use async_graphql::{
+    Context, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value,
+};
 
 use super::{Request, files::File};
 use crate::{
@@ -56,7 +58,8 @@ impl ReceivedFiles {
     /// Keeps a file, and returns the key that stands for it in the variables.
     pub fn add(&self, upload: Complete, file_name: String) -> String {
         let key = keys::hex(&keys::random::<16>());
-        self.lock().insert(key.clone(), Received { upload, file_name });
+        self.lock()
+            .insert(key.clone(), Received { upload, file_name });
         key
     }
 
@@ -85,13 +88,19 @@ impl UploadMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The file.")] file: Upload,
-        #[graphql(desc = "What to call it, instead of the name it came with: 1 to 255 bytes of UTF-8, no path.")]
+        #[graphql(
+            desc = "What to call it, instead of the name it came with: 1 to 255 bytes of UTF-8, no path."
+        )]
         name: Option<String>,
-        #[graphql(desc = "Its SHA-256 in hexadecimal; other bytes are refused with `CHECKSUM_MISMATCH`.")]
+        #[graphql(
+            desc = "Its SHA-256 in hexadecimal; other bytes are refused with `CHECKSUM_MISMATCH`."
+        )]
         sha256: Option<String>,
     ) -> Result<File> {
         let expected_sha256 = sha256.as_deref().map(parse_sha256).transpose()?;
-        let received = context.data_unchecked::<ReceivedFiles>().take("file", &file)?;
+        let received = context
+            .data_unchecked::<ReceivedFiles>()
+            .take("file", &file)?;
         let naming = Naming {
             name: name.unwrap_or_else(|| file_name::clean(&received.file_name)),
             upload: received.upload,
@@ -135,5 +144,6 @@ async fn store(context: &Context<'_>, namings: Vec<Naming>) -> Result<Vec<File>>
 }
 
 fn parse_sha256(text: &str) -> Result<[u8; 32]> {
-    keys::unhex(text).ok_or_else(|| Error::bad_input("sha256", "A SHA-256 is 64 hexadecimal digits."))
+    keys::unhex(text)
+        .ok_or_else(|| Error::bad_input("sha256", "A SHA-256 is 64 hexadecimal digits."))
 }

@@ -7,12 +7,7 @@ use super::{
     Request,
     scalars::{DateTime, Int64},
 };
-use crate::{
-    auth::session,
-    config::Secret,
-    domain::accounts,
-    error::Result,
-};
+use crate::{auth::session, config::Secret, domain::accounts, error::Result};
 
 /// An account.
 pub struct User(pub user::Model);
@@ -76,7 +71,9 @@ impl UserQueries {
     async fn user(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The whole name; there is no search, so that nobody can list who is here.")]
+        #[graphql(
+            desc = "The whole name; there is no search, so that nobody can list who is here."
+        )]
         username: String,
     ) -> Result<Option<User>> {
         context.actor().reader()?;

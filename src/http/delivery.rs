@@ -52,7 +52,10 @@ fn content_headers(file: &file::Model, disposition: Disposition) -> Result<Heade
     Ok(HeaderMap::from_iter([
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_DISPOSITION, disposition),
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-store"),
+        ),
     ]))
 }
 
@@ -73,16 +76,24 @@ async fn direct(
         request.headers_mut().remove(header::RANGE);
     }
     // Purged between the check and now.
-    let content = app.storage.open(key).await?.ok_or_else(|| Error::new(Code::FileGone, "This file has been deleted."))?;
+    let content = app
+        .storage
+        .open(key)
+        .await?
+        .ok_or_else(|| Error::new(Code::FileGone, "This file has been deleted."))?;
     let content = Content {
         inner: tokio::task::block_in_place(|| ChunkedReadFile::new(content, HeaderMap::new()))?,
         content_type: headers[header::CONTENT_TYPE].clone(),
-        etag: HeaderValue::try_from(format!("\"{}\"", keys::hex(&file.sha256))).map_err(Error::internal)?,
-        modified: UNIX_EPOCH + Duration::from_millis(u64::try_from(file.created_at.0).unwrap_or_default()),
+        etag: HeaderValue::try_from(format!("\"{}\"", keys::hex(&file.sha256)))
+            .map_err(Error::internal)?,
+        modified: UNIX_EPOCH
+            + Duration::from_millis(u64::try_from(file.created_at.0).unwrap_or_default()),
     };
     let mut response = http_serve::serve(content, &request).map(Body::new);
     response.headers_mut().extend(headers);
-    response.headers_mut().extend(SAFETY.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response
+        .headers_mut()
+        .extend(SAFETY.map(|(name, value)| (name, HeaderValue::from_static(value))));
     if response.status() == StatusCode::NOT_MODIFIED {
         response.headers_mut().remove(header::CONTENT_TYPE);
     }
@@ -92,8 +103,14 @@ async fn direct(
 /// The same lines as in nginx's internal location: content is data, whatever it says of itself.
 const SAFETY: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; sandbox",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 

@@ -14,7 +14,10 @@ pub fn header(disposition: Disposition, name: &str, content_type: &str) -> Heade
         Disposition::Inline if content_type::may_be_inline(content_type) => "inline",
         _ => "attachment",
     };
-    let ascii: String = name.chars().map(|c| if is_quotable(c) { c } else { '_' }).collect();
+    let ascii: String = name
+        .chars()
+        .map(|c| if is_quotable(c) { c } else { '_' })
+        .collect();
     let mut value = format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''");
     for byte in name.bytes() {
         match is_attr_char(byte) {
@@ -45,15 +48,25 @@ pub fn file_name(part: &HeaderMap) -> String {
     };
     let text = String::from_utf8_lossy(value.as_bytes());
     let parameters = parameters(&text);
-    let find = |wanted: &str| parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
+    let find = |wanted: &str| {
+        parameters
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value)
+    };
     if let Some(name) = find("filename*").and_then(|value| extended(value)) {
         return name;
     }
     let name = find("filename").cloned().unwrap_or_default();
-    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte));
+    let bare = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte));
     match percent_decoded(&name) {
         Some(decoded) if bare => decoded,
-        _ => name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n"),
+        _ => name
+            .replace("%22", "\"")
+            .replace("%0D", "\r")
+            .replace("%0A", "\n"),
     }
 }
 
@@ -61,7 +74,9 @@ pub fn file_name(part: &HeaderMap) -> String {
 fn extended(value: &str) -> Option<String> {
     let (charset, rest) = value.split_once('\'')?;
     let (_language, encoded) = rest.split_once('\'')?;
-    charset.eq_ignore_ascii_case("utf-8").then(|| percent_decoded(encoded))?
+    charset
+        .eq_ignore_ascii_case("utf-8")
+        .then(|| percent_decoded(encoded))?
 }
 
 /// `None` when an escape is broken or the bytes are not UTF-8.
@@ -88,7 +103,8 @@ fn parameters(value: &str) -> Vec<(String, String)> {
     let mut parameters = Vec::new();
     let mut characters = value.chars().peekable();
     while characters.by_ref().any(|c| c == ';') {
-        let name: String = std::iter::from_fn(|| characters.next_if(|c| !"=;".contains(*c))).collect();
+        let name: String =
+            std::iter::from_fn(|| characters.next_if(|c| !"=;".contains(*c))).collect();
         if characters.next_if_eq(&'=').is_none() {
             continue;
         }
@@ -116,8 +132,14 @@ mod tests {
     #[test]
     fn names_are_kept_whole_and_dangerous_types_never_inline() {
         let named = |name| header(Disposition::Inline, name, "image/png");
-        assert_eq!(named("a b.png"), "inline; filename=\"a b.png\"; filename*=UTF-8''a%20b.png");
-        assert_eq!(named("é\"%.png"), "inline; filename=\"___.png\"; filename*=UTF-8''%C3%A9%22%25.png");
+        assert_eq!(
+            named("a b.png"),
+            "inline; filename=\"a b.png\"; filename*=UTF-8''a%20b.png"
+        );
+        assert_eq!(
+            named("é\"%.png"),
+            "inline; filename=\"___.png\"; filename*=UTF-8''%C3%A9%22%25.png"
+        );
         let html = header(Disposition::Inline, "x.html", "text/html; charset=utf-8");
         assert!(html.to_str().unwrap().starts_with("attachment;"));
     }
@@ -125,18 +147,42 @@ mod tests {
     #[test]
     fn every_client_s_way_to_write_a_name_is_read() {
         for (sent, expected) in [
-            ("form-data; name=\"1\"; filename=\"naïve 名.txt\"", "naïve 名.txt"),
-            ("form-data; name=\"0\"; filename=\"na%C3%AFve%20%E5%90%8D.txt\"", "naïve 名.txt"),
-            ("form-data; name=\"0\"; filename=\"x\"; filename*=UTF-8''na%C3%AFve.txt", "naïve.txt"),
-            ("form-data; name=\"0\"; filename=\"a \\\"b\\\" c.txt\"", "a \"b\" c.txt"),
-            ("form-data; name=\"0\"; filename=\"a %22b%22 c;d.txt\"", "a \"b\" c;d.txt"),
-            ("form-data; name=\"0\"; filename=\"100% sure.txt\"", "100% sure.txt"),
+            (
+                "form-data; name=\"1\"; filename=\"naïve 名.txt\"",
+                "naïve 名.txt",
+            ),
+            (
+                "form-data; name=\"0\"; filename=\"na%C3%AFve%20%E5%90%8D.txt\"",
+                "naïve 名.txt",
+            ),
+            (
+                "form-data; name=\"0\"; filename=\"x\"; filename*=UTF-8''na%C3%AFve.txt",
+                "naïve.txt",
+            ),
+            (
+                "form-data; name=\"0\"; filename=\"a \\\"b\\\" c.txt\"",
+                "a \"b\" c.txt",
+            ),
+            (
+                "form-data; name=\"0\"; filename=\"a %22b%22 c;d.txt\"",
+                "a \"b\" c;d.txt",
+            ),
+            (
+                "form-data; name=\"0\"; filename=\"100% sure.txt\"",
+                "100% sure.txt",
+            ),
             ("form-data; name=\"0\"; filename=plain.txt", "plain.txt"),
-            ("form-data; name=\"0\"; filename=\"C:\\dir\\x.txt\"", "C:\\dir\\x.txt"),
+            (
+                "form-data; name=\"0\"; filename=\"C:\\dir\\x.txt\"",
+                "C:\\dir\\x.txt",
+            ),
             ("form-data; name=\"0\"", ""),
             ("form-data; filename=\"open", "open"),
         ] {
-            let headers = HeaderMap::from_iter([(CONTENT_DISPOSITION, HeaderValue::from_bytes(sent.as_bytes()).unwrap())]);
+            let headers = HeaderMap::from_iter([(
+                CONTENT_DISPOSITION,
+                HeaderValue::from_bytes(sent.as_bytes()).unwrap(),
+            )]);
             assert_eq!(file_name(&headers), expected, "{sent}");
         }
     }

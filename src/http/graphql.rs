@@ -5,7 +5,9 @@
 
 use std::panic::AssertUnwindSafe;
 
-use async_graphql::{Response as GraphQlResponse, ServerError, Variables, parser::types::OperationType};
+use async_graphql::{
+    Response as GraphQlResponse, ServerError, Variables, parser::types::OperationType,
+};
 use axum::{
     Extension,
     body::{Body, Bytes},
@@ -15,11 +17,13 @@ use axum::{
 };
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, Limited};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tower_sessions::Session;
 
-use super::{Context, graphiql, multipart, negotiation, negotiation::MediaType, problem, request_id};
+use super::{
+    Context, graphiql, multipart, negotiation, negotiation::MediaType, problem, request_id,
+};
 use crate::{
     auth::{self, Actor},
     config::GraphiQl,
@@ -48,7 +52,10 @@ pub struct Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self { error, status: None }
+        Self {
+            error,
+            status: None,
+        }
     }
 }
 
@@ -86,13 +93,25 @@ pub async fn get(
     let answer = async {
         let params = params_of_url(query.as_deref().unwrap_or_default())?;
         let actor = authenticate(&context, &session, &headers).await?;
-        run(&context, session, actor, params, ReceivedFiles::default(), true).await
+        run(
+            &context,
+            session,
+            actor,
+            params,
+            ReceivedFiles::default(),
+            true,
+        )
+        .await
     };
     respond(media_type, answer.await)
 }
 
 /// `GET /graphiql/…`: a part of the page.
-pub async fn asset(State(context): State<Context>, path: Path<String>, headers: HeaderMap) -> Response {
+pub async fn asset(
+    State(context): State<Context>,
+    path: Path<String>,
+    headers: HeaderMap,
+) -> Response {
     match context.app.config.graphiql {
         GraphiQl::On => graphiql::asset(path, headers).await,
         GraphiQl::Off => problem::no_such_route().await,
@@ -101,8 +120,12 @@ pub async fn asset(State(context): State<Context>, path: Path<String>, headers: 
 
 /// Who asks: by API token when one is sent, which then has to be good; else by session.
 async fn authenticate(context: &Context, session: &Session, headers: &HeaderMap) -> Result<Actor> {
-    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = authorization.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let authorization = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let bearer = authorization
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match bearer {
         Some((_, secret)) => auth::api_token::actor(&context.app, secret.trim()).await,
         None => auth::session::actor(&context.app, session).await,
@@ -115,11 +138,24 @@ async fn read(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Params, ReceivedFiles), Refusal> {
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(unsupported("Compressed bodies are not accepted; send the request as it is."));
+    if headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
+    {
+        return Err(unsupported(
+            "Compressed bodies are not accepted; send the request as it is.",
+        ));
     }
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     match essence.as_str() {
         "application/json" if is_utf8(content_type) => {
             let body = read_whole(body, context.app.config.max_body_bytes).await?;
@@ -132,7 +168,9 @@ async fn read(
                 .and_then(|length| length.to_str().ok()?.parse().ok());
             Ok(multipart::read(&context.app, user, content_type, expected, body).await?)
         }
-        _ => Err(unsupported("Send application/json in UTF-8, or multipart/form-data to upload.")),
+        _ => Err(unsupported(
+            "Send application/json in UTF-8, or multipart/form-data to upload.",
+        )),
     }
 }
 
@@ -153,13 +191,18 @@ fn is_utf8(content_type: &str) -> bool {
 /// The whole body, of `limit` bytes at most, whatever its announced length.
 async fn read_whole(body: Body, limit: usize) -> Result<Bytes> {
     let collected = Limited::new(body, limit).collect().await;
-    collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return Error::new(Code::PayloadTooLarge, format!("The request may have {limit} bytes at most."))
+    collected
+        .map(http_body_util::Collected::to_bytes)
+        .map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                return Error::new(
+                    Code::PayloadTooLarge,
+                    format!("The request may have {limit} bytes at most."),
+                )
                 .with("limitBytes", limit);
-        }
-        Error::new(Code::BadUserInput, "The request broke off.")
-    })
+            }
+            Error::new(Code::BadUserInput, "The request broke off.")
+        })
 }
 
 /// The request that `json` spells; a batch, which is an array, is refused.
@@ -171,7 +214,10 @@ pub fn params_of_json(json: &[u8]) -> Result<Params> {
         ));
     }
     serde_json::from_slice(json).map_err(|error| {
-        Error::new(Code::BadUserInput, format!("This is not a GraphQL request in JSON: {error}."))
+        Error::new(
+            Code::BadUserInput,
+            format!("This is not a GraphQL request in JSON: {error}."),
+        )
     })
 }
 
@@ -182,7 +228,10 @@ fn params_of_url(query: &str) -> Result<Params> {
             "query" | "operationName" => Value::from(text),
             "variables" | "extensions" if text.is_empty() => Value::Null,
             "variables" | "extensions" => serde_json::from_str(&text).map_err(|error| {
-                Error::new(Code::BadUserInput, format!("`{name}` is not JSON: {error}."))
+                Error::new(
+                    Code::BadUserInput,
+                    format!("`{name}` is not JSON: {error}."),
+                )
             })?,
             _ => continue,
         };
@@ -192,7 +241,10 @@ fn params_of_url(query: &str) -> Result<Params> {
         members.remove("operationName");
     }
     serde_json::from_value(members.into()).map_err(|error| {
-        Error::new(Code::BadUserInput, format!("This is not a GraphQL request: {error}."))
+        Error::new(
+            Code::BadUserInput,
+            format!("This is not a GraphQL request: {error}."),
+        )
     })
 }
 
@@ -215,7 +267,10 @@ async fn run(
     )?;
     if is_get && document.operation != OperationType::Query {
         return Err(Refusal {
-            error: Error::new(Code::BadUserInput, "Only queries run by GET; send this by POST."),
+            error: Error::new(
+                Code::BadUserInput,
+                "Only queries run by GET; send this by POST.",
+            ),
             status: Some(StatusCode::METHOD_NOT_ALLOWED),
         });
     }
@@ -241,6 +296,15 @@ async fn run(
     }
 }
 
+/// A response as clients read it, its data in the order they asked.
+#[derive(Serialize)]
+struct Answer<'r> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'r async_graphql::Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'r [ServerError],
+}
+
 fn respond(media_type: MediaType, answer: Result<GraphQlResponse, Refusal>) -> Response {
     match answer {
         Ok(response) => executed(media_type, response),
@@ -250,23 +314,26 @@ fn respond(media_type: MediaType, answer: Result<GraphQlResponse, Refusal>) -> R
 
 /// An operation that ran, or that the schema refused: then it has errors and no data, and statuses tell so.
 fn executed(media_type: MediaType, mut response: GraphQlResponse) -> Response {
-    let ran = response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
+    let ran =
+        response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
     for error in &mut response.errors {
         complete(error);
     }
     let retry_after = response.errors.iter().find_map(retry_after);
-    let status = if ran { StatusCode::OK } else { media_type.status(StatusCode::BAD_REQUEST) };
-    let cookies = std::mem::take(&mut response.http_headers);
-    let mut members = serde_json::to_value(&response).unwrap_or_default();
-    if let Some(members) = members.as_object_mut()
-        && !ran
-    {
-        members.remove("data");
-    }
-    let mut answer = json(media_type, status, &members);
-    answer.headers_mut().extend(cookies);
+    let status = if ran {
+        StatusCode::OK
+    } else {
+        media_type.status(StatusCode::BAD_REQUEST)
+    };
+    let body = Answer {
+        data: ran.then_some(&response.data),
+        errors: &response.errors,
+    };
+    let mut answer = json(media_type, status, &body);
     if let Some(seconds) = retry_after {
-        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
     }
     answer
 }
@@ -294,7 +361,10 @@ fn retry_after(error: &ServerError) -> Option<u64> {
 /// A request that never ran. Clients of `application/json` get 400 as well for what is no GraphQL request at all, and
 /// 200 for a document that was refused (GraphQL over HTTP §6.4.1).
 fn refused(media_type: MediaType, Refusal { error, status }: Refusal) -> Response {
-    let is_about_document = error.facts.get("field").is_some_and(|field| field == "query" || field == "operationName")
+    let is_about_document = error
+        .facts
+        .get("field")
+        .is_some_and(|field| field == "query" || field == "operationName")
         || error.code == Code::QueryTooComplex;
     let telling = status.unwrap_or(error.code.status());
     let status = match is_about_document {
@@ -302,19 +372,30 @@ fn refused(media_type: MediaType, Refusal { error, status }: Refusal) -> Respons
         false => telling,
     };
     let challenge = error.code == Code::Unauthenticated;
-    let mut server_error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
+    let mut server_error =
+        async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
     server_error.locations.clear();
     complete(&mut server_error);
     let retry_after = retry_after(&server_error);
-    let mut answer = json(media_type, status, &serde_json::json!({ "errors": [server_error] }));
+    let body = Answer {
+        data: None,
+        errors: &[server_error],
+    };
+    let mut answer = json(media_type, status, &body);
     if challenge {
-        answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        answer
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        answer
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("POST"));
     }
     if let Some(seconds) = retry_after {
-        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
     }
     answer
 }
@@ -324,14 +405,20 @@ pub fn refusal_response(error: Error) -> Response {
     refused(MediaType::GraphQlResponse, error.into())
 }
 
-fn json(media_type: MediaType, status: StatusCode, body: &Value) -> Response {
+fn json(media_type: MediaType, status: StatusCode, body: &Answer<'_>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media_type.header()),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::VARY, HeaderValue::from_static("accept")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
     ];
-    (status, headers, body.to_string()).into_response()
+    match serde_json::to_vec(body) {
+        Ok(body) => (status, headers, body).into_response(),
+        Err(error) => Error::internal(error).into_response(),
+    }
 }
 
 fn not_acceptable() -> Response {

@@ -37,7 +37,13 @@ pub fn wrap(app: &SharedApp, router: Router) -> Router {
         .layer(csrf(&app.config))
         .layer(cors(&app.config))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()).on_response(log))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_request(())
+                .on_failure(())
+                .on_response(log),
+        )
         .layer(middleware::from_fn(request_id::assign))
 }
 
@@ -46,7 +52,11 @@ fn sessions(app: &SharedApp) -> SessionManagerLayer<Store> {
     let idle = i64::try_from(app.config.session_idle.as_secs()).unwrap_or(i64::MAX);
     SessionManagerLayer::new(Store::new(app))
         // A browser takes a `__Host-` cookie from the site itself only (RFC 6265bis §4.1.3.2).
-        .with_name(if https { "__Host-cloakroom" } else { "cloakroom" })
+        .with_name(if https {
+            "__Host-cloakroom"
+        } else {
+            "cloakroom"
+        })
         .with_secure(https)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
@@ -70,7 +80,10 @@ fn csrf(config: &Config) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clo
 }
 
 fn cors(config: &Config) -> CorsLayer {
-    let origins = config.allowed_origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
+    let origins = config
+        .allowed_origins
+        .iter()
+        .filter_map(|origin| HeaderValue::try_from(origin).ok());
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)
@@ -91,7 +104,10 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
 
 /// The span of a request. It names the route and never the path: a path can hold a ticket, and a query a password.
 fn span(request: &Request) -> Span {
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str);
     tracing::info_span!(
         "request",
         method = %request.method(),
@@ -102,9 +118,15 @@ fn span(request: &Request) -> Span {
 
 fn log(response: &Response, latency: Duration, _span: &Span) {
     let milliseconds = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
+    tracing::info!(
+        status = response.status().as_u16(),
+        milliseconds,
+        "answered"
+    );
 }
 
 fn header_text(value: Option<&HeaderValue>) -> &str {
-    value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+    value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }

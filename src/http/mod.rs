@@ -74,9 +74,7 @@ pub fn router(app: &SharedApp) -> Router {
         let handler = (route.handler)().fallback(async move || problem::method_not_allowed(allow));
         router = router.route(route.path, handler);
     }
-    let router = router
-        .fallback(problem::no_such_route)
-        .with_state(context);
+    let router = router.fallback(problem::no_such_route).with_state(context);
     layers::wrap(app, router)
 }
 

@@ -106,7 +106,10 @@ impl Parts {
             if text.len() + chunk.len() > self.text_limit {
                 return Err(Error::new(
                     Code::PayloadTooLarge,
-                    format!("The part `{name}` may have {} bytes at most.", self.text_limit),
+                    format!(
+                        "The part `{name}` may have {} bytes at most.",
+                        self.text_limit
+                    ),
                 ));
             }
             text.extend_from_slice(&chunk);
@@ -125,7 +128,9 @@ impl Places {
     fn parse(map: &[u8], params: &mut Params, max_files: usize) -> Result<Self> {
         let by_part: HashMap<String, Vec<String>> = parse_unique(map)?;
         if by_part.is_empty() {
-            return Err(bad("`map` names no file; send a request without files as application/json.".to_owned()));
+            return Err(bad(
+                "`map` names no file; send a request without files as application/json.".to_owned(),
+            ));
         }
         if by_part.len() > max_files {
             return Err(Error::new(
@@ -140,13 +145,18 @@ impl Places {
                 return Err(bad(format!("`map` fills {path:?} twice.")));
             }
             if !place(params, path).is_some_and(|value| value.is_null()) {
-                return Err(bad(format!("`map` names {path:?}, which is not a null variable in `operations`.")));
+                return Err(bad(format!(
+                    "`map` names {path:?}, which is not a null variable in `operations`."
+                )));
             }
         }
         if by_part.values().any(Vec::is_empty) {
             return Err(bad("`map` has a file that no variable wants.".to_owned()));
         }
-        Ok(Self { by_part, seen: HashSet::new() })
+        Ok(Self {
+            by_part,
+            seen: HashSet::new(),
+        })
     }
 
     /// The variables that this part fills.
@@ -162,7 +172,9 @@ impl Places {
 
     fn check_complete(&self) -> Result<()> {
         match self.by_part.keys().next() {
-            Some(missing) => Err(bad(format!("The part {missing:?} is in `map` but did not come."))),
+            Some(missing) => Err(bad(format!(
+                "The part {missing:?} is in `map` but did not come."
+            ))),
             None => Ok(()),
         }
     }
@@ -178,7 +190,10 @@ fn parse_unique(json: &[u8]) -> Result<HashMap<String, Vec<String>>> {
             f.write_str("an object of lists of paths")
         }
 
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        fn visit_map<A: serde::de::MapAccess<'de>>(
+            self,
+            mut members: A,
+        ) -> Result<Self::Value, A::Error> {
             let mut map = HashMap::new();
             while let Some((name, paths)) = members.next_entry::<String, Vec<String>>()? {
                 if map.insert(name, paths).is_some() {
@@ -191,7 +206,11 @@ fn parse_unique(json: &[u8]) -> Result<HashMap<String, Vec<String>>> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     serde::Deserializer::deserialize_map(&mut deserializer, Unique)
         .and_then(|map| deserializer.end().map(|()| map))
-        .map_err(|error| bad(format!("`map` is not an object of lists of paths: {error}.")))
+        .map_err(|error| {
+            bad(format!(
+                "`map` is not an object of lists of paths: {error}."
+            ))
+        })
 }
 
 /// The value at a path such as `variables.files.0`.
@@ -210,7 +229,9 @@ fn bad(detail: String) -> Error {
 }
 
 fn malformed(error: multer::Error) -> Error {
-    bad(format!("The multipart body is malformed or broke off: {error}."))
+    bad(format!(
+        "The multipart body is malformed or broke off: {error}."
+    ))
 }
 
 /// How much may still be read before the parser has to come to the next part.
@@ -222,7 +243,8 @@ struct Allowance {
 
 impl Allowance {
     fn limit(&self, bytes: u64) {
-        self.end.store(self.taken().saturating_add(bytes), Ordering::Relaxed);
+        self.end
+            .store(self.taken().saturating_add(bytes), Ordering::Relaxed);
     }
 
     fn lift(&self) {
@@ -278,4 +300,3 @@ impl Stream for Paced {
         }))
     }
 }
-

@@ -60,20 +60,33 @@ fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> u16 {
     let full = format!("{kind}/{subtype}");
     let group = format!("{kind}/*");
     let of = |wanted: &str| {
-        ranges(headers).find(|(range, _)| range.eq_ignore_ascii_case(wanted)).map(|(_, quality)| quality)
+        ranges(headers)
+            .find(|(range, _)| range.eq_ignore_ascii_case(wanted))
+            .map(|(_, quality)| quality)
     };
-    of(&full).or_else(|| of(&group)).or_else(|| of("*/*")).unwrap_or(0)
+    of(&full)
+        .or_else(|| of(&group))
+        .or_else(|| of("*/*"))
+        .unwrap_or(0)
 }
 
 fn ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, u16)> {
     let lists = headers.get_all(header::ACCEPT).into_iter();
-    let items = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
+    let items = lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','));
     items.map(|item| {
         let mut parts = item.split(';').map(str::trim);
         let range = parts.next().unwrap_or_default();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|weight| weight.parse::<f32>().ok());
+        let weight = parts
+            .find_map(|part| part.strip_prefix("q="))
+            .and_then(|weight| weight.parse::<f32>().ok());
         let thousandths = (weight.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0).round();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 to 1000"
+        )]
         (range, thousandths as u16)
     })
 }
@@ -83,7 +96,8 @@ mod tests {
     use super::*;
 
     fn accepted(accept: &str) -> Option<MediaType> {
-        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::try_from(accept).unwrap())]);
+        let headers =
+            HeaderMap::from_iter([(header::ACCEPT, HeaderValue::try_from(accept).unwrap())]);
         MediaType::accepted(&headers)
     }
 
@@ -92,14 +106,29 @@ mod tests {
         for (accept, expected) in [
             ("*/*", Some(MediaType::Json)),
             ("application/json", Some(MediaType::Json)),
-            ("application/graphql-response+json", Some(MediaType::GraphQlResponse)),
-            ("application/graphql-response+json, application/json;q=0.9", Some(MediaType::GraphQlResponse)),
-            ("application/json, application/graphql-response+json;q=0.1", Some(MediaType::Json)),
-            ("application/graphql-response+json;q=0, */*", Some(MediaType::Json)),
+            (
+                "application/graphql-response+json",
+                Some(MediaType::GraphQlResponse),
+            ),
+            (
+                "application/graphql-response+json, application/json;q=0.9",
+                Some(MediaType::GraphQlResponse),
+            ),
+            (
+                "application/json, application/graphql-response+json;q=0.1",
+                Some(MediaType::Json),
+            ),
+            (
+                "application/graphql-response+json;q=0, */*",
+                Some(MediaType::Json),
+            ),
             ("text/html", None),
         ] {
             assert_eq!(accepted(accept), expected, "{accept}");
         }
-        assert_eq!(MediaType::accepted(&HeaderMap::new()), Some(MediaType::Json));
+        assert_eq!(
+            MediaType::accepted(&HeaderMap::new()),
+            Some(MediaType::Json)
+        );
     }
 }

@@ -41,7 +41,9 @@ pub fn with_status(status: StatusCode, error: Error) -> Response {
     ];
     let mut response = (status, headers, body.to_string()).into_response();
     if let Some(seconds) = retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }
@@ -62,6 +64,9 @@ pub async fn no_such_route() -> Response {
 
 /// 405 with the methods there are.
 pub fn method_not_allowed(allow: [(HeaderName, String); 1]) -> Response {
-    let error = Error::new(Code::BadUserInput, "This address does not take this method.");
+    let error = Error::new(
+        Code::BadUserInput,
+        "This address does not take this method.",
+    );
     (allow, with_status(StatusCode::METHOD_NOT_ALLOWED, error)).into_response()
 }

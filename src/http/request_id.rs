@@ -26,7 +26,10 @@ pub fn current() -> Option<String> {
 
 /// Gives the request an id, or keeps the one a proxy gave it, and returns it with the answer.
 pub async fn assign(mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(X_REQUEST_ID).filter(|id| is_plain(id));
+    let given = request
+        .headers()
+        .get(X_REQUEST_ID)
+        .filter(|id| is_plain(id));
     let id = given.cloned().unwrap_or_else(fresh);
     request.headers_mut().insert(X_REQUEST_ID, id.clone());
     let mut response = CURRENT.scope(id.clone(), next.run(request)).await;
@@ -37,9 +40,13 @@ pub async fn assign(mut request: Request, next: Next) -> Response {
 /// Whether an id that came from outside may go into the log.
 fn is_plain(id: &HeaderValue) -> bool {
     (1..=MAX_LENGTH).contains(&id.len())
-        && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        && id
+            .as_bytes()
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
 fn fresh() -> HeaderValue {
-    HeaderValue::try_from(keys::hex(&keys::random::<16>())).expect("hexadecimal digits are a header value")
+    HeaderValue::try_from(keys::hex(&keys::random::<16>()))
+        .expect("hexadecimal digits are a header value")
 }

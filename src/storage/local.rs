@@ -185,4 +185,3 @@ async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(work).await;
     Ok(done.map_err(Error::internal)??)
 }
-

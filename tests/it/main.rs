@@ -1,0 +1,13 @@
+//! Every integration test, in one binary: each starts a whole server and talks to it as a client would.
+//!
+//! `CLOAKROOM_TEST_DATABASE` is `sqlite` (the default) or the URL of a PostgreSQL server, in which every test makes a
+//! database of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected should stop there"
+)]
+
+mod support;
+
+mod sharing;

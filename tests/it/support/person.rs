@@ -1,0 +1,163 @@
+//! People who use the server, each with a client of their own.
+
+use reqwest::{Client, RequestBuilder, multipart};
+use serde_json::{Value, json};
+
+use super::{Answer, Download};
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Somebody with a browser or a program.
+#[derive(Clone)]
+pub struct Person {
+    pub base: String,
+    pub client: Client,
+    bearer: Option<String>,
+}
+
+impl Person {
+    pub fn anonymous(base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            client: Client::builder()
+                .cookie_store(true)
+                .no_proxy()
+                .build()
+                .unwrap(),
+            bearer: None,
+        }
+    }
+
+    /// The same base, as a program with an API token.
+    pub fn with_token(&self, secret: &str) -> Self {
+        Self {
+            bearer: Some(secret.to_owned()),
+            ..Self::anonymous(&self.base)
+        }
+    }
+
+    /// The same person (cookies included) at another address, such as nginx's.
+    pub fn at(&self, base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.bearer {
+            Some(secret) => request.bearer_auth(secret),
+            None => request,
+        }
+    }
+
+    /// A request to `/graphql`, to be given a body.
+    pub fn post(&self) -> RequestBuilder {
+        self.authorized(self.client.post(format!("{}/graphql", self.base)))
+    }
+
+    /// Runs an operation with variables.
+    pub async fn ask_with(&self, query: &str, variables: Value) -> Answer {
+        let body = json!({ "query": query, "variables": variables });
+        Answer::of(self.post().json(&body).send().await.unwrap()).await
+    }
+
+    /// Runs an operation.
+    pub async fn ask(&self, query: &str) -> Answer {
+        self.ask_with(query, json!({})).await
+    }
+
+    pub async fn sign_up(&self, username: &str) {
+        let query = "mutation($u: String!, $p: String!) { signUp(username: $u, password: $p) { username } }";
+        let answer = self
+            .ask_with(query, json!({ "u": username, "p": PASSWORD }))
+            .await;
+        assert_eq!(answer.text("/signUp/username"), username);
+    }
+
+    pub async fn sign_in(&self, username: &str, password: &str) -> Answer {
+        let query = "mutation($u: String!, $p: String!) { signIn(username: $u, password: $p) { username } }";
+        self.ask_with(query, json!({ "u": username, "p": password }))
+            .await
+    }
+
+    /// A new API token's secret; `scopes` as in `[READ, WRITE]`.
+    pub async fn token(&self, scopes: &str) -> String {
+        let query =
+            format!("mutation {{ createApiToken(name: \"test\", scopes: {scopes}) {{ secret }} }}");
+        self.ask(&query).await.text("/createApiToken/secret")
+    }
+
+    /// Uploads one file with `query`, whose variables `$file` and `variables` it may use.
+    pub async fn upload_with(
+        &self,
+        query: &str,
+        variables: Value,
+        name: &str,
+        bytes: &[u8],
+    ) -> Answer {
+        let mut variables = variables;
+        variables["file"] = Value::Null;
+        let part = multipart::Part::bytes(bytes.to_vec()).file_name(name.to_owned());
+        let form = multipart::Form::new()
+            .text(
+                "operations",
+                json!({ "query": query, "variables": variables }).to_string(),
+            )
+            .text("map", json!({ "0": ["variables.file"] }).to_string())
+            .part("0", part);
+        Answer::of(self.post().multipart(form).send().await.unwrap()).await
+    }
+
+    /// The id of a new file.
+    pub async fn upload(&self, name: &str, bytes: &[u8]) -> String {
+        let query = "mutation($file: Upload!) { uploadFile(file: $file) { id } }";
+        self.upload_with(query, json!({}), name, bytes)
+            .await
+            .text("/uploadFile/id")
+    }
+
+    /// The id of a share of `file` with one user.
+    pub async fn share_with(&self, file: &str, username: &str) -> String {
+        let query =
+            "mutation($f: ID!, $u: String!) { shareWithUser(fileId: $f, username: $u) { id } }";
+        let answer = self
+            .ask_with(query, json!({ "f": file, "u": username }))
+            .await;
+        answer.text("/shareWithUser/id")
+    }
+
+    /// The id of a share of `file` with everyone who is signed in.
+    pub async fn share_with_everyone(&self, file: &str) -> String {
+        let query = "mutation($f: ID!) { shareWithAuthenticated(fileId: $f) { id } }";
+        self.ask_with(query, json!({ "f": file }))
+            .await
+            .text("/shareWithAuthenticated/id")
+    }
+
+    pub async fn revoke(&self, share: &str) -> Answer {
+        self.ask_with(
+            "mutation($s: ID!) { revokeShare(id: $s) }",
+            json!({ "s": share }),
+        )
+        .await
+    }
+
+    /// The answer to asking for a ticket.
+    pub async fn ask_ticket(&self, file: &str) -> Answer {
+        let query = "query($f: ID!) { downloadTicket(fileId: $f) { url expiresAt } }";
+        self.ask_with(query, json!({ "f": file })).await
+    }
+
+    /// A ticket's URL, at this person's base.
+    pub async fn ticket(&self, file: &str) -> String {
+        let url = self.ask_ticket(file).await.text("/downloadTicket/url");
+        let (_, ticket) = url.split_once("/download/").unwrap();
+        format!("{}/download/{ticket}", self.base)
+    }
+
+    /// GET without any credentials but those in the URL.
+    pub async fn get(&self, url: &str) -> Download {
+        Download::of(Client::new().get(url).send().await.unwrap()).await
+    }
+}

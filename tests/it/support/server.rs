@@ -1,0 +1,221 @@
+//! A server in this process, on a port, a database and a directory of its own.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use clap::Parser;
+use cloakroom::{
+    app::{App, SharedApp},
+    clock::Clock,
+    config::{Listen, Options, Secret},
+    janitor,
+    server::{self, Listener},
+};
+use sea_orm::{ConnectionTrait, Database as Connect};
+use tempfile::TempDir;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::Person;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// The settings every test begins with, changed by `change`.
+pub fn with(change: impl FnOnce(&mut Options)) -> Options {
+    let mut options = Cli::parse_from(["cloakroom"]).options;
+    options.listen = "127.0.0.1:0".to_owned();
+    options.log = "warn".to_owned();
+    change(&mut options);
+    options
+}
+
+/// Which kind of database this run tests.
+pub enum Database {
+    Sqlite,
+    /// The URL of a server.
+    Postgres(String),
+}
+
+impl Database {
+    pub fn chosen() -> Self {
+        match std::env::var("CLOAKROOM_TEST_DATABASE").as_deref() {
+            Ok("sqlite" | "") | Err(_) => Self::Sqlite,
+            Ok(url) => Self::Postgres(url.to_owned()),
+        }
+    }
+
+    /// The URL of a new, empty database; SQLite's is in the data directory, and so has none.
+    async fn create(self) -> Option<Secret> {
+        let Self::Postgres(server) = self else {
+            return None;
+        };
+        let name = format!(
+            "test_{}",
+            cloakroom::keys::hex(&cloakroom::keys::random::<8>())
+        );
+        let connection = Connect::connect(&server).await.unwrap();
+        connection
+            .execute_unprepared(&format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        Some(Secret::from(format!("{base}/{name}")))
+    }
+}
+
+/// A running server.
+pub struct TestApp {
+    pub app: SharedApp,
+    /// `http://127.0.0.1:port`
+    pub base: String,
+    now: Arc<AtomicI64>,
+    options: Options,
+    directory: Arc<TempDir>,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<()>,
+}
+
+impl TestApp {
+    /// A server with the default settings.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A server with settings changed by `change`.
+    pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let mut options = with(|_| {});
+        options.data_dir = directory.path().join("data").display().to_string();
+        options.database_url = Database::chosen().create().await;
+        change(&mut options);
+        Self::run(options, directory, present()).await
+    }
+
+    /// Stops this server, and starts it again over the same data, with settings changed by `change`.
+    pub async fn restart_with(self, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = self.options.clone();
+        let (directory, now) = (
+            Arc::clone(&self.directory),
+            self.now.load(Ordering::Relaxed),
+        );
+        self.stop().await;
+        change(&mut options);
+        Self::run(options, directory, now).await
+    }
+
+    /// A second server over the same data: another instance.
+    pub async fn another(&self) -> Self {
+        let now = self.now.load(Ordering::Relaxed);
+        Self::run(self.options.clone(), Arc::clone(&self.directory), now).await
+    }
+
+    async fn run(mut options: Options, directory: Arc<TempDir>, now: i64) -> Self {
+        let listener = Listener::bind(&options.validate().unwrap().listen)
+            .await
+            .unwrap();
+        let address = listener.address().unwrap();
+        let configured = options.clone();
+        if let (Listen::Tcp(_), None) = (&address, &options.public_url) {
+            options.public_url = Some(address.to_string());
+        }
+        let now = Arc::new(AtomicI64::new(now));
+        let clock = Clock::Manual(Arc::clone(&now));
+        let app = App::open(options.validate().unwrap(), clock).await.unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let serving = server::serve(SharedApp::clone(&app), listener, async {
+            let _ = stopped.await;
+        });
+        Self {
+            base: address.to_string(),
+            now,
+            options: configured,
+            directory,
+            stop: Some(stop),
+            served: tokio::spawn(serving),
+            app,
+        }
+    }
+
+    /// Stops as on SIGTERM.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        (&mut self.served).await.unwrap();
+    }
+
+    /// Moves the server's clock ahead.
+    pub fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).unwrap();
+        self.now.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// The moment `ahead` of the server's present, as a GraphQL `DateTime`.
+    pub fn date_in(&self, ahead: Duration) -> String {
+        use time::format_description::well_known::Rfc3339;
+        let date = cloakroom::clock::to_date(self.app.clock.after(ahead));
+        date.format(&Rfc3339).unwrap()
+    }
+
+    /// All of the janitor's sweeps, now.
+    pub async fn sweep(&self) {
+        janitor::sweep(&self.app).await;
+    }
+
+    /// Somebody who is not signed in.
+    pub fn anonymous(&self) -> Person {
+        Person::anonymous(&self.base)
+    }
+
+    /// A new user, signed in by a session.
+    pub async fn person(&self, username: &str) -> Person {
+        let person = self.anonymous();
+        person.sign_up(username).await;
+        person
+    }
+
+    /// The files below the data directory's `content` and `staging`: what is on disk of people's bytes.
+    pub fn stored(&self) -> Vec<std::path::PathBuf> {
+        let data = &self.app.config.data_dir;
+        let mut found = Vec::new();
+        let mut open = vec![data.join("content"), data.join("staging")];
+        while let Some(directory) = open.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path)
+                } else {
+                    found.push(path)
+                }
+            }
+        }
+        found
+    }
+
+    /// Waits until `done`, for what the server does behind an answer's back; panics after ten seconds.
+    pub async fn eventually(&self, what: &str, done: impl AsyncFn(&Self) -> bool) {
+        for _ in 0..200 {
+            if done(self).await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{what}: not within ten seconds");
+    }
+}
+
+fn present() -> i64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's clock starts at the present"
+    )]
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since_epoch.as_millis()).unwrap()
+}
