@@ -1,12 +1,12 @@
 //! File: what was left, and for whom.
 
-use async_graphql::{Context, ID, Object, connection::Connection, dataloader::DataLoader};
+use async_graphql::{Context, ID, Object, dataloader::DataLoader};
 use entity::file;
 
 use super::{
     Request,
     loaders::{ShareLoader, UserLoader},
-    pagination::{self, Cursor},
+    pagination::{self, FileConnection},
     scalars::{DateTime, Int64, parse_id},
     shares::Share,
     tickets::{Disposition, DownloadTicket},
@@ -123,11 +123,11 @@ impl FileQueries {
         #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<
             String,
         >,
-    ) -> Result<Connection<Cursor, File>> {
+    ) -> Result<FileConnection> {
         let user = context.actor().reader()?;
         let page = pagination::page(first, after, last, before)?;
         let rows = access::files_of(context.app(), user, page).await?;
-        Ok(pagination::connection(page, rows, |row| row.id, File))
+        Ok(pagination::connection(page, rows))
     }
 
     /// Other people's files that you may see, each once, newest first: shared with you or with everyone signed in.
@@ -143,11 +143,11 @@ impl FileQueries {
         #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<
             String,
         >,
-    ) -> Result<Connection<Cursor, File>> {
+    ) -> Result<FileConnection> {
         let user = context.actor().reader()?;
         let page = pagination::page(first, after, last, before)?;
         let rows = access::shared_with(context.app(), user, page).await?;
-        Ok(pagination::connection(page, rows, |row| row.id, File))
+        Ok(pagination::connection(page, rows))
     }
 
     /// Your deleted files, newest first, until they are purged.
@@ -163,11 +163,11 @@ impl FileQueries {
         #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<
             String,
         >,
-    ) -> Result<Connection<Cursor, File>> {
+    ) -> Result<FileConnection> {
         let user = context.actor().reader()?;
         let page = pagination::page(first, after, last, before)?;
         let rows = access::trash_of(context.app(), user, page).await?;
-        Ok(pagination::connection(page, rows, |row| row.id, File))
+        Ok(pagination::connection(page, rows))
     }
 }
 

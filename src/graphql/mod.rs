@@ -60,7 +60,9 @@ pub fn schema(app: &SharedApp) -> Schema {
 
 /// The schema in the schema definition language, as committed in `schema.graphql`.
 pub fn sdl() -> String {
-    let options = async_graphql::SDLExportOptions::new().sorted_enum_items();
+    let options = async_graphql::SDLExportOptions::new()
+        .sorted_enum_items()
+        .include_specified_by();
     builder().finish().sdl_with_options(options)
 }
 

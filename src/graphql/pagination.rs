@@ -1,14 +1,13 @@
 //! Relay's cursor connections over keyset pages.
 
-use async_graphql::{
-    OutputType,
-    connection::{Connection, CursorType, Edge},
-};
+use async_graphql::{SimpleObject, connection::PageInfo};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use entity::file;
 use uuid::Uuid;
 
+use super::files::File;
 use crate::{
-    access::{Page, Rows},
+    access::{Page, Readable, Rows},
     error::{Error, Result},
 };
 
@@ -18,19 +17,24 @@ pub const DEFAULT_PAGE: u64 = 20;
 /// The fields that answer with a page.
 pub const CONNECTIONS: [&str; 3] = ["files", "sharedWithMe", "trash"];
 
-/// A place in a list: opaque to clients, the row's id to us.
-pub struct Cursor(Uuid);
+/// A page of files, after the Relay connection specification.
+#[derive(SimpleObject)]
+pub struct FileConnection {
+    /// The files, each with its cursor.
+    edges: Vec<FileEdge>,
+    /// Where this page lies in the list.
+    page_info: PageInfo,
+    /// The files alone, for those who page by `pageInfo`.
+    nodes: Vec<File>,
+}
 
-impl CursorType for Cursor {
-    type Error = Error;
-
-    fn decode_cursor(text: &str) -> Result<Self> {
-        decode("after", text).map(Self)
-    }
-
-    fn encode_cursor(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(self.0.as_bytes())
-    }
+/// A file and its place in the list.
+#[derive(SimpleObject)]
+pub struct FileEdge {
+    /// The file.
+    node: File,
+    /// Opaque; give it to `after` or `before`.
+    cursor: String,
 }
 
 /// The page these arguments ask for. `BAD_USER_INPUT` for both of `first` and `last`, for a number that is negative or
@@ -69,24 +73,30 @@ pub fn page(
     })
 }
 
-/// `rows` of `page` as a connection; `key` tells a row's id, `node` makes its object.
-pub fn connection<T, N: OutputType>(
-    page: Page,
-    rows: Rows<T>,
-    key: impl Fn(&T) -> Uuid,
-    node: impl Fn(T) -> N,
-) -> Connection<Cursor, N> {
-    let (previous, next) = match page.backward {
+/// `rows` of `page` as a connection.
+pub fn connection(page: Page, rows: Rows<Readable<file::Model>>) -> FileConnection {
+    let (has_previous_page, has_next_page) = match page.backward {
         true => (rows.more, page.before.is_some()),
         false => (page.after.is_some(), rows.more),
     };
-    let mut connection = Connection::new(previous, next);
-    connection.edges = rows
+    let edges: Vec<_> = rows
         .rows
         .into_iter()
-        .map(|row| Edge::new(Cursor(key(&row)), node(row)))
+        .map(|row| FileEdge {
+            cursor: BASE64_URL_SAFE_NO_PAD.encode(row.id.as_bytes()),
+            node: File(row),
+        })
         .collect();
-    connection
+    FileConnection {
+        page_info: PageInfo {
+            has_previous_page,
+            has_next_page,
+            start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+            end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+        },
+        nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
+        edges,
+    }
 }
 
 fn decode(field: &'static str, cursor: &str) -> Result<Uuid> {
