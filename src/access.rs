@@ -68,7 +68,7 @@ impl<T> From<Owned<T>> for Readable<T> {
 
 impl<T> Readable<T> {
     /// The same row as its owner's; `FORBIDDEN` for those who only see it.
-    fn into_owned(self) -> Result<Owned<T>> {
+    pub fn into_owned(self) -> Result<Owned<T>> {
         if self.owned {
             return Ok(Owned(self.row));
         }

@@ -3,11 +3,11 @@
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, sync::Arc};
 
 use crate::{
-    auth::password::Hasher,
+    auth::{password::Hasher, throttle::TicketGuesses},
     clock::Clock,
     config::Config,
     db::Db,
-    domain::{tickets::TicketKeys, uploads::LiveUploads},
+    domain::{events, tickets::TicketKeys, uploads::LiveUploads},
     error::Result,
     storage::{Local, Storage},
 };
@@ -22,6 +22,8 @@ pub struct App {
     pub ticket_keys: TicketKeys,
     pub hasher: Hasher,
     pub live_uploads: LiveUploads,
+    pub ticket_guesses: TicketGuesses,
+    pub events: events::Queue,
 }
 
 pub type SharedApp = Arc<App>;
@@ -37,6 +39,8 @@ impl App {
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
             hasher: Hasher::new(config.hashing_threads.get()).await?,
             live_uploads: LiveUploads::default(),
+            ticket_guesses: TicketGuesses::default(),
+            events: events::Queue::default(),
             db,
             clock,
             config,

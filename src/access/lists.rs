@@ -34,7 +34,11 @@ pub struct Rows<T> {
 
 impl Page {
     /// Puts this page's bounds on `query`, whose keyset is `column`; one row too many tells whether there are more.
-    fn apply<E: EntityTrait>(&self, query: Select<E>, column: impl ColumnTrait) -> Select<E> {
+    pub(crate) fn apply<E: EntityTrait>(
+        &self,
+        query: Select<E>,
+        column: impl ColumnTrait,
+    ) -> Select<E> {
         let query = match self.after {
             Some(id) => query.filter(column.lt(id)),
             None => query,
@@ -51,7 +55,7 @@ impl Page {
     }
 
     /// Drops the row too many and puts the newest first.
-    fn cut<T>(&self, mut rows: Vec<T>) -> Rows<T> {
+    pub(crate) fn cut<T>(&self, mut rows: Vec<T>) -> Rows<T> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);

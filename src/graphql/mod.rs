@@ -7,13 +7,14 @@ use tower_sessions::Session;
 
 use crate::{
     app::{App, SharedApp},
-    auth::Actor,
+    auth::{Actor, client::ClientAddress},
     config::GraphiQl,
     error::Error,
 };
 
 mod api_tokens;
 pub mod document;
+mod events;
 mod files;
 mod limits;
 mod loaders;
@@ -75,6 +76,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
 trait Request<'a> {
     fn app(&self) -> &'a Arc<App>;
     fn actor(&self) -> &'a Actor;
+    fn client(&self) -> &'a ClientAddress;
     fn session(&self) -> &'a Session;
 }
 
@@ -85,6 +87,10 @@ impl<'a> Request<'a> for Context<'a> {
 
     fn actor(&self) -> &'a Actor {
         self.data_unchecked::<Actor>()
+    }
+
+    fn client(&self) -> &'a ClientAddress {
+        self.data_unchecked::<ClientAddress>()
     }
 
     fn session(&self) -> &'a Session {

@@ -19,7 +19,7 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use tracing::Span;
 
-use super::{graphql, request_id};
+use super::{body_pace, client_address, graphql, request_id};
 use crate::{
     app::SharedApp,
     auth::session::Store,
@@ -34,6 +34,14 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(60 * 60);
 pub fn wrap(app: &SharedApp, router: Router) -> Router {
     router
         .layer(sessions(app))
+        .layer(middleware::from_fn_with_state(
+            SharedApp::clone(app),
+            body_pace::hold,
+        ))
+        .layer(middleware::from_fn_with_state(
+            SharedApp::clone(app),
+            client_address::determine,
+        ))
         .layer(csrf(&app.config))
         .layer(cors(&app.config))
         .layer(CatchPanicLayer::custom(panicked))

@@ -8,6 +8,8 @@ use axum::{
 
 use crate::{app::SharedApp, graphql::Schema};
 
+mod body_pace;
+mod client_address;
 mod delivery;
 mod disposition;
 mod graphiql;
