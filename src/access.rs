@@ -9,7 +9,10 @@
 use std::ops::Deref;
 
 use entity::{Timestamp, file, share, user};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -18,8 +21,10 @@ use crate::{
 };
 
 mod lists;
+mod redemptions;
 
 pub use lists::{Page, Rows, files_of, shared_with, shares_visible_to, trash_of};
+pub use redemptions::{Claim, Redemptions, Refusal};
 
 /// A row that the one who asked may see.
 #[derive(Clone, Debug)]
@@ -79,11 +84,11 @@ impl<T> Readable<T> {
     }
 }
 
-/// The shares by which `user_id` is granted sight at `now`.
-pub(crate) fn grants(user_id: Uuid, now: Timestamp) -> Condition {
+/// The shares by which the user whose id `viewer` tells is granted sight at `now`.
+fn grants(viewer: impl Into<Expr>, now: Timestamp) -> Condition {
     let audience = Condition::any()
         .add(share::Column::Audience.eq(share::Audience::Authenticated))
-        .add(share::Column::UserId.eq(user_id));
+        .add(share::Column::UserId.into_expr().eq(viewer.into()));
     let unexpired = Condition::any()
         .add(share::Column::ExpiresAt.is_null())
         .add(share::Column::ExpiresAt.gt(now));
@@ -138,35 +143,6 @@ pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owne
     Ok(Owned(share))
 }
 
-/// Why a ticket that was good once opens nothing now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The file is in the trash, or gone.
-    FileGone,
-    /// The user is disabled, has changed credentials since, or is granted sight no more.
-    AccessRevoked,
-}
-
-/// The file of a ticket for `user_id` issued at `epoch`, as the policy has it at this very moment.
-#[expect(clippy::disallowed_methods, reason = "a ticket's user is checked here")]
-pub async fn redeemable_file(
-    app: &App,
-    user_id: Uuid,
-    epoch: i64,
-    file_id: Uuid,
-) -> Result<Result<Readable<file::Model>, Refusal>> {
-    let connection = app.db.read();
-    let Some(file) = live_file(connection, file_id).await? else {
-        return Ok(Err(Refusal::FileGone));
-    };
-    let user = user::Entity::find_by_id(user_id).one(connection).await?;
-    if !user.is_some_and(|user| !user.disabled && user.credential_epoch == epoch) {
-        return Ok(Err(Refusal::AccessRevoked));
-    }
-    let sight = sight_of(connection, user_id, file, app.clock.now()).await?;
-    Ok(sight.ok_or(Refusal::AccessRevoked))
-}
-
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 async fn live_file(connection: &impl ConnectionTrait, id: Uuid) -> Result<Option<file::Model>> {
     Ok(file::Entity::find_by_id(id)
@@ -191,7 +167,7 @@ async fn sight_of(
     }
     let shares = share::Entity::find()
         .filter(share::Column::FileId.eq(file.id))
-        .filter(grants(user_id, now))
+        .filter(grants(Expr::value(user_id), now))
         .all(connection)
         .await?;
     Ok(through(file, &shares))

@@ -3,6 +3,7 @@
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, sync::Arc};
 
 use crate::{
+    access::Redemptions,
     auth::{password::Hasher, throttle::TicketGuesses},
     clock::Clock,
     config::Config,
@@ -21,6 +22,7 @@ pub struct App {
     pub clock: Clock,
     pub ticket_keys: TicketKeys,
     pub hasher: Hasher,
+    pub redemptions: Redemptions,
     pub live_uploads: LiveUploads,
     pub ticket_guesses: TicketGuesses,
     pub events: events::Queue,
@@ -38,6 +40,7 @@ impl App {
             storage: Storage::Local(Local::open_dir(&config.data_dir)?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
             hasher: Hasher::new(config.hashing_threads.get()).await?,
+            redemptions: Redemptions::start(&db, &clock),
             live_uploads: LiveUploads::default(),
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),

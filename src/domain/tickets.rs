@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::events::{self, Event};
 use crate::{
-    access::{self, Readable, Refusal},
+    access::{Claim, Readable, Refusal},
     app::App,
     auth::client::ClientAddress,
     config::Secret,
@@ -116,9 +116,12 @@ async fn open(app: &App, claims: &Claims) -> Result<Readable<file::Model>> {
             "This ticket has expired; ask for a new one.",
         ));
     }
-    let file =
-        access::redeemable_file(app, claims.user_id, claims.credential_epoch, claims.file_id)
-            .await?;
+    let claim = Claim {
+        file_id: claims.file_id,
+        user_id: claims.user_id,
+        credential_epoch: claims.credential_epoch,
+    };
+    let file = app.redemptions.check(claim).await?;
     file.map_err(|refusal| match refusal {
         Refusal::FileGone => Error::new(Code::FileGone, "This file has been deleted."),
         Refusal::AccessRevoked => Error::new(

@@ -1,7 +1,10 @@
 //! A deadline for request bodies: who sends next to nothing for long does not hold a connection.
+//!
+//! And patience at the end: an answer that came before the whole body, a refusal, is not lost because the connection
+//! closes on a client, or nginx, that is still writing.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -17,6 +20,10 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use crate::app::SharedApp;
+
+/// How long, and for how many bytes, the rest of a body is read after an early answer (RFC 9112 §9.6).
+const LINGER: Duration = Duration::from_secs(10);
+const LINGER_BYTES: u64 = 256 << 20;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -40,6 +47,8 @@ struct Paced {
     received: u64,
     waited: Duration,
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// The client broke off or was too slow: there is nothing to wait for.
+    failed: bool,
 }
 
 impl Paced {
@@ -51,6 +60,7 @@ impl Paced {
             received: 0,
             waited: Duration::ZERO,
             waiting: None,
+            failed: false,
         }
     }
 
@@ -58,6 +68,29 @@ impl Paced {
     fn renew(&mut self) {
         (self.received, self.waited, self.waiting) = (0, Duration::ZERO, None);
     }
+}
+
+impl Drop for Paced {
+    fn drop(&mut self) {
+        if !self.body.is_end_stream() && !self.failed {
+            tokio::spawn(drain(std::mem::take(&mut self.body)));
+        }
+    }
+}
+
+/// Reads what is left of a body and drops it, within bounds.
+async fn drain(mut body: Body) {
+    let mut left = LINGER_BYTES;
+    let read = async {
+        while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+        {
+            left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, read).await;
 }
 
 impl HttpBody for Paced {
@@ -73,6 +106,7 @@ impl HttpBody for Paced {
             if let Some((since, _)) = this.waiting.take() {
                 this.waited += since.elapsed();
             }
+            this.failed = matches!(frame, Some(Err(_)));
             if let Some(Ok(frame)) = &frame {
                 this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
             }
@@ -85,6 +119,7 @@ impl HttpBody for Paced {
                 .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
             std::task::ready!(sleep.as_mut().poll(context));
             if this.received < this.least {
+                this.failed = true;
                 return Poll::Ready(Some(Err("the body comes too slowly".into())));
             }
             this.renew();
