@@ -53,11 +53,12 @@ pub fn every(app: &SharedApp, router: Router) -> Router {
 pub fn api<S: Clone + Send + Sync + 'static>(app: &SharedApp, router: Router<S>) -> Router<S> {
     router
         .layer(sessions(app))
+        .layer(csrf(&app.config))
+        // Around whatever may refuse: the rest of a refused body is read before the connection closes.
         .layer(middleware::from_fn_with_state(
             SharedApp::clone(app),
             body_pace::hold,
         ))
-        .layer(csrf(&app.config))
         .layer(cors(&app.config))
 }
 
