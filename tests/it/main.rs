@@ -10,5 +10,6 @@
 
 mod support;
 
+mod accounts;
 mod authorization;
 mod sharing;
