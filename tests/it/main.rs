@@ -11,5 +11,9 @@
 mod support;
 
 mod accounts;
+mod api_tokens;
 mod authorization;
+mod files;
+mod shares;
 mod sharing;
+mod tickets;
