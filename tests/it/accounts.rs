@@ -159,7 +159,7 @@ async fn a_name_in_another_case_signs_in() {
 async fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
     let server = TestApp::start().await;
     server.person("alice").await;
-    accounts::create(&server.app, "dora", "password".to_owned().into())
+    accounts::create(&server.app, "dora", PASSWORD.to_owned().into())
         .await
         .unwrap();
     accounts::set_disabled(&server.app, "dora", true)
@@ -170,7 +170,7 @@ async fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
     let wrong = visitor.sign_in("alice", "not the password").await;
     let unknown = visitor.sign_in("nobody", "not the password").await;
     let no_name = visitor.sign_in("no name at all", "").await;
-    let disabled = visitor.sign_in("dora", "password").await;
+    let disabled = visitor.sign_in("dora", PASSWORD).await;
 
     assert_eq!(wrong.code(), "UNAUTHENTICATED");
     for other in [unknown, no_name, disabled] {
