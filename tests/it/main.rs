@@ -13,6 +13,7 @@ mod support;
 mod accounts;
 mod api_tokens;
 mod authorization;
+mod cli;
 mod files;
 mod layering;
 mod locks;

@@ -54,7 +54,7 @@ impl Database {
 
     /// The URL of a new, empty database; SQLite's is in the data directory, and so has none.
     #[expect(clippy::disallowed_methods, reason = "databases are made by SQL alone")]
-    async fn create(self) -> Option<Secret> {
+    pub async fn create(self) -> Option<Secret> {
         let Self::Postgres(server) = self else {
             return None;
         };
