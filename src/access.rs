@@ -4,7 +4,48 @@
 //! The condition stands once, in [`grants`]; a grant to AUTHENTICATED is evaluated here and never expanded into rows.
 //!
 //! What comes out is proof. [`Readable`] and [`Owned`] have private fields and no constructor outside this module, the
-//! functions that change or deliver something take them, and so a change without a check does not compile.
+//! functions that change or deliver something take them, and so a change without a check does not compile:
+//!
+//! ```
+//! # use {cloakroom::{access, app::App, domain::files, error::Result}, entity::{file, user}, uuid::Uuid};
+//! async fn delete(app: &App, asks: &user::Model, id: Uuid) -> Result<()> {
+//!     let file = access::owned_file(app, asks, id).await?;
+//!     files::trash(app, &file).await
+//! }
+//! ```
+//!
+//! A row alone is no proof, and nor is the sight of it:
+//!
+//! ```compile_fail,E0308
+//! # use {cloakroom::{access, app::App, domain::files, error::Result}, entity::{file, user}, uuid::Uuid};
+//! async fn delete(app: &App, file: file::Model) -> Result<()> {
+//!     files::trash(app, &file).await
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use {cloakroom::{access, app::App, domain::files, error::Result}, entity::{file, user}, uuid::Uuid};
+//! async fn delete(app: &App, asks: &user::Model, id: Uuid) -> Result<()> {
+//!     let file = access::readable_file(app, asks, id).await?;
+//!     files::trash(app, &file).await
+//! }
+//! ```
+//!
+//! Nor can proof be made up:
+//!
+//! ```compile_fail,E0423
+//! # use {cloakroom::access::Owned, entity::file};
+//! fn forge(file: file::Model) -> Owned<file::Model> {
+//!     Owned(file)
+//! }
+//! ```
+//!
+//! ```compile_fail,E0451
+//! # use {cloakroom::access::Readable, entity::file};
+//! fn forge(row: file::Model) -> Readable<file::Model> {
+//!     Readable { row, until: None, owned: true }
+//! }
+//! ```
 
 use std::ops::Deref;
 

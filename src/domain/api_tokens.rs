@@ -62,13 +62,19 @@ pub async fn create(
         created_at: Set(now),
         expires_at: Set(expires_at),
     };
-    let user_id = user.id;
+    let (user_id, epoch) = (user.id, user.credential_epoch);
     let event = events::row(
         app,
         Event::new(Kind::ApiTokenCreated).by(user_id).detail(name),
     );
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
+            // A new password has ended these, so their owner can neither see nor revoke them.
+            api_token::Entity::delete_many()
+                .filter(api_token::Column::UserId.eq(user_id))
+                .filter(api_token::Column::CredentialEpoch.lt(epoch))
+                .exec(transaction)
+                .await?;
             let mine = api_token::Entity::find().filter(api_token::Column::UserId.eq(user_id));
             if mine.count(transaction).await? >= TOKENS_MAX {
                 return Err(Error::new(

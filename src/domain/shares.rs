@@ -1,7 +1,11 @@
 //! Shares: granting and revoking sight of one's own files.
 
 use entity::{Timestamp, event::Kind, file, share, share::Audience, user};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    EntityTrait,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
 use uuid::Uuid;
 
 use super::{
@@ -53,7 +57,8 @@ pub async fn create(
     let mut same = match user_id {
         Some(_) => OnConflict::columns([share::Column::FileId, share::Column::UserId]),
         None => OnConflict::column(share::Column::FileId)
-            .target_and_where(share::Column::Audience.eq(Audience::Authenticated))
+            // A literal: neither database matches a bound value with the partial index's condition.
+            .target_and_where(Expr::col(share::Column::Audience).eq(Expr::cust("'AUTHENTICATED'")))
             .to_owned(),
     };
     let whom = match grantee {

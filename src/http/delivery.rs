@@ -9,7 +9,7 @@ use std::{
 use axum::{
     Extension,
     body::{Body, Bytes},
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::PathRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -35,9 +35,11 @@ const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect")
 pub async fn redeem(
     State(Context { app, .. }): State<Context>,
     Extension(client): Extension<ClientAddress>,
-    Path(ticket): Path<String>,
+    ticket: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response> {
+    // Bytes that are not UTF-8 are no ticket either.
+    let ticket = ticket.map_or_else(|_| String::new(), |Path(ticket)| ticket);
     let (file, disposition) = tickets::redeem(&app, &client, &ticket).await?;
     let key = ContentKey::parse(&file.content_key)
         .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;

@@ -135,7 +135,7 @@ async fn authenticate(context: &Context, session: &Session, headers: &HeaderMap)
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let bearer = authorization
-        .and_then(|value| value.split_once(' '))
+        .map(|value| value.split_once(' ').unwrap_or((value, "")))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match bearer {
         Some((_, secret)) => auth::api_token::actor(&context.app, secret.trim()).await,

@@ -10,4 +10,14 @@
 
 mod support;
 
+mod accounts;
+mod api_tokens;
+mod authorization;
+mod cli;
+mod files;
+mod layering;
+mod locks;
+mod schema;
+mod shares;
 mod sharing;
+mod tickets;

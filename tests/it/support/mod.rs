@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod person;
+pub mod program;
 pub mod server;
 
 pub use answer::{Answer, Download};

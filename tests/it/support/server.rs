@@ -53,7 +53,8 @@ impl Database {
     }
 
     /// The URL of a new, empty database; SQLite's is in the data directory, and so has none.
-    async fn create(self) -> Option<Secret> {
+    #[expect(clippy::disallowed_methods, reason = "databases are made by SQL alone")]
+    pub async fn create(self) -> Option<Secret> {
         let Self::Postgres(server) = self else {
             return None;
         };
