@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{Router, extract::Request};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -128,9 +128,10 @@ fn spawn(
     router: &Router,
     stream: Box<dyn Stream>,
 ) {
+    let patience = config.client_timeout;
     let service = router
         .clone()
-        .map_request(|request: Request<Incoming>| request.map(Body::new));
+        .map_request(move |request: Request<Incoming>| http::incoming::accept(request, patience));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.client_timeout)

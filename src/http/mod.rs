@@ -13,6 +13,7 @@ mod disposition;
 mod graphiql;
 mod graphql;
 mod health;
+pub mod incoming;
 mod layers;
 mod multipart;
 mod negotiation;
