@@ -12,3 +12,8 @@ mod support;
 
 mod clients;
 mod sharing;
+mod upload_lives;
+mod upload_memory;
+mod upload_names;
+mod upload_refusals;
+mod uploads;
