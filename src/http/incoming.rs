@@ -80,7 +80,8 @@ impl Drop for Lingering {
             runtime.spawn(tokio::time::timeout(LINGER, async move {
                 while let Some(Ok(_)) =
                     std::future::poll_fn(|context| rest.as_mut().poll_frame(context)).await
-                {}
+                {
+                }
             }));
         }
     }

@@ -11,6 +11,8 @@
 mod support;
 
 mod clients;
+mod multipart;
+mod multipart_parts;
 mod sharing;
 mod upload_lives;
 mod upload_memory;
