@@ -11,6 +11,8 @@
 mod support;
 
 mod clients;
+mod graphql_http;
+mod http_errors;
 mod multipart;
 mod multipart_parts;
 mod sharing;
