@@ -11,10 +11,12 @@
 mod support;
 
 mod clients;
+mod cross_site;
 mod graphql_http;
 mod http_errors;
 mod multipart;
 mod multipart_parts;
+mod query_limits;
 mod sharing;
 mod upload_lives;
 mod upload_memory;
