@@ -109,6 +109,10 @@ async fn work(db: Db, clock: Clock, waiting: Arc<tokio::sync::Mutex<mpsc::Receiv
 }
 
 /// Verdicts on `claims`, in their order.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the loader of files, for tickets"
+)]
 async fn check(
     connection: &DatabaseConnection,
     claims: &[Claim],

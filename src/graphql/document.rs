@@ -54,7 +54,7 @@ pub fn check(
 }
 
 /// The operation that is to run (GraphQL §6.1, GetOperation).
-fn select<'d>(
+pub fn select<'d>(
     document: &'d ExecutableDocument,
     name: Option<&str>,
 ) -> Result<&'d OperationDefinition> {

@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod api_tokens;
+pub mod completion;
 pub mod document;
 mod events;
 mod files;

@@ -13,6 +13,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{Request, State},
+    http::header,
     middleware::Next,
     response::Response,
 };
@@ -34,7 +35,8 @@ pub async fn hold(State(app): State<SharedApp>, request: Request, next: Next) ->
     }
     let (window, rate) = (app.config.client_timeout, app.config.min_body_rate);
     let least = rate.saturating_mul(window.as_secs()).max(1);
-    let request = request.map(|body| Body::new(Paced::new(body, window, least)));
+    let unasked = request.headers().contains_key(header::EXPECT);
+    let request = request.map(|body| Body::new(Paced::new(body, window, least, unasked)));
     next.run(request).await
 }
 
@@ -49,10 +51,12 @@ struct Paced {
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
     /// The client broke off or was too slow: there is nothing to wait for.
     failed: bool,
+    /// Whether the client sends nothing until it is asked (RFC 9110 §10.1.1), which reading does.
+    unasked: bool,
 }
 
 impl Paced {
-    fn new(body: Body, window: Duration, least: u64) -> Self {
+    fn new(body: Body, window: Duration, least: u64, unasked: bool) -> Self {
         Self {
             body,
             window,
@@ -61,6 +65,7 @@ impl Paced {
             waited: Duration::ZERO,
             waiting: None,
             failed: false,
+            unasked,
         }
     }
 
@@ -72,7 +77,7 @@ impl Paced {
 
 impl Drop for Paced {
     fn drop(&mut self) {
-        if !self.body.is_end_stream() && !self.failed {
+        if !self.body.is_end_stream() && !self.failed && !self.unasked {
             tokio::spawn(drain(std::mem::take(&mut self.body)));
         }
     }
@@ -102,6 +107,7 @@ impl HttpBody for Paced {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
+        this.unasked = false;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             if let Some((since, _)) = this.waiting.take() {
                 this.waited += since.elapsed();

@@ -28,7 +28,7 @@ use crate::{
     auth::{self, Actor, client::ClientAddress},
     config::GraphiQl,
     error::{Code, Error, Result},
-    graphql::{ReceivedFiles, document, loaders},
+    graphql::{ReceivedFiles, completion, document, loaders},
 };
 
 /// The members of a request, by any transport.
@@ -293,11 +293,15 @@ async fn run(
         .data(files)
         .data(users)
         .data(shares);
-    request.operation_name = params.operation_name;
-    request.set_parsed_query(document.parsed);
+    request.operation_name.clone_from(&params.operation_name);
+    request.set_parsed_query(document.parsed.clone());
     let execution = AssertUnwindSafe(context.schema.execute(request)).catch_unwind();
     match tokio::time::timeout(config.execution_timeout, execution).await {
-        Ok(Ok(response)) => Ok(response),
+        Ok(Ok(mut response)) => {
+            let operation = document::select(&document.parsed, params.operation_name.as_deref())?;
+            completion::complete(&document.parsed, operation, &mut response);
+            Ok(response)
+        }
         Ok(Err(_panic)) => Err(Error::internal("a resolver panicked").into()),
         Err(_elapsed) => Err(Error::new(
             Code::Unavailable,

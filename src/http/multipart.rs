@@ -219,9 +219,15 @@ fn place<'p>(params: &'p mut Params, path: &str) -> Option<&'p mut Value> {
     let first = params.variables.as_mut()?.get_mut(steps.next()?)?;
     steps.try_fold(first, |value, step| match value {
         Value::Object(members) => members.get_mut(step),
-        Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
+        Value::Array(items) => items.get_mut(index(step)?),
         _ => None,
     })
+}
+
+/// The index that `step` spells in the one way there is, so that no two paths name the same place.
+fn index(step: &str) -> Option<usize> {
+    let index: usize = step.parse().ok()?;
+    (index.to_string() == step).then_some(index)
 }
 
 fn bad(detail: String) -> Error {

@@ -7,6 +7,11 @@
     clippy::unwrap_used,
     reason = "a test that meets the unexpected should stop there"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    reason = "a test looks behind the scenes, and makes up bytes"
+)]
 
 mod support;
 
@@ -14,10 +19,22 @@ mod accounts;
 mod api_tokens;
 mod authorization;
 mod cli;
+mod clients;
+mod cross_site;
 mod files;
+mod graphql_http;
+mod http_errors;
 mod layering;
 mod locks;
+mod multipart;
+mod multipart_parts;
+mod query_limits;
 mod schema;
 mod shares;
 mod sharing;
 mod tickets;
+mod upload_lives;
+mod upload_memory;
+mod upload_names;
+mod upload_refusals;
+mod uploads;

@@ -3,10 +3,16 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub mod answer;
+pub mod multipart;
 pub mod person;
+pub mod process;
 pub mod program;
 pub mod server;
+pub mod wire;
 
 pub use answer::{Answer, Download};
+pub use multipart::Parts;
 pub use person::Person;
+pub use process::Process;
 pub use server::TestApp;
+pub use wire::Wire;

@@ -16,7 +16,7 @@ use cloakroom::{
     janitor,
     server::{self, Listener},
 };
-use sea_orm::{ConnectionTrait, Database as Connect};
+use sea_orm::{ConnectionTrait, Database as Connect, Statement};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -198,6 +198,40 @@ impl TestApp {
             }
         }
         found
+    }
+
+    /// How many rows a table has.
+    pub async fn rows(&self, table: &str) -> i64 {
+        self.number(&format!("SELECT COUNT(*) AS number FROM {table}"))
+            .await
+    }
+
+    /// What a query says is `number`.
+    pub async fn number(&self, query: &str) -> i64 {
+        let database = self.app.db.read();
+        let statement = Statement::from_string(database.get_database_backend(), query);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get("", "number").unwrap()
+    }
+
+    /// Waits until nothing is left of any upload but `files` files.
+    pub async fn only_files_stay(&self, files: usize) {
+        let rows = i64::try_from(files).unwrap();
+        self.eventually("what an upload left behind goes", async |server| {
+            server.rows("upload").await == 0
+                && server.rows("discarded_content").await == 0
+                && server.rows("file").await == rows
+                && server.stored().len() == files
+        })
+        .await;
+        let reserved =
+            "SELECT CAST(COALESCE(SUM(reserved_bytes), 0) AS BIGINT) AS number FROM \"user\"";
+        assert_eq!(self.number(reserved).await, 0, "quota is held back");
+    }
+
+    /// Waits until nothing is left of any upload.
+    pub async fn nothing_stays(&self) {
+        self.only_files_stay(0).await;
     }
 
     /// Waits until `done`, for what the server does behind an answer's back; panics after ten seconds.

@@ -1,0 +1,157 @@
+//! Pages of other sites: they can make a browser send requests in its user's name, and nothing comes of it.
+
+use reqwest::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, HeaderMap, HeaderName, HeaderValue,
+};
+use serde_json::json;
+
+use crate::support::{Answer, Parts, Person, TestApp, multipart};
+
+const FRIEND: &str = "https://app.example";
+
+fn headers(headers: &[(&'static str, &str)]) -> HeaderMap {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = HeaderValue::from_str(value).unwrap();
+            (HeaderName::from_static(name), value)
+        })
+        .collect()
+}
+
+/// Signs out, as a browser with these headers would.
+async fn sign_out(person: &Person, with: &[(&'static str, &str)]) -> Answer {
+    let request = person.post().headers(headers(with));
+    let request = request.json(&json!({ "query": "mutation { signOut }" }));
+    Answer::of(request.send().await.unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_from_pages_of_other_sites_are_refused_and_do_nothing() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let other_port = "http://127.0.0.1:1";
+    for with in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "nonsense")],
+        &[("origin", "https://evil.example")],
+        &[
+            ("origin", "https://evil.example"),
+            ("sec-fetch-site", "cross-site"),
+        ],
+        &[("origin", "null")],
+        &[("origin", other_port)],
+        &[("origin", &format!("{}.evil.example", server.base))],
+    ] {
+        let refused = sign_out(&alice, with).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (403, "CSRF_REFUSED"),
+            "{with:?}"
+        );
+    }
+    assert_eq!(
+        alice.ask("{ me { username } }").await.text("/me/username"),
+        "alice"
+    );
+}
+
+/// A multipart body needs no preflight: any form can send one.
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_from_pages_of_other_sites_are_refused() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let body = Parts::upload_file().file("0", b"x").end();
+    let request = alice
+        .post()
+        .header("origin", "https://evil.example")
+        .header("content-type", multipart::CONTENT_TYPE);
+    let refused = Answer::of(request.body(body).send().await.unwrap()).await;
+    assert_eq!(refused.code(), "CSRF_REFUSED");
+    server.nothing_stays().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_its_own_pages_and_of_programs_pass() {
+    let server = TestApp::start().await;
+    for with in [
+        &[][..],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "none")],
+        &[("origin", server.base.as_str())],
+        &[("origin", &server.base), ("sec-fetch-site", "same-origin")],
+    ] {
+        assert_eq!(
+            sign_out(&server.anonymous(), with).await.data("/signOut"),
+            true,
+            "{with:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_allowed_origins_may_call_and_read() {
+    let server = TestApp::start_with(|options| options.allowed_origins = FRIEND.to_owned()).await;
+    let alice = server.person("alice").await;
+    let friendly = [("origin", FRIEND), ("sec-fetch-site", "cross-site")];
+
+    let answer = sign_out(&alice, &friendly).await;
+
+    assert_eq!(answer.data("/signOut"), true);
+    assert_eq!(answer.headers[ACCESS_CONTROL_ALLOW_ORIGIN], FRIEND);
+    assert_eq!(answer.headers[ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
+    let hostile = sign_out(&alice, &[("origin", "https://evil.example")]).await;
+    assert_eq!(hostile.code(), "CSRF_REFUSED");
+    assert!(!hostile.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+}
+
+/// A page can read a refusal only with the headers of CORS, whatever it is that is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_allowed_origins_can_read_refusals() {
+    let server = TestApp::start_with(|options| options.allowed_origins = FRIEND.to_owned()).await;
+    let body = Parts::upload_file().file("0", b"x").end();
+    let request = server
+        .anonymous()
+        .post()
+        .header("origin", FRIEND)
+        .header("content-type", multipart::CONTENT_TYPE);
+    let refused = Answer::of(request.body(body).send().await.unwrap()).await;
+    assert_eq!(refused.code(), "UNAUTHENTICATED");
+    assert_eq!(refused.headers[ACCESS_CONTROL_ALLOW_ORIGIN], FRIEND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_learn_what_allowed_origins_may_send() {
+    let server = TestApp::start_with(|options| options.allowed_origins = FRIEND.to_owned()).await;
+    let preflight = async |origin: &str| {
+        let client = server.anonymous().client;
+        let request = client
+            .request(reqwest::Method::OPTIONS, format!("{}/graphql", server.base))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header(
+                "access-control-request-headers",
+                "content-type,authorization",
+            );
+        request.send().await.unwrap()
+    };
+
+    let friendly = preflight(FRIEND).await;
+    assert!(friendly.status().is_success());
+    let told = |name| {
+        friendly.headers()[name]
+            .to_str()
+            .unwrap()
+            .to_ascii_lowercase()
+    };
+    assert_eq!(told(ACCESS_CONTROL_ALLOW_ORIGIN), FRIEND);
+    assert_eq!(told(ACCESS_CONTROL_ALLOW_CREDENTIALS), "true");
+    assert!(told(ACCESS_CONTROL_ALLOW_METHODS).contains("post"));
+    let allowed = told(ACCESS_CONTROL_ALLOW_HEADERS);
+    assert!(allowed.contains("content-type") && allowed.contains("authorization"));
+
+    let hostile = preflight("https://evil.example").await;
+    assert!(!hostile.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+}

@@ -1,0 +1,405 @@
+//! GraphQL over HTTP: requests by POST and GET, what answers look like, and which statuses tell what.
+
+use reqwest::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Person, TestApp};
+
+const RESPONSE: &str = "application/graphql-response+json";
+const JSON: &str = "application/json";
+
+/// A GET with these parameters.
+async fn get(person: &Person, parameters: &[(&str, &str)]) -> Answer {
+    let request = person.client.get(format!("{}/graphql", person.base));
+    Answer::of(request.query(parameters).send().await.unwrap()).await
+}
+
+/// A POST of `body` as JSON, by a client that accepts `accept`.
+async fn post(person: &Person, accept: &str, body: impl Into<reqwest::Body>) -> Answer {
+    let request = person.post().header(ACCEPT, accept);
+    let request = request.header(CONTENT_TYPE, JSON).body(body);
+    Answer::of(request.send().await.unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_run_by_get_with_variables_and_an_operation_name() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let me = get(&alice, &[("query", "{ me { username } }")]).await;
+    assert_eq!(me.text("/me/username"), "alice");
+
+    let query = "query One { one: __typename } \
+                 query Two($name: String!) { two: user(username: $name) { username } }";
+    let variables = r#"{"name":"alice"}"#;
+    let two = [
+        ("query", query),
+        ("variables", variables),
+        ("operationName", "Two"),
+    ];
+    assert_eq!(get(&alice, &two).await.text("/two/username"), "alice");
+    let one = [("query", query), ("operationName", "One")];
+    assert_eq!(get(&alice, &one).await.text("/one"), "Query");
+    for name in ["", "Three"] {
+        let refused = get(&alice, &[("query", query), ("operationName", name)]).await;
+        assert_eq!(
+            (refused.code(), refused.field()),
+            ("BAD_USER_INPUT", "operationName"),
+            "{name}"
+        );
+    }
+    let empty = [
+        ("query", "{ me { username } }"),
+        ("variables", ""),
+        ("extensions", ""),
+    ];
+    assert_eq!(get(&alice, &empty).await.text("/me/username"), "alice");
+    for malformed in [
+        &[][..],
+        &[("query", "")],
+        &[("variables", "{}")],
+        &[("query", "{ me { id } }"), ("variables", "{")],
+        &[("query", "{ me { id } }"), ("variables", "[]")],
+        &[("query", "{ me { id } }"), ("extensions", "1")],
+    ] {
+        let refused = get(&alice, malformed).await;
+        assert_eq!(refused.code(), "BAD_USER_INPUT", "{malformed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mutations_do_not_run_by_get() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a", b"x").await;
+    let delete =
+        format!("mutation Delete {{ deleteFile(id: \"{file}\") }} query Me {{ me {{ id }} }}");
+    for accept in [JSON, RESPONSE, "*/*"] {
+        let request = alice.client.get(format!("{}/graphql", alice.base));
+        let request = request
+            .query(&[("query", delete.as_str()), ("operationName", "Delete")])
+            .header(ACCEPT, accept);
+        let refused = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!(refused.status, 405, "{accept}");
+        assert_eq!(refused.headers[ALLOW], "POST");
+        assert_eq!(refused.code(), "BAD_USER_INPUT");
+    }
+    let sign_up =
+        "mutation { signUp(username: \"eve\", password: \"correct horse battery\") { id } }";
+    assert_eq!(get(&alice, &[("query", sign_up)]).await.status, 405);
+
+    let kept = alice
+        .ask("{ files { nodes { id } } eve: user(username: \"eve\") { id } }")
+        .await;
+    assert_eq!(kept.text("/files/nodes/0/id"), file);
+    assert_eq!(kept.data("/eve"), Value::Null);
+    // The query of the same document does.
+    let query = [("query", delete.as_str()), ("operationName", "Me")];
+    get(&alice, &query).await.text("/me/id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_has_the_type_that_the_client_accepts() {
+    let server = TestApp::start().await;
+    let anyone = server.anonymous();
+    for (accept, expected) in [
+        (RESPONSE, RESPONSE),
+        (JSON, JSON),
+        ("*/*", JSON),
+        ("application/*", JSON),
+        ("application/json; charset=utf-8", JSON),
+        (
+            "application/graphql-response+json, application/json;q=0.9",
+            RESPONSE,
+        ),
+        (
+            "application/graphql-response+json;q=0.8, application/json",
+            JSON,
+        ),
+        ("text/event-stream, application/json", JSON),
+        ("APPLICATION/JSON", JSON),
+    ] {
+        let answer = post(&anyone, accept, r#"{"query":"{ __typename }"}"#).await;
+        assert_eq!(answer.status, 200, "{accept}");
+        let expected = format!("{expected}; charset=utf-8");
+        assert_eq!(answer.headers[CONTENT_TYPE], expected, "{accept}");
+    }
+    for accept in ["image/png", "text/html", "application/json;q=0"] {
+        let refused = post(&anyone, accept, r#"{"query":"{ __typename }"}"#).await;
+        assert_eq!(refused.status, 406, "{accept}");
+        assert_eq!(refused.headers[CONTENT_TYPE], "application/problem+json");
+    }
+}
+
+/// 200 in `application/json` for whatever is a GraphQL response; in the newer type the status tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn statuses_tell_what_the_media_type_says_they_tell() {
+    let server = TestApp::start().await;
+    let anyone = server.anonymous();
+    for (body, in_json, in_response) in [
+        (r#"{"query":"{ __typename }"}"#, 200, 200),
+        // It ran, and a part of it failed.
+        (r#"{"query":"{ __typename apiTokens { id } }"}"#, 200, 200),
+        // The document is none, is invalid, or has no such operation.
+        (r#"{"query":"{"}"#, 200, 400),
+        (r#"{"query":"{ gone }"}"#, 200, 400),
+        (
+            r#"{"query":"{ __typename }","operationName":"Gone"}"#,
+            200,
+            400,
+        ),
+        (
+            r#"{"query":"query($a: ID!) { file(id: $a) { id } }","variables":{"a":null}}"#,
+            200,
+            400,
+        ),
+        // It is no GraphQL request.
+        ("{", 400, 400),
+        ("{}", 400, 400),
+        (r#"[{"query":"{ __typename }"}]"#, 400, 400),
+    ] {
+        assert_eq!(post(&anyone, JSON, body).await.status, in_json, "{body}");
+        assert_eq!(
+            post(&anyone, RESPONSE, body).await.status,
+            in_response,
+            "{body}"
+        );
+    }
+}
+
+/// Whatever takes how long: the first of these fields asks the database, the others need not wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_members_of_an_answer_follow_the_query() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    alice.upload("a", b"x").await;
+    let query = "{ z: user(username: \"alice\") { username ...id } \
+                 files { y: nodes { shares { id } name } x: __typename } limits { maxFileSize } a: __typename } \
+                 fragment id on User { b: id }";
+    let body = json!({ "query": query });
+    let text = alice
+        .post()
+        .json(&body)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let members = [
+        "data", "z", "username", "b", "files", "y", "shares", "name", "x", "limits", "a",
+    ];
+    let places: Vec<_> = members
+        .iter()
+        .map(|name| text.find(&format!("\"{name}\":")).unwrap())
+        .collect();
+    assert!(places.is_sorted(), "{text}");
+}
+
+/// A failed field is null; where it may not be null, the nearest thing around it is that may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_field_is_null_as_far_as_its_type_says() {
+    let server = TestApp::start().await;
+    let anyone = server.anonymous();
+    for (query, data) in [
+        // `user` may be null, and `apiTokens` may not.
+        ("{ user(username: \"x\") { id } }", json!({ "user": null })),
+        (
+            "{ a: __typename user(username: \"x\") { id } b: __typename }",
+            json!({ "a": "Query", "user": null, "b": "Query" }),
+        ),
+        ("{ a: __typename apiTokens { id } }", Value::Null),
+        (
+            "{ a: __typename ...f } fragment f on Query { files { nodes { id } } }",
+            Value::Null,
+        ),
+        (
+            "mutation { deleteFile(id: \"x\") a: __typename }",
+            Value::Null,
+        ),
+    ] {
+        let answer = anyone.ask(query).await;
+        assert_eq!(answer.code(), "UNAUTHENTICATED", "{query}");
+        assert_eq!(answer.body["data"], data, "{query}");
+    }
+    // What was skipped is not there, and what is left of an object is one.
+    let skipped =
+        "{ limits { maxFileSize @skip(if: true) } me @include(if: false) { id } me2: me { id } }";
+    assert_eq!(
+        anyone.ask(skipped).await.data(""),
+        json!({ "limits": {}, "me2": null })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_none_are_bad_input() {
+    let server = TestApp::start().await;
+    let anyone = server.anonymous();
+    for body in [
+        "",
+        "{",
+        "null",
+        "1",
+        "\"{ __typename }\"",
+        "{ __typename }",
+        "{}",
+        r#"{"query":null}"#,
+        r#"{"query":1}"#,
+        r#"{"query":["{ __typename }"]}"#,
+        r#"{"query":"{ __typename }","operationName":1}"#,
+        r#"{"query":"{ __typename }","variables":"{}"}"#,
+        r#"{"query":"{ __typename }","variables":[]}"#,
+        r#"{"query":"{ __typename }","extensions":1}"#,
+        r#"{"query":"{ __typename }","query":"{ __typename }"}"#,
+        r#"{"query":"{ __typename }"} {}"#,
+        "\u{feff}{\"query\":\"{ __typename }\"}",
+    ] {
+        let refused = post(&anyone, JSON, body).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (400, "BAD_USER_INPUT"),
+            "{body}"
+        );
+        assert!(refused.body.get("data").is_none());
+    }
+    for body in [
+        b"{\"query\":\"\xff\"}".to_vec(),
+        format!("{}1", "[".repeat(100_000)).into_bytes(),
+    ] {
+        assert_eq!(post(&anyone, JSON, body).await.code(), "BAD_USER_INPUT");
+    }
+    for query in [
+        "",
+        " ",
+        "#",
+        "hello",
+        "subscription { x }",
+        "fragment f on Query { __typename }",
+    ] {
+        let refused = post(&anyone, RESPONSE, json!({ "query": query }).to_string()).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (400, "BAD_USER_INPUT"),
+            "{query:?}"
+        );
+    }
+    // Null is the same as nothing.
+    let nulls =
+        r#"{"query":"{ __typename }","operationName":null,"variables":null,"extensions":null}"#;
+    assert_eq!(
+        post(&anyone, JSON, nulls).await.text("/__typename"),
+        "Query"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_are_refused_and_nothing_of_them_runs() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let batch = json!([{ "query": "mutation { signOut }" }, { "query": "{ me { id } }" }]);
+    for body in [batch.to_string(), " [ ]".to_owned()] {
+        let refused = post(&alice, JSON, body).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (400, "BAD_USER_INPUT")
+        );
+    }
+    assert_eq!(
+        alice.ask("{ me { username } }").await.text("/me/username"),
+        "alice"
+    );
+}
+
+/// What a form of any site can send is no request.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_forms_are_refused_and_nothing_runs() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    for (content_type, body) in [
+        ("text/plain", r#"{"query":"mutation { signOut }"}"#),
+        (
+            "application/x-www-form-urlencoded",
+            "query=mutation+%7B+signOut+%7D",
+        ),
+        ("application/graphql", "mutation { signOut }"),
+        (
+            "application/json; charset=utf-16",
+            r#"{"query":"mutation { signOut }"}"#,
+        ),
+        ("application/jsonp", r#"{"query":"mutation { signOut }"}"#),
+        ("", r#"{"query":"mutation { signOut }"}"#),
+    ] {
+        let refused = alice.post_body(content_type, body).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (415, "BAD_USER_INPUT"),
+            "{content_type}"
+        );
+    }
+    let squeezed = alice
+        .post()
+        .header(CONTENT_TYPE, JSON)
+        .header("Content-Encoding", "gzip");
+    let refused = squeezed
+        .body(r#"{"query":"mutation { signOut }"}"#)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), 415);
+    assert_eq!(
+        alice.ask("{ me { username } }").await.text("/me/username"),
+        "alice"
+    );
+    for content_type in [
+        "application/json;charset=UTF-8",
+        "Application/JSON; charset=\"utf-8\"",
+    ] {
+        let taken = alice
+            .post_body(content_type, r#"{"query":"{ __typename }"}"#)
+            .await;
+        assert_eq!(taken.text("/__typename"), "Query", "{content_type}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_past_its_limit_is_refused() {
+    let server = TestApp::start_with(|options| options.max_body_bytes = "10KiB".to_owned()).await;
+    let anyone = server.anonymous();
+    let body = format!(
+        "{{\"query\":\"{{ __typename }}\"}}{}",
+        " ".repeat(10 * 1024)
+    );
+    let refused = post(&anyone, JSON, body.clone()).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (413, "PAYLOAD_TOO_LARGE")
+    );
+    let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(body)]);
+    let chunked = post(&anyone, JSON, reqwest::Body::wrap_stream(pieces)).await;
+    assert_eq!(chunked.code(), "PAYLOAD_TOO_LARGE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn introspection_goes_with_graphiql() {
+    let introspect = "{ __schema { queryType { name } } __type(name: \"File\") { name } }";
+    let server = TestApp::start().await;
+    let answer = server.anonymous().ask(introspect).await;
+    assert_eq!(answer.text("/__schema/queryType/name"), "Query");
+
+    let server = server
+        .restart_with(|options| options.graphiql = "off".to_owned())
+        .await;
+    let answer = server.anonymous().ask(introspect).await;
+    assert!(!answer.body.to_string().contains("\"File\""), "{answer:?}");
+    assert!(
+        answer.body.pointer("/data/__schema/queryType").is_none(),
+        "{answer:?}"
+    );
+    let typename = server.anonymous().ask("{ __typename }").await;
+    assert_eq!(typename.text("/__typename"), "Query");
+    let page = server
+        .anonymous()
+        .client
+        .get(format!("{}/graphql", server.base));
+    let page = page.header(ACCEPT, "text/html").send().await.unwrap();
+    assert!(page.status().is_client_error(), "{page:?}");
+}
