@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod multipart;
+pub mod nginx;
 pub mod person;
 pub mod process;
 pub mod program;

@@ -20,7 +20,10 @@ use sea_orm::{ConnectionTrait, Database as Connect, Statement};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::Person;
+use super::{
+    Person,
+    nginx::{Nginx, free_port},
+};
 
 #[derive(Parser)]
 struct Cli {
@@ -80,6 +83,7 @@ pub struct TestApp {
     pub base: String,
     now: Arc<AtomicI64>,
     options: Options,
+    nginx: Option<Nginx>,
     directory: Arc<TempDir>,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
@@ -101,6 +105,31 @@ impl TestApp {
         Self::run(options, directory, present()).await
     }
 
+    /// A server on a unix socket, behind a real nginx that sends the bytes: clients reach it at nginx's base.
+    pub async fn behind_nginx(change: impl FnOnce(&mut Options)) -> Self {
+        let port = free_port();
+        let mut server = Self::start_with(|options| {
+            let data_dir = options.data_dir.clone();
+            options.listen = format!("unix:{data_dir}.sock");
+            options.delivery = "x-accel".to_owned();
+            options.public_url = Some(format!("http://127.0.0.1:{port}"));
+            change(options);
+        })
+        .await;
+        let data_dir = &server.app.config.data_dir;
+        let nginx = Nginx::start(port, &server.base, data_dir, server.directory.path()).await;
+        server.base.clone_from(&nginx.base);
+        server.nginx = Some(nginx);
+        server
+    }
+
+    /// The nginx in front of this server.
+    pub fn nginx(&self) -> &Nginx {
+        self.nginx
+            .as_ref()
+            .expect("this server was not started behind nginx")
+    }
+
     /// Stops this server, and starts it again over the same data, with settings changed by `change`.
     pub async fn restart_with(self, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = self.options.clone();
@@ -117,6 +146,16 @@ impl TestApp {
     pub async fn another(&self) -> Self {
         let now = self.now.load(Ordering::Relaxed);
         Self::run(self.options.clone(), Arc::clone(&self.directory), now).await
+    }
+
+    /// The same with a port of its own, sending the bytes itself.
+    pub async fn another_direct(&self) -> Self {
+        let mut options = self.options.clone();
+        options.listen = "127.0.0.1:0".to_owned();
+        options.delivery = "direct".to_owned();
+        options.public_url = None;
+        let now = self.now.load(Ordering::Relaxed);
+        Self::run(options, Arc::clone(&self.directory), now).await
     }
 
     async fn run(mut options: Options, directory: Arc<TempDir>, now: i64) -> Self {
@@ -139,6 +178,7 @@ impl TestApp {
             base: address.to_string(),
             now,
             options: configured,
+            nginx: None,
             directory,
             stop: Some(stop),
             served: tokio::spawn(serving),

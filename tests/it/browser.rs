@@ -1,0 +1,63 @@
+//! A real browser: GraphiQL works, and what people upload does not run.
+
+use std::{path::Path, process::Command};
+
+use crate::support::{TestApp, person::PASSWORD};
+
+/// Runs a script of `web/test` with Chromium; panics with what it printed when it fails.
+fn browse(script: &str, arguments: &[&str]) {
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    assert!(
+        web.join("node_modules/playwright-core").exists(),
+        "the browser's driver is not installed: run `npm ci` in web"
+    );
+    let mut command = Command::new("node");
+    command.arg(web.join("test").join(script)).args(arguments);
+    let output = tokio::task::block_in_place(|| command.output()).expect("node is not installed");
+    assert!(
+        output.status.success(),
+        "{script}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphiql_signs_in_queries_and_shows_the_documentation() {
+    let server = TestApp::behind_nginx(|_| {}).await;
+    server.person("alice").await;
+    browse("graphiql.mjs", &[&server.base, "alice", PASSWORD]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploaded_documents_do_not_run_with_the_site_s_origin() {
+    let server = TestApp::behind_nginx(|_| {}).await;
+    let alice = server.person("alice").await;
+    let script = "<script>document.title = 'ran'; fetch('/graphql?query={me{username}}')</script>";
+    let svg = format!("<svg xmlns='http://www.w3.org/2000/svg'>{script}</svg>");
+    let xml =
+        format!("<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'>{script}</html>");
+    let polyglot = [b"GIF89a/*".as_slice(), b"*/=1;", script.as_bytes()].concat();
+    let mut tickets = Vec::new();
+    for (name, bytes) in [
+        ("page.html", script.as_bytes()),
+        ("page.txt", format!("<!doctype html>{script}").as_bytes()),
+        ("picture.svg", svg.as_bytes()),
+        ("data.xml", xml.as_bytes()),
+        (
+            "paper.pdf",
+            b"%PDF-1.7\n1 0 obj <</OpenAction <</S /JavaScript /JS (app.alert(1))>>>> endobj",
+        ),
+        ("polyglot.gif", &polyglot),
+    ] {
+        let file = alice.upload(name, bytes).await;
+        let query = "query($f: ID!) { downloadTicket(fileId: $f, disposition: INLINE) { url } }";
+        let answer = alice
+            .ask_with(query, serde_json::json!({ "f": file }))
+            .await;
+        tickets.push(answer.text("/downloadTicket/url"));
+    }
+    let tickets: Vec<&str> = tickets.iter().map(String::as_str).collect();
+    browse("downloads.mjs", &tickets);
+}

@@ -1,0 +1,116 @@
+//! A real nginx, with the configuration that users deploy.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// An nginx that passes on to one server.
+pub struct Nginx {
+    child: Child,
+    pub base: String,
+    /// Where its logs are.
+    pub logs: PathBuf,
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+impl Nginx {
+    /// Starts one on `port`, for the server that listens at `upstream` and keeps its data in `data_dir`.
+    pub async fn start(port: u16, upstream: &str, data_dir: &Path, directory: &Path) -> Self {
+        let run = directory.join(format!("nginx-{port}"));
+        std::fs::create_dir_all(&run).unwrap();
+        let (run_dir, site) = (run.display().to_string(), run.join("site.conf"));
+        let content = format!("{}/", data_dir.join("content").display());
+        render(
+            "cloakroom.conf.template",
+            &site,
+            &[
+                ("LISTEN", &format!("127.0.0.1:{port}")),
+                ("SERVER_NAME", "_"),
+                ("TLS", ""),
+                ("UPSTREAM", upstream),
+                ("CONTENT_DIR", &content),
+                ("MAX_BODY_SIZE", "0"),
+                ("LOG_DIR", &run_dir),
+            ],
+        );
+        // Started by root, its workers would be somebody who may not read the test's directory.
+        let is_root = std::fs::metadata("/proc/self")
+            .is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
+        let main = run.join("nginx.conf");
+        render(
+            "nginx.conf.template",
+            &main,
+            &[
+                ("RUN_AS", if is_root { "user root root;" } else { "" }),
+                ("RUN_DIR", &run_dir),
+                ("LOG_DIR", &run_dir),
+                ("SITE", &site.display().to_string()),
+            ],
+        );
+        let child = Command::new("nginx")
+            .args(["-p", &run_dir, "-c", &main.display().to_string()])
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("nginx is not installed");
+        let nginx = Self {
+            child,
+            base: format!("http://127.0.0.1:{port}"),
+            logs: run,
+        };
+        nginx.wait().await;
+        nginx
+    }
+
+    async fn wait(&self) {
+        for _ in 0..200 {
+            if reqwest::get(format!("{}/healthz", self.base)).await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("nginx does not answer at {}", self.base);
+    }
+
+    /// All that its logs say.
+    pub fn log(&self) -> String {
+        let files = std::fs::read_dir(&self.logs)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let logs =
+            files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+        logs.map(|path| std::fs::read_to_string(path).unwrap())
+            .collect()
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let pid = self.child.id().to_string();
+        // Not KILL, which would leave its workers behind.
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let _ = self.child.wait();
+    }
+}
+
+/// Fills in a template of `nginx/`, the one copy of the configuration.
+fn render(template: &str, to: &Path, values: &[(&str, &str)]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("nginx")
+        .join(template);
+    let mut text = std::fs::read_to_string(path).unwrap();
+    for (name, value) in values {
+        text = text.replace(&format!("${{{name}}}"), value);
+    }
+    std::fs::write(to, text).unwrap();
+}
