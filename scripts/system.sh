@@ -14,7 +14,7 @@ fail() {
 }
 
 have() {
-    command -v "$1" >/dev/null
+    type -P "$1" >/dev/null
 }
 
 as_root() {

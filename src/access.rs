@@ -4,12 +4,56 @@
 //! The condition stands once, in [`grants`]; a grant to AUTHENTICATED is evaluated here and never expanded into rows.
 //!
 //! What comes out is proof. [`Readable`] and [`Owned`] have private fields and no constructor outside this module, the
-//! functions that change or deliver something take them, and so a change without a check does not compile.
+//! functions that change or deliver something take them, and so a change without a check does not compile:
+//!
+//! ```
+//! # use {cloakroom::{access, app::App, domain::files, error::Result}, entity::{file, user}, uuid::Uuid};
+//! async fn delete(app: &App, asks: &user::Model, id: Uuid) -> Result<()> {
+//!     let file = access::owned_file(app, asks, id).await?;
+//!     files::trash(app, &file).await
+//! }
+//! ```
+//!
+//! A row alone is no proof, and nor is the sight of it:
+//!
+//! ```compile_fail,E0308
+//! # use {cloakroom::{access, app::App, domain::files, error::Result}, entity::{file, user}, uuid::Uuid};
+//! async fn delete(app: &App, file: file::Model) -> Result<()> {
+//!     files::trash(app, &file).await
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use {cloakroom::{access, app::App, domain::files, error::Result}, entity::{file, user}, uuid::Uuid};
+//! async fn delete(app: &App, asks: &user::Model, id: Uuid) -> Result<()> {
+//!     let file = access::readable_file(app, asks, id).await?;
+//!     files::trash(app, &file).await
+//! }
+//! ```
+//!
+//! Nor can proof be made up:
+//!
+//! ```compile_fail,E0423
+//! # use {cloakroom::access::Owned, entity::file};
+//! fn forge(file: file::Model) -> Owned<file::Model> {
+//!     Owned(file)
+//! }
+//! ```
+//!
+//! ```compile_fail,E0451
+//! # use {cloakroom::access::Readable, entity::file};
+//! fn forge(row: file::Model) -> Readable<file::Model> {
+//!     Readable { row, until: None, owned: true }
+//! }
+//! ```
 
 use std::ops::Deref;
 
 use entity::{Timestamp, file, share, user};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -18,8 +62,10 @@ use crate::{
 };
 
 mod lists;
+mod redemptions;
 
 pub use lists::{Page, Rows, files_of, shared_with, shares_visible_to, trash_of};
+pub use redemptions::{Claim, Redemptions, Refusal};
 
 /// A row that the one who asked may see.
 #[derive(Clone, Debug)]
@@ -68,7 +114,7 @@ impl<T> From<Owned<T>> for Readable<T> {
 
 impl<T> Readable<T> {
     /// The same row as its owner's; `FORBIDDEN` for those who only see it.
-    fn into_owned(self) -> Result<Owned<T>> {
+    pub fn into_owned(self) -> Result<Owned<T>> {
         if self.owned {
             return Ok(Owned(self.row));
         }
@@ -79,11 +125,11 @@ impl<T> Readable<T> {
     }
 }
 
-/// The shares by which `user_id` is granted sight at `now`.
-pub(crate) fn grants(user_id: Uuid, now: Timestamp) -> Condition {
+/// The shares by which the user whose id `viewer` tells is granted sight at `now`.
+fn grants(viewer: impl Into<Expr>, now: Timestamp) -> Condition {
     let audience = Condition::any()
         .add(share::Column::Audience.eq(share::Audience::Authenticated))
-        .add(share::Column::UserId.eq(user_id));
+        .add(share::Column::UserId.into_expr().eq(viewer.into()));
     let unexpired = Condition::any()
         .add(share::Column::ExpiresAt.is_null())
         .add(share::Column::ExpiresAt.gt(now));
@@ -138,35 +184,6 @@ pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owne
     Ok(Owned(share))
 }
 
-/// Why a ticket that was good once opens nothing now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The file is in the trash, or gone.
-    FileGone,
-    /// The user is disabled, has changed credentials since, or is granted sight no more.
-    AccessRevoked,
-}
-
-/// The file of a ticket for `user_id` issued at `epoch`, as the policy has it at this very moment.
-#[expect(clippy::disallowed_methods, reason = "a ticket's user is checked here")]
-pub async fn redeemable_file(
-    app: &App,
-    user_id: Uuid,
-    epoch: i64,
-    file_id: Uuid,
-) -> Result<Result<Readable<file::Model>, Refusal>> {
-    let connection = app.db.read();
-    let Some(file) = live_file(connection, file_id).await? else {
-        return Ok(Err(Refusal::FileGone));
-    };
-    let user = user::Entity::find_by_id(user_id).one(connection).await?;
-    if !user.is_some_and(|user| !user.disabled && user.credential_epoch == epoch) {
-        return Ok(Err(Refusal::AccessRevoked));
-    }
-    let sight = sight_of(connection, user_id, file, app.clock.now()).await?;
-    Ok(sight.ok_or(Refusal::AccessRevoked))
-}
-
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 async fn live_file(connection: &impl ConnectionTrait, id: Uuid) -> Result<Option<file::Model>> {
     Ok(file::Entity::find_by_id(id)
@@ -191,7 +208,7 @@ async fn sight_of(
     }
     let shares = share::Entity::find()
         .filter(share::Column::FileId.eq(file.id))
-        .filter(grants(user_id, now))
+        .filter(grants(Expr::value(user_id), now))
         .all(connection)
         .await?;
     Ok(through(file, &shares))

@@ -3,11 +3,12 @@
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, sync::Arc};
 
 use crate::{
-    auth::password::Hasher,
+    access::Redemptions,
+    auth::{password::Hasher, throttle::TicketGuesses},
     clock::Clock,
     config::Config,
     db::Db,
-    domain::{tickets::TicketKeys, uploads::LiveUploads},
+    domain::{events, tickets::TicketKeys, uploads::LiveUploads},
     error::Result,
     storage::{Local, Storage},
 };
@@ -21,7 +22,10 @@ pub struct App {
     pub clock: Clock,
     pub ticket_keys: TicketKeys,
     pub hasher: Hasher,
+    pub redemptions: Redemptions,
     pub live_uploads: LiveUploads,
+    pub ticket_guesses: TicketGuesses,
+    pub events: events::Queue,
 }
 
 pub type SharedApp = Arc<App>;
@@ -36,7 +40,10 @@ impl App {
             storage: Storage::Local(Local::open_dir(&config.data_dir)?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
             hasher: Hasher::new(config.hashing_threads.get()).await?,
+            redemptions: Redemptions::start(&db, &clock),
             live_uploads: LiveUploads::default(),
+            ticket_guesses: TicketGuesses::default(),
+            events: events::Queue::default(),
             db,
             clock,
             config,

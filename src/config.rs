@@ -152,6 +152,42 @@ pub struct Options {
     #[arg(long, env = "CLOAKROOM_HASHING_THREADS", global = true)]
     pub hashing_threads: Option<String>,
 
+    /// How many password checks one account may have in a SIGN_IN_WINDOW
+    #[arg(
+        long,
+        env = "CLOAKROOM_SIGN_IN_TRIES",
+        default_value = "10",
+        global = true
+    )]
+    pub sign_in_tries: String,
+
+    /// How many password checks one client address (IPv6: one /64) may have in a SIGN_IN_WINDOW
+    #[arg(
+        long,
+        env = "CLOAKROOM_SIGN_IN_TRIES_PER_ADDRESS",
+        default_value = "100",
+        global = true
+    )]
+    pub sign_in_tries_per_address: String,
+
+    /// How long it takes until all tries are back; they come back evenly
+    #[arg(
+        long,
+        env = "CLOAKROOM_SIGN_IN_WINDOW",
+        default_value = "10m",
+        global = true
+    )]
+    pub sign_in_window: String,
+
+    /// How long the audit trail keeps an event
+    #[arg(
+        long,
+        env = "CLOAKROOM_EVENT_TTL",
+        default_value = "180d",
+        global = true
+    )]
+    pub event_ttl: String,
+
     /// GraphiQL at GET /graphql, and introspection with it: on or off
     #[arg(long, env = "CLOAKROOM_GRAPHIQL", default_value = "on", global = true)]
     pub graphiql: String,
@@ -255,6 +291,15 @@ pub struct Options {
     )]
     pub client_timeout: String,
 
+    /// The slowest a client may send a body, bytes a second, over any CLIENT_TIMEOUT
+    #[arg(
+        long,
+        env = "CLOAKROOM_MIN_BODY_RATE",
+        default_value = "1KiB",
+        global = true
+    )]
+    pub min_body_rate: String,
+
     /// How long requests under way may go on after SIGTERM
     #[arg(
         long,
@@ -300,6 +345,10 @@ pub struct Config {
     pub session_idle: Duration,
     pub session_lifetime: Duration,
     pub hashing_threads: NonZeroUsize,
+    pub sign_in_tries: u32,
+    pub sign_in_tries_per_address: u32,
+    pub sign_in_window: Duration,
+    pub event_ttl: Duration,
     pub graphiql: GraphiQl,
     pub allowed_origins: Vec<String>,
     pub trusted_proxies: Vec<IpNet>,
@@ -307,6 +356,7 @@ pub struct Config {
     pub max_body_bytes: usize,
     pub execution_timeout: Duration,
     pub client_timeout: Duration,
+    pub min_body_rate: u64,
     pub shutdown_timeout: Duration,
     pub log: String,
     pub log_format: LogFormat,

@@ -1,7 +1,10 @@
 //! The database: connecting, migrating, and the two ways in. Reads may run side by side; writes go one transaction
 //! at a time on SQLite, and survive a client that hangs up.
 
-use std::{future::Future, path::Path, pin::Pin, time::Duration};
+use std::{
+    fs::OpenOptions, future::Future, os::unix::fs::OpenOptionsExt, path::Path, pin::Pin,
+    time::Duration,
+};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -28,9 +31,20 @@ pub struct Db {
 }
 
 impl Db {
-    /// Connects, creating an SQLite database that does not exist yet.
+    /// Connects, creating an SQLite database that does not exist yet; only the server's user may read it.
     pub async fn connect(url: &str) -> Result<Self, DbErr> {
-        if url.starts_with("sqlite:") {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            // A failure to create it is SQLite's to report. Its other files take their mode from this one.
+            let path = path
+                .split('?')
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("//");
+            let _ = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(path);
             let writer = Database::connect(sqlite(url, 1, false)).await?;
             let reader = Database::connect(sqlite(url, READERS, true)).await?;
             return Ok(Self { reader, writer });

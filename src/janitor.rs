@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use entity::{discarded_content, file, session, share, upload};
+use entity::{discarded_content, event, event::Kind, file, session, share, throttle, upload};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use tracing::{info, warn};
 
 use crate::{
     app::{App, SharedApp},
-    domain::{files, uploads},
+    domain::{events::Event, files, uploads},
     error::{Error, Result},
     storage::ContentKey,
 };
@@ -34,6 +34,8 @@ pub async fn sweep(app: &App) {
     report("expired sessions", expired_sessions(app).await);
     report("expired shares", expired_shares(app).await);
     report("trash", old_trash(app).await);
+    report("throttles", spent_throttles(app).await);
+    report("old events", old_events(app).await);
 }
 
 fn report(what: &'static str, swept: Result<u64>) {
@@ -164,8 +166,55 @@ async fn old_trash(app: &App) -> Result<u64> {
         .limit(BATCH);
     let mut swept = 0;
     for row in old.all(app.db.read()).await? {
-        files::purge_row(app, &row).await?;
+        let event = Event {
+            user_id: None,
+            ..Event::of_file(Kind::Purged, &row)
+        };
+        files::purge_row(app, &row, event).await?;
         swept += 1;
     }
     Ok(swept)
+}
+
+/// Limits under which every try is back.
+#[expect(clippy::disallowed_methods, reason = "the janitor sweeps throttles")]
+async fn spent_throttles(app: &App) -> Result<u64> {
+    let now = app.clock.now();
+    let delete = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let deleted = throttle::Entity::delete_many()
+                .filter(throttle::Column::ClearAt.lte(now))
+                .exec(transaction)
+                .await?;
+            Ok(deleted.rows_affected)
+        })
+    });
+    delete.await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the janitor sweeps events")]
+async fn old_events(app: &App) -> Result<u64> {
+    let old = event::Entity::find()
+        .filter(event::Column::At.lte(app.clock.before(app.config.event_ttl)))
+        .order_by_asc(event::Column::At)
+        .limit(BATCH);
+    let ids: Vec<_> = old
+        .all(app.db.read())
+        .await?
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let delete = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let deleted = event::Entity::delete_many()
+                .filter(event::Column::Id.is_in(ids))
+                .exec(transaction)
+                .await?;
+            Ok(deleted.rows_affected)
+        })
+    });
+    delete.await
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
-use axum::{Router, extract::Request};
+use axum::{Router, body::Body, extract::Request};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -17,7 +17,9 @@ use tower::ServiceExt;
 
 use crate::{
     app::SharedApp,
+    auth::client::Peer,
     config::{Config, Listen},
+    domain::events,
     http,
 };
 
@@ -78,13 +80,17 @@ async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 /// Serves until `stop` is ready, then lets requests under way end within the configured time.
 pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output = ()>) {
     let router = http::router(&app);
+    let events = tokio::spawn({
+        let app = SharedApp::clone(&app);
+        async move { events::run(&app).await }
+    });
     let connections = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
             accepted = accept(&listener) => match accepted {
-                Ok(stream) => spawn(&app.config, &connections, &router, stream),
+                Ok((stream, peer)) => spawn(&app.config, &connections, &router, stream, peer),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -103,6 +109,8 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
     {
         tracing::warn!("some requests did not end in time and are cut off");
     }
+    events.abort();
+    events::flush(&app).await;
 }
 
 /// A TCP or unix stream.
@@ -110,15 +118,15 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-async fn accept(listener: &Listener) -> io::Result<Box<dyn Stream>> {
+async fn accept(listener: &Listener) -> io::Result<(Box<dyn Stream>, Peer)> {
     match listener {
         Listener::Tcp(listener) => {
-            let (stream, _peer) = listener.accept().await?;
+            let (stream, peer) = listener.accept().await?;
             // Answers are small and complete; waiting for more to send only delays them.
             stream.set_nodelay(true)?;
-            Ok(Box::new(stream))
+            Ok((Box::new(stream), Peer::Address(peer.ip().to_canonical())))
         }
-        Listener::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+        Listener::Unix(listener) => Ok((Box::new(listener.accept().await?.0), Peer::Local)),
     }
 }
 
@@ -127,11 +135,15 @@ fn spawn(
     connections: &GracefulShutdown,
     router: &Router,
     stream: Box<dyn Stream>,
+    peer: Peer,
 ) {
-    let patience = config.client_timeout;
     let service = router
         .clone()
-        .map_request(move |request: Request<Incoming>| http::incoming::accept(request, patience));
+        .map_request(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            request
+        });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.client_timeout)

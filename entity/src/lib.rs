@@ -2,10 +2,13 @@
 
 pub mod api_token;
 pub mod discarded_content;
+pub mod event;
 pub mod file;
 pub mod session;
 pub mod share;
+pub mod throttle;
 mod timestamp;
+
 pub mod upload;
 pub mod user;
 

@@ -10,6 +10,8 @@ mod m20261124_000004_create_file;
 mod m20261124_000005_create_share;
 mod m20261124_000006_create_upload;
 mod m20261124_000007_create_discarded_content;
+mod m20261124_000008_create_throttle;
+mod m20261124_000009_create_event;
 
 pub struct Migrator;
 
@@ -24,6 +26,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_create_share::Migration),
             Box::new(m20261124_000006_create_upload::Migration),
             Box::new(m20261124_000007_create_discarded_content::Migration),
+            Box::new(m20261124_000008_create_throttle::Migration),
+            Box::new(m20261124_000009_create_event::Migration),
         ]
     }
 }

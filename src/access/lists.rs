@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use entity::{file, share, user};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    RelationTrait, Select,
+    RelationTrait, Select, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -34,7 +34,11 @@ pub struct Rows<T> {
 
 impl Page {
     /// Puts this page's bounds on `query`, whose keyset is `column`; one row too many tells whether there are more.
-    fn apply<E: EntityTrait>(&self, query: Select<E>, column: impl ColumnTrait) -> Select<E> {
+    pub(crate) fn apply<E: EntityTrait>(
+        &self,
+        query: Select<E>,
+        column: impl ColumnTrait,
+    ) -> Select<E> {
         let query = match self.after {
             Some(id) => query.filter(column.lt(id)),
             None => query,
@@ -51,7 +55,7 @@ impl Page {
     }
 
     /// Drops the row too many and puts the newest first.
-    fn cut<T>(&self, mut rows: Vec<T>) -> Rows<T> {
+    pub(crate) fn cut<T>(&self, mut rows: Vec<T>) -> Rows<T> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -85,7 +89,7 @@ async fn owned_files(
     app: &App,
     user: &user::Model,
     page: Page,
-    state: sea_orm::sea_query::Expr,
+    state: Expr,
 ) -> Result<Rows<Readable<file::Model>>> {
     let mine = file::Entity::find()
         .filter(file::Column::OwnerId.eq(user.id))
@@ -116,7 +120,7 @@ pub async fn shared_with(
         let scan = share::Entity::find()
             .join(JoinType::InnerJoin, share::Relation::File.def())
             .filter(audience)
-            .filter(grants(user.id, app.clock.now()))
+            .filter(grants(Expr::value(user.id), app.clock.now()))
             .filter(file::Column::TrashedAt.is_null())
             .filter(file::Column::OwnerId.ne(user.id));
         let shares = page
@@ -156,7 +160,7 @@ pub async fn shares_visible_to(
 ) -> Result<Vec<Readable<share::Model>>> {
     let visible = Condition::any()
         .add(file::Column::OwnerId.eq(user.id))
-        .add(grants(user.id, app.clock.now()));
+        .add(grants(Expr::value(user.id), app.clock.now()));
     let rows = share::Entity::find()
         .find_also_related(file::Entity)
         .filter(share::Column::FileId.is_in(file_ids))

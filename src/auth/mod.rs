@@ -1,8 +1,11 @@
 //! From credentials to an [`Actor`]: who asks, and what their credential allows.
 
 pub mod api_token;
+pub mod client;
+pub mod common_passwords;
 pub mod password;
 pub mod session;
+pub mod throttle;
 
 use entity::user;
 use sea_orm::{DatabaseConnection, EntityTrait};

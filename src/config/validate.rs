@@ -57,6 +57,11 @@ impl Options {
             session_idle: check.duration("SESSION_IDLE", &self.session_idle, 60..=AGE),
             session_lifetime: check.duration("SESSION_LIFETIME", &self.session_lifetime, 60..=AGE),
             hashing_threads: check.hashing_threads(self.hashing_threads.as_deref()),
+            sign_in_tries: check.small("SIGN_IN_TRIES", &self.sign_in_tries),
+            sign_in_tries_per_address: check
+                .small("SIGN_IN_TRIES_PER_ADDRESS", &self.sign_in_tries_per_address),
+            sign_in_window: check.duration("SIGN_IN_WINDOW", &self.sign_in_window, 1..=DAY),
+            event_ttl: check.duration("EVENT_TTL", &self.event_ttl, 0..=AGE),
             graphiql: check
                 .parse("GRAPHIQL", &self.graphiql)
                 .unwrap_or(super::GraphiQl::Off),
@@ -81,6 +86,7 @@ impl Options {
                 1..=DAY,
             ),
             client_timeout: check.duration("CLIENT_TIMEOUT", &self.client_timeout, 1..=DAY),
+            min_body_rate: check.size("MIN_BODY_RATE", &self.min_body_rate, 0..=1 << 30),
             shutdown_timeout: check.duration("SHUTDOWN_TIMEOUT", &self.shutdown_timeout, 0..=DAY),
             log: check.log(&self.log),
             log_format: check
@@ -186,6 +192,10 @@ impl Check {
             range,
             "a whole number",
         )
+    }
+
+    fn small(&mut self, setting: &str, text: &str) -> u32 {
+        u32::try_from(self.number(setting, text, 1..=100_000)).unwrap_or(1)
     }
 
     fn hashing_threads(&mut self, text: Option<&str>) -> NonZeroUsize {

@@ -3,7 +3,7 @@
 //! User names are 1 to 32 ASCII letters, digits, dots, hyphens and underscores, with a letter or digit at both ends.
 //! They are compared without regard to case, so neither `Alice` nor a look-alike from another script can pose as `alice`.
 
-use entity::user;
+use entity::{event::Kind, user};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -12,9 +12,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::events::{self, Event};
 use crate::{
     app::App,
-    auth::password::Verdict,
+    auth::{client::ClientAddress, common_passwords, password::Verdict, throttle},
     config::{Secret, SignUp},
     error::{Code, Error, Result, is_duplicate},
     keys,
@@ -42,8 +43,9 @@ pub async fn create(app: &App, username: &str, password: Secret) -> Result<user:
     let username_key = username_key(username)?;
     check_password("password", &password)?;
     let now = app.clock.now();
+    let id = keys::id(now);
     let row = user::ActiveModel {
-        id: Set(keys::id(now)),
+        id: Set(id),
         username: Set(username.to_owned()),
         username_key: Set(username_key),
         password_hash: Set(app.hasher.hash(password).await?),
@@ -54,8 +56,10 @@ pub async fn create(app: &App, username: &str, password: Secret) -> Result<user:
         reserved_bytes: Set(0),
         created_at: Set(now),
     };
+    let event = events::row(app, Event::new(Kind::SignedUp).by(id));
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
+            events::record(transaction, event).await?;
             row.insert(transaction).await.map_err(|error| {
                 if is_duplicate(&error) {
                     return Error::new(Code::Conflict, "This user name is taken; choose another.")
@@ -68,18 +72,46 @@ pub async fn create(app: &App, username: &str, password: Secret) -> Result<user:
     insert.await
 }
 
-/// The user whose name and password these are. Every refusal is the same, in words and in time.
-pub async fn sign_in(app: &App, username: &str, password: Secret) -> Result<user::Model> {
+/// The user whose name and password these are. Every refusal is the same, in words and in time, but for `RATE_LIMITED`
+/// after too many tries, which does not depend on whether there is such a user either.
+pub async fn sign_in(
+    app: &App,
+    client: &ClientAddress,
+    username: &str,
+    password: Secret,
+) -> Result<user::Model> {
+    let account = username_key(username).ok();
+    throttle::password_check(app, account.as_deref(), client).await?;
     let user = find(app, username).await?;
+    let tried = user.as_ref().map(|user| user.username.clone());
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let verdict = app.hasher.verify(password.clone(), hash).await?;
-    let user = user
-        .filter(|user| verdict != Verdict::Wrong && !user.disabled)
-        .ok_or_else(|| Error::new(Code::Unauthenticated, "User name or password is wrong."))?;
+    let Some(user) = user.filter(|user| verdict != Verdict::Wrong && !user.disabled) else {
+        // Only a name that exists goes into the trail: people mistake the fields and type their password.
+        events::enqueue(app, None, || Event {
+            detail: tried,
+            ..Event::new(Kind::SignInRefused).from(client)
+        });
+        return Err(Error::new(
+            Code::Unauthenticated,
+            "User name or password is wrong.",
+        ));
+    };
+    events::enqueue(app, None, || {
+        Event::new(Kind::SignedIn).by(user.id).from(client)
+    });
+    throttle::forget(app, &user.username_key).await?;
     if verdict == Verdict::RightButWeak {
         renew_hash(app, &user, password).await?;
     }
     Ok(user)
+}
+
+/// Notes that `user` ended their session.
+pub fn signed_out(app: &App, client: &ClientAddress, user: &user::Model) {
+    events::enqueue(app, None, || {
+        Event::new(Kind::SignedOut).by(user.id).from(client)
+    });
 }
 
 /// Sets a new password, which voids every session, token and ticket of the user; the answer carries the new epoch.
@@ -88,11 +120,13 @@ pub async fn sign_in(app: &App, username: &str, password: Secret) -> Result<user
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
 pub async fn change_password(
     app: &App,
+    client: &ClientAddress,
     user: &user::Model,
     current: Secret,
     new: Secret,
 ) -> Result<user::Model> {
     check_password("new", &new)?;
+    throttle::password_check(app, Some(&user.username_key), client).await?;
     let verdict = app
         .hasher
         .verify(current, Some(user.password_hash.clone()))
@@ -102,8 +136,10 @@ pub async fn change_password(
     }
     let password_hash = app.hasher.hash(new).await?;
     let (id, epoch) = (user.id, user.credential_epoch);
+    let event = events::row(app, Event::new(Kind::PasswordChanged).by(id).from(client));
     let change = app.db.write(move |transaction| {
         Box::pin(async move {
+            events::record(transaction, event).await?;
             user::Entity::update_many()
                 .col_expr(user::Column::PasswordHash, Expr::value(password_hash))
                 .col_expr(
@@ -208,6 +244,12 @@ fn check_password(field: &'static str, password: &Secret) -> Result<()> {
         return Err(Error::bad_input(
             field,
             format!("A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters."),
+        ));
+    }
+    if common_passwords::contains(password.expose()) {
+        return Err(Error::bad_input(
+            field,
+            "This password is one of the most common, which are guessed first; choose another.",
         ));
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! API tokens: creating, listing, revoking one's own.
 
-use entity::{Timestamp, api_token, user};
+use entity::{Timestamp, api_token, event::Kind, user};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder,
 };
 use uuid::Uuid;
 
+use super::events::{self, Event};
 use crate::{
     app::App,
     auth::{Scopes, api_token::generate},
@@ -61,9 +62,19 @@ pub async fn create(
         created_at: Set(now),
         expires_at: Set(expires_at),
     };
-    let user_id = user.id;
+    let (user_id, epoch) = (user.id, user.credential_epoch);
+    let event = events::row(
+        app,
+        Event::new(Kind::ApiTokenCreated).by(user_id).detail(name),
+    );
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
+            // A new password has ended these, so their owner can neither see nor revoke them.
+            api_token::Entity::delete_many()
+                .filter(api_token::Column::UserId.eq(user_id))
+                .filter(api_token::Column::CredentialEpoch.lt(epoch))
+                .exec(transaction)
+                .await?;
             let mine = api_token::Entity::find().filter(api_token::Column::UserId.eq(user_id));
             if mine.count(transaction).await? >= TOKENS_MAX {
                 return Err(Error::new(
@@ -71,6 +82,7 @@ pub async fn create(
                     format!("You have {TOKENS_MAX} tokens; revoke one first."),
                 ));
             }
+            events::record(transaction, event).await?;
             Ok(row.insert(transaction).await?)
         })
     });
@@ -97,6 +109,7 @@ pub async fn list(app: &App, user: &user::Model) -> Result<Vec<api_token::Model>
 )]
 pub async fn revoke(app: &App, user: &user::Model, id: Uuid) -> Result<()> {
     let user_id = user.id;
+    let event = events::row(app, Event::new(Kind::ApiTokenRevoked).by(user_id));
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {
             let deleted = api_token::Entity::delete_many()
@@ -106,7 +119,7 @@ pub async fn revoke(app: &App, user: &user::Model, id: Uuid) -> Result<()> {
                 .await?;
             match deleted.rows_affected {
                 0 => Err(Error::not_found()),
-                _ => Ok(()),
+                _ => events::record(transaction, event).await,
             }
         })
     });

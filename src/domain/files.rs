@@ -1,12 +1,15 @@
 //! Files: renaming, and the way out by the trash.
 
-use entity::{Timestamp, discarded_content, file, user};
+use entity::{Timestamp, discarded_content, event::Kind, file, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait},
 };
 
-use super::file_name;
+use super::{
+    events::{self, Event},
+    file_name,
+};
 use crate::{
     access::Owned,
     app::App,
@@ -22,6 +25,7 @@ use crate::{
 pub async fn rename(app: &App, file: &Owned<file::Model>, name: &str) -> Result<()> {
     let name = file_name::check(name)?;
     let id = file.id;
+    let event = events::row(app, Event::of_file(Kind::Renamed, file).detail(&name));
     let rename = app.db.write(move |transaction| {
         Box::pin(async move {
             let renamed = file::Entity::update_many()
@@ -30,7 +34,8 @@ pub async fn rename(app: &App, file: &Owned<file::Model>, name: &str) -> Result<
                 .filter(file::Column::TrashedAt.is_null())
                 .exec(transaction)
                 .await?;
-            found(renamed.rows_affected)
+            found(renamed.rows_affected)?;
+            events::record(transaction, event).await
         })
     });
     rename.await
@@ -57,6 +62,12 @@ async fn move_to(
     trashed_at: Option<Timestamp>,
 ) -> Result<()> {
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
+    let kind = if trashed_at.is_some() {
+        Kind::Trashed
+    } else {
+        Kind::Restored
+    };
+    let event = events::row(app, Event::of_file(kind, file));
     let moved = app.db.write(move |transaction| {
         Box::pin(async move {
             let from = match trashed_at {
@@ -71,7 +82,8 @@ async fn move_to(
                 .await?;
             found(moved.rows_affected)?;
             let trashed = if trashed_at.is_some() { size } else { -size };
-            account_for(transaction, owner_id, 0, trashed).await
+            account_for(transaction, owner_id, 0, trashed).await?;
+            events::record(transaction, event).await
         })
     });
     moved.await
@@ -79,12 +91,13 @@ async fn move_to(
 
 /// Destroys a file in the trash: its row first, then its bytes, which the janitor unlinks if this process cannot.
 pub async fn purge(app: &App, file: &Owned<file::Model>) -> Result<()> {
-    purge_row(app, file).await
+    purge_row(app, file, Event::of_file(Kind::Purged, file)).await
 }
 
 /// The same for the janitor, which nobody asks and which owns nothing: `file` has outstayed its time in the trash.
 #[expect(clippy::disallowed_methods, reason = "files end here")]
-pub(crate) async fn purge_row(app: &App, file: &file::Model) -> Result<()> {
+pub(crate) async fn purge_row(app: &App, file: &file::Model, event: Event) -> Result<()> {
+    let event = events::row(app, event);
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
     let discarded = discarded_content::Model {
         content_key: file.content_key.clone(),
@@ -102,7 +115,8 @@ pub(crate) async fn purge_row(app: &App, file: &file::Model) -> Result<()> {
                 .reset_all()
                 .insert(transaction)
                 .await?;
-            account_for(transaction, owner_id, -size, -size).await
+            account_for(transaction, owner_id, -size, -size).await?;
+            events::record(transaction, event).await
         })
     });
     purge.await?;

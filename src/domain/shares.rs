@@ -1,15 +1,26 @@
 //! Shares: granting and revoking sight of one's own files.
 
-use entity::{Timestamp, file, share, share::Audience, user};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, sea_query::OnConflict};
+use entity::{Timestamp, event::Kind, file, share, share::Audience, user};
+use sea_orm::{
+    ActiveValue::Set,
+    EntityTrait,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
 use uuid::Uuid;
 
+use super::{
+    accounts,
+    events::{self, Event},
+};
 use crate::{
     access::Owned,
     app::App,
     error::{Error, Result},
     keys,
 };
+
+/// What the audit trail calls everyone who is signed in.
+const AUTHENTICATED: &str = "AUTHENTICATED";
 
 /// Whom to share with.
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +57,15 @@ pub async fn create(
     let mut same = match user_id {
         Some(_) => OnConflict::columns([share::Column::FileId, share::Column::UserId]),
         None => OnConflict::column(share::Column::FileId)
-            .target_and_where(share::Column::Audience.eq(Audience::Authenticated))
+            // A literal: neither database matches a bound value with the partial index's condition.
+            .target_and_where(Expr::col(share::Column::Audience).eq(Expr::cust("'AUTHENTICATED'")))
             .to_owned(),
     };
+    let whom = match grantee {
+        Grantee::User(user) => &user.username,
+        Grantee::Authenticated => AUTHENTICATED,
+    };
+    let event = events::row(app, Event::of_file(Kind::Shared, file).detail(whom));
     let id = keys::id(now);
     let file_id = file.id;
     let upsert = app.db.write(move |transaction| {
@@ -65,6 +82,7 @@ pub async fn create(
                 .on_conflict(same.update_column(share::Column::ExpiresAt).to_owned())
                 .exec_with_returning(transaction)
                 .await?;
+            events::record(transaction, event).await?;
             Ok(share.id)
         })
     });
@@ -76,14 +94,26 @@ pub async fn create(
     clippy::disallowed_methods,
     reason = "shares end here, by the file's owner"
 )]
-pub async fn revoke(app: &App, share: &Owned<share::Model>) -> Result<()> {
+pub async fn revoke(app: &App, owner: &user::Model, share: &Owned<share::Model>) -> Result<()> {
+    let whom = match share.user_id {
+        Some(user_id) => accounts::by_ids(app, vec![user_id])
+            .await?
+            .pop()
+            .map(|user| user.username),
+        None => None,
+    };
+    let event = Event {
+        file_id: Some(share.file_id),
+        ..Event::new(Kind::ShareRevoked).by(owner.id)
+    };
+    let event = events::row(app, event.detail(whom.as_deref().unwrap_or(AUTHENTICATED)));
     let id: Uuid = share.id;
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {
             let deleted = share::Entity::delete_by_id(id).exec(transaction).await?;
             match deleted.rows_affected {
                 0 => Err(Error::not_found()),
-                _ => Ok(()),
+                _ => events::record(transaction, event).await,
             }
         })
     });

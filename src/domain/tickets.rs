@@ -3,14 +3,16 @@
 use std::{fmt, fs, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use entity::{Timestamp, file, user};
+use entity::{Timestamp, event::Kind, file, user};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::events::{self, Event};
 use crate::{
-    access::{self, Readable, Refusal},
+    access::{Claim, Readable, Refusal},
     app::App,
+    auth::client::ClientAddress,
     config::Secret,
     error::{Code, Error, Result},
     keys,
@@ -40,6 +42,8 @@ struct Claims {
     credential_epoch: i64,
     disposition: Disposition,
     expires_at: Timestamp,
+    /// Tells one ticket from another for the same thing.
+    nonce: [u8; 8],
 }
 
 /// A ticket for `user` to `file`, and when it ends: after the configured life, and never past the share's expiry.
@@ -63,38 +67,68 @@ pub fn issue(
         credential_epoch: user.credential_epoch,
         disposition,
         expires_at,
+        nonce: keys::random(),
     };
     Ok((app.ticket_keys.sign(&claims), expires_at))
 }
 
 /// The file that `ticket` opens at this moment.
 ///
-/// `TICKET_INVALID` when we did not sign it, `TICKET_EXPIRED`, `FILE_GONE`, or `ACCESS_REVOKED` when its user may no
+/// `TICKET_INVALID` when we did not sign it (at a measured pace: guessing is slow, good tickets never wait), or
+/// `RATE_LIMITED` when `client` sends very many of those; `TICKET_EXPIRED`, `FILE_GONE`, or `ACCESS_REVOKED` when its user may no
 /// longer see the file.
-pub async fn redeem(app: &App, ticket: &str) -> Result<(Readable<file::Model>, Disposition)> {
-    let claims = app.ticket_keys.verify(ticket).ok_or_else(|| {
-        Error::new(
+pub async fn redeem(
+    app: &App,
+    client: &ClientAddress,
+    ticket: &str,
+) -> Result<(Readable<file::Model>, Disposition)> {
+    let Some(claims) = app.ticket_keys.verify(ticket) else {
+        app.ticket_guesses.wait(client).await?;
+        return Err(Error::new(
             Code::TicketInvalid,
             "This ticket is malformed or was not issued here.",
-        )
-    })?;
+        ));
+    };
+    let opened = open(app, &claims).await;
+    let (kind, mark) = match &opened {
+        Ok(_) => (Kind::Downloaded, 0),
+        Err(_) => (Kind::DownloadRefused, 1),
+    };
+    events::enqueue(app, Some(claims.once(mark)), || Event {
+        kind,
+        user_id: Some(claims.user_id),
+        file_id: Some(claims.file_id),
+        client: *client,
+        detail: opened
+            .as_ref()
+            .err()
+            .map(|error| error.code.as_str().to_owned()),
+        once: None,
+    });
+    Ok((opened?, claims.disposition))
+}
+
+/// The file that a ticket of ours opens.
+async fn open(app: &App, claims: &Claims) -> Result<Readable<file::Model>> {
     if claims.expires_at <= app.clock.now() {
         return Err(Error::new(
             Code::TicketExpired,
             "This ticket has expired; ask for a new one.",
         ));
     }
-    let file =
-        access::redeemable_file(app, claims.user_id, claims.credential_epoch, claims.file_id)
-            .await?;
-    match file {
-        Ok(file) => Ok((file, claims.disposition)),
-        Err(Refusal::FileGone) => Err(Error::new(Code::FileGone, "This file has been deleted.")),
-        Err(Refusal::AccessRevoked) => Err(Error::new(
+    let claim = Claim {
+        file_id: claims.file_id,
+        user_id: claims.user_id,
+        credential_epoch: claims.credential_epoch,
+    };
+    let file = app.redemptions.check(claim).await?;
+    file.map_err(|refusal| match refusal {
+        Refusal::FileGone => Error::new(Code::FileGone, "This file has been deleted."),
+        Refusal::AccessRevoked => Error::new(
             Code::AccessRevoked,
             "The user of this ticket may no longer see the file.",
-        )),
-    }
+        ),
+    })
 }
 
 /// The keys tickets are signed and verified with.
@@ -171,6 +205,15 @@ impl TicketKey {
 }
 
 impl Claims {
+    /// What stands for this ticket in the audit trail, and does not help to forge it.
+    fn once(&self, mark: u8) -> events::Once {
+        let mut once = [0; 16];
+        once[..8].copy_from_slice(&self.nonce);
+        once[8..].copy_from_slice(&self.file_id.as_bytes()[8..]);
+        once[8] ^= mark;
+        once
+    }
+
     fn encode(&self, key_id: [u8; 4]) -> [u8; CLAIMS_BYTES] {
         let mut bytes = Vec::with_capacity(CLAIMS_BYTES);
         bytes.push(VERSION);
@@ -180,8 +223,7 @@ impl Claims {
         bytes.extend(self.credential_epoch.to_be_bytes());
         bytes.push(u8::from(self.disposition == Disposition::Inline));
         bytes.extend(self.expires_at.0.to_be_bytes());
-        // Two tickets for the same thing differ, so that one can be told from another in the audit trail.
-        bytes.extend(keys::random::<8>());
+        bytes.extend(self.nonce);
         bytes.try_into().expect("the fields above add up")
     }
 
@@ -192,7 +234,8 @@ impl Claims {
         let (user_id, rest) = rest.split_first_chunk::<16>()?;
         let (epoch, rest) = rest.split_first_chunk::<8>()?;
         let (disposition, rest) = rest.split_first()?;
-        let (expires_at, _nonce) = rest.split_first_chunk::<8>()?;
+        let (expires_at, rest) = rest.split_first_chunk::<8>()?;
+        let (nonce, _) = rest.split_first_chunk::<8>()?;
         (*version == VERSION).then(|| Self {
             file_id: Uuid::from_bytes(*file_id),
             user_id: Uuid::from_bytes(*user_id),
@@ -202,6 +245,7 @@ impl Claims {
                 _ => Disposition::Attachment,
             },
             expires_at: Timestamp(i64::from_be_bytes(*expires_at)),
+            nonce: *nonce,
         })
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use entity::{discarded_content, file, upload, user};
+use entity::{discarded_content, event, event::Kind, file, upload, user};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -20,7 +20,11 @@ use sea_orm::{
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{content_type, file_name, files, quota};
+use super::{
+    content_type,
+    events::{self, Event},
+    file_name, files, quota,
+};
 use crate::{
     app::{App, SharedApp},
     error::{Code, Error, Result},
@@ -253,9 +257,13 @@ async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result
     let (mut uploads, rows): (Vec<_>, Vec<_>) = finished.into_iter().unzip();
     let ids = rows.iter().map(|row| row.id).collect();
     let pending: Vec<Uuid> = uploads.iter().map(|upload| upload.id).collect();
+    let trail: Vec<_> = rows
+        .iter()
+        .map(|row| events::row(app, Event::of_file(Kind::Uploaded, row).detail(&row.name)))
+        .collect();
     let commit = app.db.write(move |transaction| {
         Box::pin(async move {
-            for (upload_id, row) in pending.into_iter().zip(rows) {
+            for ((upload_id, row), event) in pending.into_iter().zip(rows).zip(trail) {
                 // An upload that was silent so long that it was swept has no bytes any more.
                 if !settle(transaction, upload_id).await? {
                     return Err(Error::new(
@@ -263,7 +271,7 @@ async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result
                         "The upload took so long that it was given up; send it again.",
                     ));
                 }
-                insert_file(transaction, row).await?;
+                insert_file(transaction, row, event).await?;
             }
             Ok(())
         })
@@ -279,7 +287,12 @@ async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result
     clippy::disallowed_methods,
     reason = "files are born here, to the user who uploads them"
 )]
-async fn insert_file(transaction: &DatabaseTransaction, row: file::Model) -> Result<()> {
+async fn insert_file(
+    transaction: &DatabaseTransaction,
+    row: file::Model,
+    event: event::Model,
+) -> Result<()> {
+    events::record(transaction, event).await?;
     files::account_for(transaction, row.owner_id, row.size, 0).await?;
     file::ActiveModel::from(row)
         .reset_all()

@@ -5,6 +5,7 @@ use entity::file;
 
 use super::{
     Request,
+    events::EventConnection,
     loaders::{ShareLoader, UserLoader},
     pagination::{self, FileConnection},
     scalars::{DateTime, Int64, parse_id},
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     access::{self, Readable},
-    domain::files,
+    domain::{events, files},
     error::{Error, Result},
     keys,
 };
@@ -77,6 +78,27 @@ impl File {
             file: self.clone(),
         });
         Ok(shares.collect())
+    }
+
+    /// What happened to this file, newest first. For the owner only: `FORBIDDEN` for recipients.
+    async fn events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only events after this cursor, that is, older ones.")] after: Option<
+            String,
+        >,
+        #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only events before this cursor, that is, newer ones.")] before: Option<
+            String,
+        >,
+    ) -> Result<EventConnection> {
+        let file = self.0.clone().into_owned()?;
+        let page = pagination::page(first, after, last, before)?;
+        let rows = events::of_file(context.app(), &file, page).await?;
+        let (rows, page_info) = pagination::place(page, rows, |row| row.id);
+        Ok(EventConnection::new(rows, page_info))
     }
 
     /// A short-lived link to the bytes, for you alone. `NOT_FOUND` while the file is in the trash.

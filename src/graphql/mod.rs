@@ -7,7 +7,7 @@ use tower_sessions::Session;
 
 use crate::{
     app::{App, SharedApp},
-    auth::Actor,
+    auth::{Actor, client::ClientAddress},
     config::GraphiQl,
     error::Error,
 };
@@ -15,6 +15,7 @@ use crate::{
 mod api_tokens;
 pub mod completion;
 pub mod document;
+mod events;
 mod files;
 mod limits;
 mod loaders;
@@ -76,6 +77,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
 trait Request<'a> {
     fn app(&self) -> &'a Arc<App>;
     fn actor(&self) -> &'a Actor;
+    fn client(&self) -> &'a ClientAddress;
     fn session(&self) -> &'a Session;
 }
 
@@ -86,6 +88,10 @@ impl<'a> Request<'a> for Context<'a> {
 
     fn actor(&self) -> &'a Actor {
         self.data_unchecked::<Actor>()
+    }
+
+    fn client(&self) -> &'a ClientAddress {
+        self.data_unchecked::<ClientAddress>()
     }
 
     fn session(&self) -> &'a Session {

@@ -15,7 +15,7 @@ use crate::{
 pub const MAX_PAGE: u64 = 100;
 pub const DEFAULT_PAGE: u64 = 20;
 /// The fields that answer with a page.
-pub const CONNECTIONS: [&str; 3] = ["files", "sharedWithMe", "trash"];
+pub const CONNECTIONS: [&str; 4] = ["events", "files", "sharedWithMe", "trash"];
 
 /// A page of files, after the Relay connection specification.
 #[derive(SimpleObject)]
@@ -73,30 +73,46 @@ pub fn page(
     })
 }
 
-/// `rows` of `page` as a connection.
+/// `rows` of `page` as a connection of files.
 pub fn connection(page: Page, rows: Rows<Readable<file::Model>>) -> FileConnection {
+    let (rows, page_info) = place(page, rows, |row| row.id);
+    let edges: Vec<_> = rows
+        .into_iter()
+        .map(|(cursor, row)| FileEdge {
+            node: File(row),
+            cursor,
+        })
+        .collect();
+    FileConnection {
+        nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
+        edges,
+        page_info,
+    }
+}
+
+/// `rows` of `page` with their cursors, and where they lie in the list; `key` is a row's place in the keyset.
+pub fn place<T>(
+    page: Page,
+    rows: Rows<T>,
+    key: impl Fn(&T) -> Uuid,
+) -> (Vec<(String, T)>, PageInfo) {
     let (has_previous_page, has_next_page) = match page.backward {
         true => (rows.more, page.before.is_some()),
         false => (page.after.is_some(), rows.more),
     };
-    let edges: Vec<_> = rows
+    let cursor = |row: &T| BASE64_URL_SAFE_NO_PAD.encode(key(row).as_bytes());
+    let rows: Vec<_> = rows
         .rows
         .into_iter()
-        .map(|row| FileEdge {
-            cursor: BASE64_URL_SAFE_NO_PAD.encode(row.id.as_bytes()),
-            node: File(row),
-        })
+        .map(|row| (cursor(&row), row))
         .collect();
-    FileConnection {
-        page_info: PageInfo {
-            has_previous_page,
-            has_next_page,
-            start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-            end_cursor: edges.last().map(|edge| edge.cursor.clone()),
-        },
-        nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
-        edges,
-    }
+    let page_info = PageInfo {
+        has_previous_page,
+        has_next_page,
+        start_cursor: rows.first().map(|(cursor, _)| cursor.clone()),
+        end_cursor: rows.last().map(|(cursor, _)| cursor.clone()),
+    };
+    (rows, page_info)
 }
 
 fn decode(field: &'static str, cursor: &str) -> Result<Uuid> {

@@ -152,7 +152,7 @@ impl ShareMutations {
     ) -> Result<ID> {
         let owner = context.actor().writer()?;
         let share = access::owned_share(context.app(), owner, parse_id(&id)?).await?;
-        shares::revoke(context.app(), &share).await?;
+        shares::revoke(context.app(), owner, &share).await?;
         Ok(id)
     }
 }

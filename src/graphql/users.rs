@@ -7,7 +7,12 @@ use super::{
     Request,
     scalars::{DateTime, Int64},
 };
-use crate::{auth::session, config::Secret, domain::accounts, error::Result};
+use crate::{
+    auth::{Actor, session},
+    config::Secret,
+    domain::accounts,
+    error::Result,
+};
 
 /// An account.
 pub struct User(pub user::Model);
@@ -106,7 +111,13 @@ impl UserMutations {
         #[graphql(desc = "The account's name, in any case.")] username: String,
         #[graphql(desc = "The account's password.")] password: String,
     ) -> Result<User> {
-        let user = accounts::sign_in(context.app(), &username, Secret::from(password)).await?;
+        let user = accounts::sign_in(
+            context.app(),
+            context.client(),
+            &username,
+            Secret::from(password),
+        )
+        .await?;
         session::start(context.session(), &user).await?;
         Ok(User(user))
     }
@@ -114,6 +125,9 @@ impl UserMutations {
     /// Ends the session at once, also for requests in flight. True, even when nobody was signed in.
     async fn sign_out(&self, context: &Context<'_>) -> Result<bool> {
         session::end(context.session()).await?;
+        if let Actor::Session(user) = context.actor() {
+            accounts::signed_out(context.app(), context.client(), user);
+        }
         Ok(true)
     }
 
@@ -127,6 +141,7 @@ impl UserMutations {
         let user = context.actor().credential_owner()?;
         let user = accounts::change_password(
             context.app(),
+            context.client(),
             user,
             Secret::from(current),
             Secret::from(new),

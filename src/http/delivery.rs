@@ -7,8 +7,9 @@ use std::{
 };
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::PathRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -20,6 +21,7 @@ use super::{Context, disposition};
 use crate::{
     access::Readable,
     app::App,
+    auth::client::ClientAddress,
     config::Delivery,
     domain::tickets::{self, Disposition},
     error::{Code, Error, Result},
@@ -32,10 +34,13 @@ const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect")
 /// Redeems a ticket. Every request is checked anew; the ticket gates the start of a transfer, not its end.
 pub async fn redeem(
     State(Context { app, .. }): State<Context>,
-    Path(ticket): Path<String>,
+    Extension(client): Extension<ClientAddress>,
+    ticket: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response> {
-    let (file, disposition) = tickets::redeem(&app, &ticket).await?;
+    // Bytes that are not UTF-8 are no ticket either.
+    let ticket = ticket.map_or_else(|_| String::new(), |Path(ticket)| ticket);
+    let (file, disposition) = tickets::redeem(&app, &client, &ticket).await?;
     let key = ContentKey::parse(&file.content_key)
         .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
     let headers = content_headers(&file, disposition)?;

@@ -25,7 +25,7 @@ use super::{
     Context, graphiql, multipart, negotiation, negotiation::MediaType, problem, request_id,
 };
 use crate::{
-    auth::{self, Actor},
+    auth::{self, Actor, client::ClientAddress},
     config::GraphiQl,
     error::{Code, Error, Result},
     graphql::{ReceivedFiles, completion, document, loaders},
@@ -59,10 +59,18 @@ impl From<Error> for Refusal {
     }
 }
 
+/// Who asks, and how they are to be reached again.
+struct Caller {
+    actor: Actor,
+    session: Session,
+    client: ClientAddress,
+}
+
 /// `POST /graphql`: JSON, or the multipart request specification.
 pub async fn post(
     State(context): State<Context>,
     Extension(session): Extension<Session>,
+    Extension(client): Extension<ClientAddress>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -72,7 +80,12 @@ pub async fn post(
     let answer = async {
         let actor = authenticate(&context, &session, &headers).await?;
         let (params, files) = read(&context, &actor, &headers, body).await?;
-        run(&context, session, actor, params, files, false).await
+        let caller = Caller {
+            actor,
+            session,
+            client,
+        };
+        run(&context, caller, params, files, false).await
     };
     respond(media_type, answer.await)
 }
@@ -81,6 +94,7 @@ pub async fn post(
 pub async fn get(
     State(context): State<Context>,
     Extension(session): Extension<Session>,
+    Extension(client): Extension<ClientAddress>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
@@ -93,15 +107,12 @@ pub async fn get(
     let answer = async {
         let params = params_of_url(query.as_deref().unwrap_or_default())?;
         let actor = authenticate(&context, &session, &headers).await?;
-        run(
-            &context,
-            session,
+        let caller = Caller {
             actor,
-            params,
-            ReceivedFiles::default(),
-            true,
-        )
-        .await
+            session,
+            client,
+        };
+        run(&context, caller, params, ReceivedFiles::default(), true).await
     };
     respond(media_type, answer.await)
 }
@@ -124,7 +135,7 @@ async fn authenticate(context: &Context, session: &Session, headers: &HeaderMap)
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let bearer = authorization
-        .and_then(|value| value.split_once(' '))
+        .map(|value| value.split_once(' ').unwrap_or((value, "")))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match bearer {
         Some((_, secret)) => auth::api_token::actor(&context.app, secret.trim()).await,
@@ -251,8 +262,7 @@ fn params_of_url(query: &str) -> Result<Params> {
 /// Measures the document and runs it. A mutation does not run by GET, which others may send in a user's name.
 async fn run(
     context: &Context,
-    session: Session,
-    actor: Actor,
+    caller: Caller,
     params: Params,
     files: ReceivedFiles,
     is_get: bool,
@@ -274,11 +284,12 @@ async fn run(
             status: Some(StatusCode::METHOD_NOT_ALLOWED),
         });
     }
-    let (users, shares) = loaders(&context.app, actor.user().cloned());
+    let (users, shares) = loaders(&context.app, caller.actor.user().cloned());
     let mut request = async_graphql::Request::new(params.query)
         .variables(Variables::from_json(variables.into()))
-        .data(actor)
-        .data(session)
+        .data(caller.actor)
+        .data(caller.session)
+        .data(caller.client)
         .data(files)
         .data(users)
         .data(shares);

@@ -1,4 +1,5 @@
-//! The layers around every route, outermost first: panics, request ids, the log, CORS, cross-site checks, sessions.
+//! The layers: request ids, the log and panics around every route; CORS, cross-site checks, body deadlines and sessions
+//! around the API.
 
 use std::{any::Any, time::Duration};
 
@@ -19,7 +20,7 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use tracing::Span;
 
-use super::{graphql, request_id};
+use super::{body_pace, client_address, graphql, request_id};
 use crate::{
     app::SharedApp,
     auth::session::Store,
@@ -30,12 +31,13 @@ use crate::{
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// `router` inside all the layers. The last one added is the first to see a request.
-pub fn wrap(app: &SharedApp, router: Router) -> Router {
+/// What every route is inside of. The last layer added is the first to see a request.
+pub fn every(app: &SharedApp, router: Router) -> Router {
     router
-        .layer(sessions(app))
-        .layer(csrf(&app.config))
-        .layer(cors(&app.config))
+        .layer(middleware::from_fn_with_state(
+            SharedApp::clone(app),
+            client_address::determine,
+        ))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(
             TraceLayer::new_for_http()
@@ -45,6 +47,19 @@ pub fn wrap(app: &SharedApp, router: Router) -> Router {
                 .on_response(log),
         )
         .layer(middleware::from_fn(request_id::assign))
+}
+
+/// What the GraphQL route is inside of as well.
+pub fn api<S: Clone + Send + Sync + 'static>(app: &SharedApp, router: Router<S>) -> Router<S> {
+    router
+        .layer(sessions(app))
+        .layer(csrf(&app.config))
+        // Around whatever may refuse: the rest of a refused body is read before the connection closes.
+        .layer(middleware::from_fn_with_state(
+            SharedApp::clone(app),
+            body_pace::hold,
+        ))
+        .layer(cors(&app.config))
 }
 
 fn sessions(app: &SharedApp) -> SessionManagerLayer<Store> {

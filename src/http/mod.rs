@@ -8,12 +8,13 @@ use axum::{
 
 use crate::{app::SharedApp, graphql::Schema};
 
+mod body_pace;
+mod client_address;
 mod delivery;
 mod disposition;
 mod graphiql;
 mod graphql;
 mod health;
-pub mod incoming;
 mod layers;
 mod multipart;
 mod negotiation;
@@ -32,6 +33,8 @@ pub struct Route {
     pub path: &'static str,
     pub methods: &'static [Method],
     handler: fn() -> MethodRouter<Context>,
+    /// Whether sessions, cross-site checks and CORS belong to it. The others know no cookies.
+    is_api: bool,
 }
 
 /// Every route there is.
@@ -40,26 +43,31 @@ pub const ROUTES: &[Route] = &[
         path: "/graphql",
         methods: &[Method::GET, Method::POST],
         handler: || get(graphql::get).post(graphql::post),
+        is_api: true,
     },
     Route {
         path: "/graphiql/{*path}",
         methods: &[Method::GET],
         handler: || get(graphql::asset),
+        is_api: false,
     },
     Route {
         path: "/download/{ticket}",
         methods: &[Method::GET, Method::HEAD],
         handler: || get(delivery::redeem),
+        is_api: false,
     },
     Route {
         path: "/healthz",
         methods: &[Method::GET],
         handler: || get(health::alive),
+        is_api: false,
     },
     Route {
         path: "/readyz",
         methods: &[Method::GET],
         handler: || get(health::ready),
+        is_api: false,
     },
 ];
 
@@ -73,10 +81,14 @@ pub fn router(app: &SharedApp) -> Router {
     for route in ROUTES {
         let allow = allow(route.methods);
         let handler = (route.handler)().fallback(async move || problem::method_not_allowed(allow));
-        router = router.route(route.path, handler);
+        let handler = Router::new().route(route.path, handler);
+        router = router.merge(match route.is_api {
+            true => layers::api(app, handler),
+            false => handler,
+        });
     }
     let router = router.fallback(problem::no_such_route).with_state(context);
-    layers::wrap(app, router)
+    layers::every(app, router)
 }
 
 /// The `Allow` header (RFC 9110 §10.2.1) of a route.

@@ -10,14 +10,24 @@
 
 mod support;
 
+mod accounts;
+mod api_tokens;
+mod authorization;
+mod cli;
 mod clients;
 mod cross_site;
+mod files;
 mod graphql_http;
 mod http_errors;
+mod layering;
+mod locks;
 mod multipart;
 mod multipart_parts;
 mod query_limits;
+mod schema;
+mod shares;
 mod sharing;
+mod tickets;
 mod upload_lives;
 mod upload_memory;
 mod upload_names;

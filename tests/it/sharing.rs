@@ -36,3 +36,18 @@ async fn a_revoked_share_kills_an_earlier_ticket() {
     );
     assert_eq!(bob.ask_ticket(&file).await.code(), "NOT_FOUND");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_with_everyone_reaches_users_of_the_future() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("notes.txt", b"hello").await;
+    alice.share_with_everyone(&file).await;
+
+    let newcomer = server.person("newcomer").await;
+
+    let download = newcomer.get(&newcomer.ticket(&file).await).await;
+    assert_eq!(download.bytes, b"hello");
+    let nobody = server.anonymous().ask_ticket(&file).await;
+    assert_eq!(nobody.code(), "UNAUTHENTICATED");
+}

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod multipart;
 pub mod person;
 pub mod process;
+pub mod program;
 pub mod server;
 pub mod wire;
 

@@ -1,6 +1,12 @@
 //! People who use the server, each with a client of their own.
 
-use reqwest::{Client, RequestBuilder, multipart};
+use std::sync::Arc;
+
+use reqwest::{
+    Client, Method, RequestBuilder, Url,
+    cookie::{CookieStore, Jar},
+    multipart,
+};
 use serde_json::{Value, json};
 
 use super::{Answer, Download};
@@ -12,20 +18,39 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct Person {
     pub base: String,
     pub client: Client,
+    jar: Arc<Jar>,
     bearer: Option<String>,
 }
 
 impl Person {
     pub fn anonymous(base: &str) -> Self {
+        let jar = Arc::new(Jar::default());
         Self {
             base: base.to_owned(),
             client: Client::builder()
-                .cookie_store(true)
+                .cookie_provider(Arc::clone(&jar))
                 .no_proxy()
                 .build()
                 .unwrap(),
+            jar,
             bearer: None,
         }
+    }
+
+    /// The cookies this person's browser sends, as the header has them; empty without any.
+    pub fn cookie(&self) -> String {
+        let cookies = self.jar.cookies(&self.base.parse::<Url>().unwrap());
+        cookies.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
+    }
+
+    /// Somebody else's browser, which got hold of a copy of this person's cookies.
+    pub fn double(&self) -> Self {
+        let double = Self::anonymous(&self.base);
+        let url = self.base.parse::<Url>().unwrap();
+        for cookie in self.cookie().split("; ") {
+            double.jar.add_cookie_str(cookie, &url);
+        }
+        double
     }
 
     /// The same base, as a program with an API token.
@@ -54,6 +79,11 @@ impl Person {
     /// A request to `/graphql`, to be given a body.
     pub fn post(&self) -> RequestBuilder {
         self.authorized(self.client.post(format!("{}/graphql", self.base)))
+    }
+
+    /// A request of any kind, with this person's credentials.
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.authorized(self.client.request(method, url))
     }
 
     /// Runs an operation with variables.

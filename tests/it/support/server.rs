@@ -53,7 +53,8 @@ impl Database {
     }
 
     /// The URL of a new, empty database; SQLite's is in the data directory, and so has none.
-    async fn create(self) -> Option<Secret> {
+    #[expect(clippy::disallowed_methods, reason = "databases are made by SQL alone")]
+    pub async fn create(self) -> Option<Secret> {
         let Self::Postgres(server) = self else {
             return None;
         };
@@ -206,6 +207,10 @@ impl TestApp {
     }
 
     /// What a query says is `number`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test looks behind what clients see"
+    )]
     pub async fn number(&self, query: &str) -> i64 {
         let database = self.app.db.read();
         let statement = Statement::from_string(database.get_database_backend(), query);

@@ -1,0 +1,68 @@
+//! The audit trail.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[derive(DeriveIden)]
+enum Event {
+    Table,
+    Id,
+    At,
+    Kind,
+    UserId,
+    FileId,
+    Address,
+    Detail,
+    Once,
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                Table::create()
+                    .table(Event::Table)
+                    .col(uuid(Event::Id).primary_key())
+                    .col(big_integer(Event::At))
+                    .col(string_len(Event::Kind, 24))
+                    .col(uuid_null(Event::UserId))
+                    .col(uuid_null(Event::FileId))
+                    .col(string_null(Event::Address))
+                    .col(text_null(Event::Detail))
+                    .col(binary_null(Event::Once).unique_key())
+                    .to_owned(),
+            )
+            .await?;
+        // `File.events`, by keyset.
+        manager
+            .create_index(
+                Index::create()
+                    .name("event_file_id_id")
+                    .table(Event::Table)
+                    .col(Event::FileId)
+                    .col(Event::Id)
+                    .and_where(Expr::col(Event::FileId).is_not_null())
+                    .to_owned(),
+            )
+            .await?;
+        // The sweep of old events.
+        manager
+            .create_index(
+                Index::create()
+                    .name("event_at")
+                    .table(Event::Table)
+                    .col(Event::At)
+                    .to_owned(),
+            )
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .drop_table(Table::drop().table(Event::Table).to_owned())
+            .await
+    }
+}

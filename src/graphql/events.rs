@@ -1,0 +1,114 @@
+//! Event: what happened to a file.
+
+use async_graphql::{
+    Context, Enum, ID, Object, SimpleObject, connection::PageInfo, dataloader::DataLoader,
+};
+use entity::event;
+
+use super::{loaders::UserLoader, scalars::DateTime, users::User};
+use crate::error::Result;
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "event::Kind")]
+pub enum EventKind {
+    /// An account was made.
+    SignedUp,
+    /// Somebody signed in.
+    SignedIn,
+    /// A name and password were refused.
+    SignInRefused,
+    /// A session was ended by its user.
+    SignedOut,
+    /// A password was changed.
+    PasswordChanged,
+    /// An API token was made.
+    ApiTokenCreated,
+    /// An API token was ended.
+    ApiTokenRevoked,
+    /// The file was uploaded.
+    Uploaded,
+    /// The file got another name.
+    Renamed,
+    /// The file went to the trash.
+    Trashed,
+    /// The file came back from the trash.
+    Restored,
+    /// The file was destroyed.
+    Purged,
+    /// The file was shared, or a share's expiry changed; the detail says with whom.
+    Shared,
+    /// A share was ended; the detail says whose.
+    ShareRevoked,
+    /// A download ticket was redeemed. Counted once a ticket, not for each of its ranges.
+    Downloaded,
+    /// A download ticket was refused; the detail is the error's code.
+    DownloadRefused,
+}
+
+/// Something that happened to a file.
+pub struct Event(event::Model);
+
+/// Something that happened to a file.
+#[Object]
+impl Event {
+    /// Opaque and stable.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        DateTime(self.0.at)
+    }
+
+    /// What happened.
+    async fn kind(&self) -> EventKind {
+        self.0.kind.into()
+    }
+
+    /// Who did it; null where nobody did, as when the janitor empties the trash.
+    async fn user(&self, context: &Context<'_>) -> Result<Option<User>> {
+        let Some(user_id) = self.0.user_id else {
+            return Ok(None);
+        };
+        let users = context.data_unchecked::<DataLoader<UserLoader>>();
+        Ok(users.load_one(user_id).await?.map(User))
+    }
+
+    /// What the kind alone does not tell: a new name, whom a share reaches, why a download was refused.
+    async fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+}
+
+/// A page of events, after the Relay connection specification.
+#[derive(SimpleObject)]
+pub struct EventConnection {
+    /// The events, each with its cursor.
+    edges: Vec<EventEdge>,
+    /// Where this page lies in the list.
+    page_info: PageInfo,
+}
+
+/// An event and its place in the list.
+#[derive(SimpleObject)]
+pub struct EventEdge {
+    /// The event.
+    node: Event,
+    /// Opaque; give it to `after` or `before`.
+    cursor: String,
+}
+
+impl EventConnection {
+    pub fn new(rows: Vec<(String, event::Model)>, page_info: PageInfo) -> Self {
+        let edges = rows.into_iter().map(|(cursor, row)| EventEdge {
+            node: Event(row),
+            cursor,
+        });
+        Self {
+            edges: edges.collect(),
+            page_info,
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The command line: what an operator types, and what the program says.
+
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+
+use reqwest::StatusCode;
+
+use crate::support::{
+    Person,
+    person::PASSWORD,
+    program::{Printed, Program},
+};
+
+const SECRET: &str = "a secret of thirty-two bytes or more";
+
+fn succeeded(printed: &Printed) {
+    assert_eq!(printed.status, Some(0), "{printed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_mistake_of_a_configuration_is_named_at_once() {
+    let program = Program::new()
+        .await
+        .set("LISTEN", "everywhere")
+        .set("PUBLIC_URL", "https://files.example/path")
+        .set("DATABASE_URL", "mysql://root:hunter2@db/cloakroom")
+        .set("DELIVERY", "pigeon")
+        .set("SECRET", "short")
+        .set("TICKET_TTL", "25h")
+        .set("MAX_FILE_SIZE", "huge")
+        .set("MAX_FILES_PER_REQUEST", "0")
+        .set("USER_QUOTA", "-1")
+        .set("SIGN_UP", "sometimes")
+        .set("GRAPHIQL", "maybe")
+        .set("ALLOWED_ORIGINS", "https://app.example,app.example/")
+        .set("TRUSTED_PROXIES", "10.0.0.0/33")
+        .set("LOG_FORMAT", "xml");
+
+    let printed = program.run(&["serve"]);
+
+    assert_eq!(printed.status, Some(2), "{printed:?}");
+    assert_eq!(printed.out, "");
+    for setting in [
+        "LISTEN",
+        "PUBLIC_URL",
+        "DATABASE_URL",
+        "DELIVERY",
+        "SECRET",
+        "TICKET_TTL",
+        "MAX_FILE_SIZE",
+        "MAX_FILES_PER_REQUEST",
+        "USER_QUOTA",
+        "SIGN_UP",
+        "GRAPHIQL",
+        "ALLOWED_ORIGINS",
+        "TRUSTED_PROXIES",
+        "LOG_FORMAT",
+    ] {
+        let named = format!("CLOAKROOM_{setting}: ");
+        assert_eq!(
+            printed.err.matches(&named).count(),
+            1,
+            "{setting}: {}",
+            printed.err
+        );
+    }
+    assert!(printed.err.contains("14 mistake(s)"), "{}", printed.err);
+    assert!(!printed.err.contains("hunter2") && !printed.err.contains("short\""));
+    assert!(
+        !program.data_dir().exists(),
+        "a mistaken start leaves nothing behind"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_empty_or_short_stops_the_start() {
+    let program = Program::new().await;
+    let file = program.path("secret");
+    for secret in ["", "   ", "\n\n", "short", &format!("{SECRET}\nshort")] {
+        let program = Program::new().await.set("SECRET", secret);
+        let printed = program.run(&[]);
+        assert_eq!(printed.status, Some(2), "{secret:?}: {printed:?}");
+        assert!(printed.err.contains("CLOAKROOM_SECRET: "), "{printed:?}");
+
+        fs::write(&file, secret).unwrap();
+        let program = Program::new()
+            .await
+            .set("SECRET_FILE", file.to_str().unwrap());
+        let printed = program.run(&[]);
+        assert_eq!(printed.status, Some(2), "{secret:?}: {printed:?}");
+        assert!(
+            printed.err.contains("CLOAKROOM_SECRET_FILE: "),
+            "{printed:?}"
+        );
+    }
+    let printed = Program::new()
+        .await
+        .set("SECRET_FILE", "/no/such/file")
+        .run(&[]);
+    assert_eq!(printed.status, Some(2), "{printed:?}");
+    assert!(
+        printed.err.contains("CLOAKROOM_SECRET_FILE: cannot read"),
+        "{printed:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_secret_in_the_data_directory_stops_the_start() {
+    for damaged in ["", "0123"] {
+        let program = Program::new().await;
+        fs::create_dir(program.data_dir()).unwrap();
+        fs::write(program.data_dir().join("secret"), damaged).unwrap();
+
+        let printed = program.run(&[]);
+
+        assert_eq!(printed.status, Some(1), "{printed:?}");
+        assert!(
+            printed.err.contains("data/secret is damaged"),
+            "{printed:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_secret_made_at_the_first_start_is_the_operator_s_alone() {
+    let program = Program::new().await;
+    let secret = program.data_dir().join("secret");
+    let server = program.serve();
+    let mode = fs::metadata(&secret).unwrap().permissions().mode() & 0o777;
+    let made = fs::read_to_string(&secret).unwrap();
+    drop(server);
+
+    let server = program.serve();
+
+    assert_eq!((mode, made.len()), (0o600, 64));
+    assert_eq!(
+        fs::read_to_string(&secret).unwrap(),
+        made,
+        "a second start keeps it"
+    );
+    let mode = fs::metadata(program.data_dir())
+        .unwrap()
+        .permissions()
+        .mode()
+        & 0o777;
+    assert_eq!(
+        mode & 0o007,
+        0,
+        "{mode:o}: the data directory is open to others"
+    );
+    drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_output_ever_shows_a_secret_of_the_environment() {
+    let url = "postgres://cloakroom:hunter2@127.0.0.1:1/nowhere";
+    let program = Program::new()
+        .await
+        .set("SECRET", SECRET)
+        .set("DATABASE_URL", url)
+        .set("LOG", "trace");
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["serve", "--help"],
+        &["migrate", "--help"],
+        &["nonsense"],
+        &["migrate"],
+    ] {
+        let printed = program.run(arguments);
+        let all = format!("{}{}", printed.out, printed.err);
+        assert!(
+            !all.contains(SECRET) && !all.contains("hunter2"),
+            "{arguments:?}: {all}"
+        );
+    }
+    let help = program.run(&["--help"]);
+    succeeded(&help);
+    for setting in [
+        "LISTEN",
+        "DATA_DIR",
+        "DATABASE_URL",
+        "SECRET",
+        "SECRET_FILE",
+        "PUBLIC_URL",
+        "TRUSTED_PROXIES",
+    ] {
+        assert!(
+            help.out.contains(&format!("CLOAKROOM_{setting}")),
+            "--help does not tell of {setting}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schema_prints_the_committed_schema_whatever_the_configuration() {
+    let printed = Program::new()
+        .await
+        .set("LISTEN", "nonsense")
+        .run(&["schema"]);
+    succeeded(&printed);
+    assert!(printed.out == include_str!("../../schema.graphql"));
+    assert_eq!(printed.err, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_made_by_the_operator_signs_in() {
+    let program = Program::new().await.set("SIGN_UP", "closed");
+
+    let made = program.run_with(&["create-user", "alice"], &format!("{PASSWORD}\n"));
+
+    succeeded(&made);
+    assert!(made.out.ends_with(" alice\n"), "{made:?}");
+    assert!(!format!("{made:?}").contains(PASSWORD));
+    let server = program.serve();
+    let alice = Person::anonymous(&server.base);
+    assert_eq!(
+        alice
+            .sign_in("alice", PASSWORD)
+            .await
+            .text("/signIn/username"),
+        "alice"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_cannot_be_made_is_explained() {
+    let program = Program::new().await;
+    succeeded(&program.run_with(&["create-user", "alice"], PASSWORD));
+    for (name, password, said) in [
+        ("ALICE", PASSWORD, "CONFLICT"),
+        ("no name", PASSWORD, "BAD_USER_INPUT"),
+        ("bob", "short", "BAD_USER_INPUT"),
+        ("bob", "", "BAD_USER_INPUT"),
+    ] {
+        let printed = program.run_with(&["create-user", name], password);
+        assert_eq!(printed.status, Some(1), "{printed:?}");
+        assert!(printed.err.contains(said), "{printed:?}");
+        assert_eq!(printed.out, "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_stops_an_account_of_a_running_server() {
+    let program = Program::new().await;
+    let server = program.serve();
+    let alice = Person::anonymous(&server.base);
+    alice.sign_up("alice").await;
+
+    succeeded(&program.run(&["disable-user", "Alice"]));
+
+    assert_eq!(
+        alice.ask("{ files { nodes { id } } }").await.code(),
+        "UNAUTHENTICATED"
+    );
+    assert_eq!(
+        alice.sign_in("alice", PASSWORD).await.code(),
+        "UNAUTHENTICATED"
+    );
+    succeeded(&program.run(&["enable-user", "alice"]));
+    assert_eq!(
+        alice
+            .sign_in("alice", PASSWORD)
+            .await
+            .text("/signIn/username"),
+        "alice"
+    );
+    assert_eq!(program.run(&["disable-user", "nobody"]).status, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_go_all_the_way_down_and_up_again() {
+    let program = Program::new().await;
+    let steps = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migration/src")).unwrap();
+    let steps = steps.filter(|file| {
+        let name = file.as_ref().unwrap().file_name();
+        name.to_str().unwrap().starts_with('m')
+    });
+    let steps = steps.count().to_string();
+    succeeded(&program.run(&["migrate"]));
+    succeeded(&program.run_with(&["create-user", "alice"], PASSWORD));
+    succeeded(&program.run(&["migrate"]));
+
+    succeeded(&program.run(&["migrate", "--down", &steps]));
+    succeeded(&program.run(&["migrate"]));
+
+    // Nothing of before is left, and everything works.
+    let server = program.serve();
+    let alice = Person::anonymous(&server.base);
+    assert_eq!(
+        alice.sign_in("alice", PASSWORD).await.code(),
+        "UNAUTHENTICATED"
+    );
+    alice.sign_up("alice").await;
+    let file = alice.upload("a.txt", b"hello").await;
+    alice.share_with_everyone(&file).await;
+    assert_eq!(alice.get(&alice.ticket(&file).await).await.bytes, b"hello");
+    drop(server);
+    // One step at a time as well, with rows in the tables.
+    for _ in 0..steps.parse().unwrap() {
+        succeeded(&program.run(&["migrate", "--down", "1"]));
+    }
+    succeeded(&program.run(&["migrate"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_programs_do_not_listen_at_one_place() {
+    let program = Program::new().await;
+    let server = program.serve();
+    let address = server.base.strip_prefix("http://").unwrap().to_owned();
+
+    let second = Program::new().await.set("LISTEN", &address).run(&[]);
+
+    assert_eq!(second.status, Some(1), "{second:?}");
+    assert!(
+        second
+            .err
+            .contains(&format!("cannot listen on http://{address}")),
+        "{second:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminated_server_finishes_the_downloads_under_way() {
+    let program = Program::new().await;
+    let mut server = program.serve();
+    let alice = Person::anonymous(&server.base);
+    alice.sign_up("alice").await;
+    // More than the buffers between here and there take in, so that the rest waits for the signal.
+    let bytes: Vec<u8> = (0..64 << 20)
+        .map(|at: u32| (at >> 8) as u8 ^ at as u8)
+        .collect();
+    let file = alice.upload("large.bin", &bytes).await;
+    let ticket = alice.ticket(&file).await;
+    let mut download = reqwest::get(&ticket).await.unwrap();
+    assert_eq!(download.status(), StatusCode::OK);
+    let mut received = download.chunk().await.unwrap().unwrap().to_vec();
+
+    server.terminate();
+
+    let refuses = async {
+        while reqwest::get(format!("{}/healthz", server.base))
+            .await
+            .is_ok()
+        {}
+    };
+    tokio::time::timeout(Duration::from_secs(10), refuses)
+        .await
+        .unwrap();
+    assert!(!server.has_ended(), "it left the download behind");
+    while let Some(chunk) = download.chunk().await.unwrap() {
+        received.extend_from_slice(&chunk);
+    }
+    assert!(received == bytes);
+    let (status, log) = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("stopped"), "{log}");
+    let (_, ticket) = ticket.rsplit_once('/').unwrap();
+    assert!(
+        !log.contains(ticket) && !log.contains(PASSWORD),
+        "the log tells secrets"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_server_ends_at_once() {
+    let program = Program::new().await;
+    let server = program.serve();
+    // A connection that is kept alive, and asks nothing more.
+    let client = reqwest::Client::new();
+    client
+        .get(format!("{}/readyz", server.base))
+        .send()
+        .await
+        .unwrap();
+
+    server.terminate();
+
+    let (status, log) = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+}
