@@ -63,11 +63,11 @@ async fn what_is_not_a_file_is_never_gathered_without_limit() {
         ("preamble", Vec::new(), "BAD_USER_INPUT"),
         ("operations", endless_operations, "PAYLOAD_TOO_LARGE"),
     ] {
-        let answer = send(&alice, start, 64, Vec::new()).await;
+        let answer = send(&alice, start, 24, Vec::new()).await;
         assert!(answer.status.is_client_error(), "{what}: {answer:?}");
         assert_eq!(answer.code(), code, "{what}");
     }
     let growth = process.peak_memory().saturating_sub(before) / 1024;
-    assert!(growth < 16 * 1024, "it grew by {growth} KiB");
+    assert!(growth < 12 * 1024, "it grew by {growth} KiB");
     server.nothing_stays().await;
 }
