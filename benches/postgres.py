@@ -18,25 +18,25 @@ class Cluster:
         home = world.directory / "postgres"
         home.mkdir()
         # PostgreSQL refuses to run as root.
-        as_user = []
+        user = None
         if os.geteuid() == 0:
             user = "postgres" if user_exists("postgres") else "nobody"
-            as_user = ["runuser", "-u", user, "--"]
             shutil.chown(home, user)
             world.directory.chmod(0o711)
         data = home / "data"
         run(
-            [*as_user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+            [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
             + ["--locale=C.UTF-8", "--no-sync"],
+            user=user,
             cwd="/",
         )
         port = free_port()
         self.process = world.start(
             Process(
                 "PostgreSQL",
-                [*as_user, programs / "postgres", "-D", data, "-p", port, "-k", home]
-                + ["-c", "listen_addresses=127.0.0.1"],
+                [programs / "postgres", "-D", data, "-p", port, "-k", home, "-c", "listen_addresses=127.0.0.1"],
                 world.directory / "postgres.log",
+                user=user,
                 cwd="/",
                 stop_signal=signal.SIGINT,
             )

@@ -15,7 +15,7 @@ class Failure(Exception):
 class Process:
     """A server in the background, in a process group of its own."""
 
-    def __init__(self, name, arguments, log, *, env=None, cwd=None, stop_signal=signal.SIGTERM):
+    def __init__(self, name, arguments, log, *, env=None, cwd=None, user=None, stop_signal=signal.SIGTERM):
         self.name = name
         self.log = log
         self.stop_signal = stop_signal
@@ -27,6 +27,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 env=env,
                 cwd=cwd,
+                **as_user(user),
                 start_new_session=True,
             )
 
@@ -76,12 +77,17 @@ class Process:
             clear_refs.write("5")
 
 
-def run(arguments, **options):
+def as_user(name):
+    """What makes a child run as another user; nothing for None."""
+    return {} if name is None else {"user": name, "group": pwd.getpwnam(name).pw_gid, "extra_groups": []}
+
+
+def run(arguments, user=None, **options):
     """Runs a command to its end and returns its output; fails with what it said."""
     arguments = [str(argument) for argument in arguments]
     if "input" not in options:
         options["stdin"] = subprocess.DEVNULL
-    done = subprocess.run(arguments, capture_output=True, **options)
+    done = subprocess.run(arguments, capture_output=True, **as_user(user), **options)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).decode(errors="replace").strip()
         raise Failure(f"{' '.join(arguments)[:200]}: {said or f'exit status {done.returncode}'}")

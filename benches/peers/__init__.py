@@ -6,12 +6,11 @@ import shutil
 import sys
 
 from benches import nginx
-from benches.populate import write_random
+from benches.populate import KIB, write_random
 from benches.processes import Failure, Process, free_port, listens, run
 
 # The path that constant_upstream answers.
 CONSTANT_CONTENT = "00/00/00000000000000000000000000000000"
-DJANGO_SAMPLE = 4096
 
 
 class Constant:
@@ -71,7 +70,7 @@ class Django:
         state.mkdir()
         python = self.environment(world, source / "requirements.txt")
         environment = os.environ | {"PEER_STATE": str(state), "PYTHONDONTWRITEBYTECODE": "1"}
-        populate = [python, source / "populate.py", world.settings.files, DJANGO_SAMPLE]
+        populate = [python, source / "populate.py", world.settings.files, world.settings.sample(KIB)]
         made = json.loads(run(populate, cwd=source, env=environment))
         self.paths = {int(size): paths for size, paths in made["paths"].items()}
         self.headers = {"Authorization": f"Token {made['token']}"}
