@@ -60,12 +60,14 @@ def parse():
 
 def selected(options):
     """The keys of the rows to measure."""
-    known = {row.key: contest for contest in CONTESTS for row in contest.rows}
+    known = {row.key: (row, contest) for contest in CONTESTS for row in contest.rows}
     if unknown := [key for key in options.rows if key not in known]:
         sys.exit(f"benches/run: there is no row {', '.join(unknown)}; the rows are {', '.join(known)}")
     if options.rows:
         return set(options.rows)
-    return {key for key, contest in known.items() if contest.quick or not options.quick}
+    if options.quick:
+        return {key for key, (row, contest) in known.items() if contest.quick and row.has_target}
+    return set(known)
 
 
 def missing_packages():

@@ -20,6 +20,10 @@ class Row:
     at_most: float | None = None
     unit: str = "×"
 
+    @property
+    def has_target(self):
+        return self.at_least is not None or self.at_most is not None
+
     def value(self, readings):
         ours = median(readings[self.ours])
         return ours / median(readings[self.peer]) if self.peer else ours
