@@ -1,0 +1,66 @@
+//! The upstream that decides nothing, which Cloakroom is measured against: `constant_upstream LISTEN [DATABASE_URL]`.
+//!
+//! It answers every redemption with one fixed `X-Accel-Redirect`, and every GraphQL request with one fixed body. With a
+//! PostgreSQL database it first runs `SELECT 1`, prepared, on a connection of the pool that Cloakroom itself would use.
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderName, StatusCode, header},
+    routing::{get, post},
+};
+use cloakroom::db::Db;
+use sea_orm::sqlx::{self, PgPool};
+use tokio::net::{TcpListener, UnixListener};
+
+type Redirect = [(HeaderName, &'static str); 4];
+
+/// The headers of Cloakroom's own answer.
+const REDIRECT: Redirect = [
+    (
+        HeaderName::from_static("x-accel-redirect"),
+        "/_content/00/00/00000000000000000000000000000000",
+    ),
+    (header::CONTENT_TYPE, "application/octet-stream"),
+    (
+        header::CONTENT_DISPOSITION,
+        "attachment; filename=\"bench-000000.bin\"",
+    ),
+    (header::CACHE_CONTROL, "private, no-store"),
+];
+
+/// Cloakroom's answer to `{ me { username } }`.
+const ME: ([(HeaderName, &str); 1], &str) = (
+    [(header::CONTENT_TYPE, "application/json")],
+    r#"{"data":{"me":{"username":"owner"}}}"#,
+);
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let listen = arguments
+        .next()
+        .ok_or("usage: constant_upstream LISTEN [DATABASE_URL]")?;
+    let download = match arguments.next() {
+        None => get(async || REDIRECT),
+        Some(url) => {
+            let db = Db::connect(&url).await?;
+            get(after_select).with_state(db.read().get_postgres_connection_pool().clone())
+        }
+    };
+    let router = Router::new()
+        .route("/download/{ticket}", download)
+        .route("/graphql", post(async || ME));
+    match listen.strip_prefix("unix:") {
+        Some(path) => axum::serve(UnixListener::bind(path)?, router).await?,
+        None => axum::serve(TcpListener::bind(&listen).await?, router).await?,
+    }
+    Ok(())
+}
+
+async fn after_select(State(pool): State<PgPool>) -> Result<Redirect, StatusCode> {
+    let selected = sqlx::query("SELECT 1").fetch_one(&pool).await;
+    selected
+        .map(|_row| REDIRECT)
+        .map_err(|_error| StatusCode::INTERNAL_SERVER_ERROR)
+}

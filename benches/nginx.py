@@ -1,0 +1,96 @@
+"""nginx in front of everything that is measured: one process each, all with the configuration that users deploy."""
+
+import os
+import signal
+
+from benches.processes import Process, free_port, listens, run
+
+# nginx alone: files without a question asked, and the body of a PUT written to a file.
+STATIC = """
+server {{
+    listen 127.0.0.1:{port};
+    keepalive_requests 10000;
+    sendfile on;
+    sendfile_max_chunk 2m;
+    tcp_nopush on;
+    location / {{ root {root}; }}
+}}
+"""
+DAV = """
+server {{
+    listen 127.0.0.1:{port};
+    client_max_body_size 0;
+    location / {{ root {root}; dav_methods PUT; create_full_put_path on; client_body_temp_path {root}/.body; }}
+}}
+"""
+DJANGO = """
+upstream django {{
+    server unix:{socket};
+    keepalive 64;
+}}
+server {{
+    listen 127.0.0.1:{port};
+    keepalive_requests 10000;
+    sendfile on;
+    sendfile_max_chunk 2m;
+    tcp_nopush on;
+    location /uploads/ {{ internal; alias {media}/; }}
+    location / {{
+        proxy_pass http://django;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host $host;
+    }}
+}}
+"""
+
+
+class Nginx:
+    """A running nginx; `port` is where clients go."""
+
+    def __init__(self, world, name, site):
+        """`site` makes the text of a site from the port it is to listen on and a directory for its logs."""
+        self.port = free_port()
+        directory = world.directory / f"nginx-{name}"
+        directory.mkdir()
+        (directory / "site.conf").write_text(site(self.port, directory))
+        run_as = "user root root;" if os.geteuid() == 0 else ""
+        settings = {"RUN_AS": run_as, "RUN_DIR": directory, "LOG_DIR": directory, "SITE": directory / "site.conf"}
+        (directory / "nginx.conf").write_text(render(world.root, "nginx.conf.template", settings))
+        self.process = world.start(
+            Process(
+                f"nginx ({name})",
+                ["nginx", "-p", directory, "-c", directory / "nginx.conf", "-e", directory / "start.log"],
+                directory / "output.log",
+                stop_signal=signal.SIGTERM,
+            )
+        )
+        self.process.wait_until(lambda: listens(self.port))
+
+
+def cloakroom_site(root, socket, content_dir):
+    """The site template for an upstream at a unix socket: Cloakroom itself, or the constant one."""
+
+    def site(port, directory):
+        settings = {
+            "LISTEN": f"127.0.0.1:{port}",
+            "SERVER_NAME": "_",
+            "TLS": "",
+            "UPSTREAM": f"unix:{socket}",
+            "CONTENT_DIR": f"{content_dir}/",
+            "MAX_BODY_SIZE": "4g",
+            "LOG_DIR": directory,
+        }
+        return render(root, "cloakroom.conf.template", settings)
+
+    return site
+
+
+def site(text, **settings):
+    """One of the texts above."""
+    return lambda port, _directory: text.format(port=port, **settings)
+
+
+def render(root, template, settings):
+    assignments = [f"{name}={value}" for name, value in settings.items()]
+    return run([root / "nginx/render", root / "nginx" / template, *assignments]).decode()

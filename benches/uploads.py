@@ -1,0 +1,136 @@
+"""Uploads: by GraphQL multipart through nginx, hashed and durable, against nginx or the disk alone."""
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+
+from benches.cloakroom import multipart
+from benches.contest import Contest, Row
+from benches.load import Load
+from benches.peers import Dav
+from benches.populate import KIB, MIB
+from benches.processes import Failure, run
+
+OPERATIONS = {
+    "query": "mutation($file: Upload!) { uploadFile(file: $file) { id size } }",
+    "variables": {"file": None},
+}
+# In a round; more would only take longer to remove.
+DURABLE_WRITES = 2000
+CURL = ["curl", "--silent", "--show-error", "--fail", "--header", "Expect:"]
+
+
+def large(size_of):
+    """Bytes a second of one upload by curl, from its start until the bytes are on the disk."""
+
+    def prepare(world, needed):
+        size = size_of(world.settings)
+        path = world.random_file(size)
+        server, person = world.cellar
+
+        def cloakroom():
+            os.sync()
+            began = time.perf_counter()
+            file_id = upload(server.port, person, path)
+            took = time.perf_counter() - began
+            person.ask("mutation($id: ID!) { deleteFile(id: $id) purgeFile(id: $id) }", {"id": file_id})
+            return size / took
+
+        def put(and_sync):
+            dav = world.once("dav", lambda: Dav(world))
+            written = dav.root / "upload.bin"
+            os.sync()
+            began = time.perf_counter()
+            run([*CURL, "--upload-file", path, f"http://127.0.0.1:{dav.port}/upload.bin"])
+            if and_sync:
+                sync(written)
+                sync(dav.root)
+            took = time.perf_counter() - began
+            if written.stat().st_size != size:
+                raise Failure("nginx DAV wrote another number of bytes")
+            written.unlink()
+            return size / took
+
+        return {"Cloakroom": cloakroom, "DAV + sync": lambda: put(True), "DAV": lambda: put(False)}
+
+    return prepare
+
+
+def upload(port, person, path):
+    """One upload as a client would make it; the id of the file."""
+    answer = run(
+        [*CURL, "--header", f"Authorization: Bearer {person.token}"]
+        + ["--form", f"operations={json.dumps(OPERATIONS)}", "--form", 'map={"0":["variables.file"]}']
+        + ["--form", f"0=@{path};type=application/octet-stream", f"http://127.0.0.1:{port}/graphql"]
+    )
+    answer = json.loads(answer)
+    if "errors" in answer:
+        raise Failure(f"the upload was refused: {json.dumps(answer['errors'])[:300]}")
+    if answer["data"]["uploadFile"]["size"] != path.stat().st_size:
+        raise Failure("the upload has another size than the file")
+    return answer["data"]["uploadFile"]["id"]
+
+
+def sync(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def small(world, _needed):
+    """Files of 1 KiB a second, 32 at a time."""
+    server, person = world.cellar
+    body, content_type = multipart(os.urandom(KIB))
+    headers = {"Authorization": f"Bearer {person.token}", "Content-Type": content_type, "Accept": "application/json"}
+    load = Load(world, "upload-1k", server.port, ["/graphql"], headers=headers, body=body)
+    database = server.data_dir / "cloakroom.sqlite3"
+
+    def cloakroom():
+        before = count(database)
+        summary = load.run(min(world.settings.seconds, 2))
+        kept = count(database) - before
+        # Uploads under way at the end may or may not have made it.
+        if not summary["requests"] <= kept <= summary["requests"] + load.connections:
+            raise Failure(f"{summary['requests']} uploads were answered, and {kept} files are kept")
+        return summary["requests"] / summary["microseconds"] * 1e6
+
+    rounds = iter(range(1_000_000))
+
+    def disk():
+        directory = world.directory / f"durable-{next(rounds)}"
+        directory.mkdir()
+        return float(run([world.example("durable_writes"), directory, DURABLE_WRITES, load.connections, KIB]))
+
+    return {"Cloakroom": cloakroom, "write + fsync": disk}
+
+
+def count(database):
+    time.sleep(0.5)
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return connection.execute("SELECT count(*) FROM file").fetchone()[0]
+
+
+def rows_of(name, key, **options):
+    return [
+        Row(f"upload-{key}", f"upload {name}", "Cloakroom", "DAV + sync", "nginx DAV PUT + sync", at_least=1.0),
+        Row(f"upload-{key}-nosync", "the same", "Cloakroom", "DAV", "nginx DAV PUT, not durable"),
+    ]
+
+
+CONTESTS = [
+    Contest("upload 100 MiB", rows_of("100 MiB", "100m"), large(lambda _settings: 100 * MIB), "bytes/s"),
+    Contest("upload 1 GiB", rows_of("1 GiB", "1g"), large(lambda settings: settings.huge), "bytes/s", quick=False),
+    Contest(
+        "upload 1 KiB",
+        [
+            Row(
+                *("upload-1k", "upload 1 KiB, 32 at a time", "Cloakroom", "write + fsync", "write + fsync a file"),
+                at_least=0.5,
+            )
+        ],
+        small,
+        "files/s",
+    ),
+]
