@@ -39,7 +39,7 @@ impl App {
         Ok(Arc::new(Self {
             storage: Storage::Local(Local::open_dir(&config.data_dir)?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
-            hasher: Hasher::new(config.hashing_threads.get()).await?,
+            hasher: Hasher::new(config.hashing_threads.get()),
             redemptions: Redemptions::start(&db, &clock),
             live_uploads: LiveUploads::default(),
             ticket_guesses: TicketGuesses::default(),

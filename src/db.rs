@@ -6,13 +6,15 @@ use std::{
     time::Duration,
 };
 
+use group_commit::GroupCommit;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait,
 };
 
 use crate::error::{Error, Result};
+
+mod group_commit;
 
 /// How many read-only connections SQLite gets, and how many PostgreSQL gets in all.
 const READERS: u32 = 4;
@@ -28,6 +30,8 @@ pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 
 pub struct Db {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// On SQLite, which has one writer: writes that wait share a commit. PostgreSQL groups commits itself.
+    group: Option<GroupCommit>,
 }
 
 impl Db {
@@ -47,17 +51,25 @@ impl Db {
                 .open(path);
             let writer = Database::connect(sqlite(url, 1, false)).await?;
             let reader = Database::connect(sqlite(url, READERS, true)).await?;
-            return Ok(Self { reader, writer });
+            let group = Some(GroupCommit::start(writer.clone()));
+            return Ok(Self {
+                reader,
+                writer,
+                group,
+            });
         }
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(PATIENCE)
+            // A ping for each query would cost as much as the query.
+            .test_before_acquire(false)
             .sqlx_logging(false);
         let pool = Database::connect(options).await?;
         Ok(Self {
             reader: pool.clone(),
             writer: pool,
+            group: None,
         })
     }
 
@@ -76,41 +88,49 @@ impl Db {
         &self.reader
     }
 
-    /// Runs `work` in one transaction and commits what it returns `Ok` from.
+    /// Runs `work` in one transaction and commits what it returns `Ok` from. When this returns, the commit is durable.
     ///
-    /// The transaction runs in a task of its own: once begun, it ends even if the caller goes away. Nothing but the
-    /// database may be awaited in `work`.
+    /// Once begun, it ends even if the caller goes away. Nothing but the database may be awaited in `work`.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
     {
-        let writer = self.writer.clone();
-        let transaction = tokio::spawn(async move {
-            let options = TransactionOptions {
-                sqlite_transaction_mode: (writer.get_database_backend() == DbBackend::Sqlite)
-                    .then_some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            };
-            let transaction = writer.begin_with_options(options).await?;
-            match work(&transaction).await {
-                Ok(value) => {
-                    transaction.commit().await?;
-                    Ok(value)
-                }
-                Err(error) => {
-                    transaction.rollback().await?;
-                    Err(error)
-                }
+        match &self.group {
+            Some(group) => group.write(work).await,
+            None => {
+                let writer = self.writer.clone();
+                let transaction = tokio::spawn(async move { alone(&writer, work).await });
+                transaction.await.map_err(Error::internal)?
             }
-        });
-        transaction.await.map_err(Error::internal)?
+        }
     }
 
     /// Closes every connection, after the queries under way.
     pub async fn close(self) -> Result<(), DbErr> {
         self.reader.close().await?;
         self.writer.close().await
+    }
+}
+
+/// Runs `work` in a transaction of its own.
+async fn alone<T, F>(
+    connection: &impl TransactionTrait<Transaction = DatabaseTransaction>,
+    work: F,
+) -> Result<T>
+where
+    F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T>,
+{
+    let transaction = connection.begin().await?;
+    match work(&transaction).await {
+        Ok(value) => {
+            transaction.commit().await?;
+            Ok(value)
+        }
+        Err(error) => {
+            transaction.rollback().await?;
+            Err(error)
+        }
     }
 }
 

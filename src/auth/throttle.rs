@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Tickets that fail are answered at this pace for each network; ones that are good never wait.
-const GUESS_PACE: Duration = Duration::from_millis(5);
+const GUESS_PACE: Duration = Duration::from_millis(2);
 /// A guess whose turn is farther off than this is refused at once.
 const GUESS_PATIENCE: Duration = Duration::from_secs(2);
 /// Networks remembered; when there are more, those whose turn has passed are forgotten.
