@@ -1,15 +1,10 @@
-//! Accounts: signing up, in and out, passwords, and what ends with them.
+//! Accounts: signing up and in, passwords, and what ends with them.
 
-use std::time::Duration;
-
-use cloakroom::{config::Options, domain::accounts};
-use entity::session;
+use cloakroom::domain::accounts;
 use sea_orm::EntityTrait;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{Answer, Person, TestApp, person::PASSWORD};
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 async fn sign_up(person: &Person, username: &str, password: &str) -> Answer {
     let query =
@@ -25,36 +20,11 @@ async fn change_password(person: &Person, current: &str, new: &str) -> Answer {
     person.ask_with(query, variables).await
 }
 
-async fn sign_out(person: &Person) {
-    let answer = person.ask("mutation { signOut }").await;
-    assert_eq!(answer.data("/signOut"), json!(true));
-}
-
-/// The name of who is signed in; null for nobody.
-async fn me(person: &Person) -> Value {
-    let answer = person.ask("{ me { username } }").await;
-    answer
-        .data("/me")
-        .get("username")
-        .cloned()
-        .unwrap_or_default()
-}
-
-/// The `Set-Cookie` header of an answer.
-fn set_cookie(answer: &Answer) -> &str {
-    answer.headers["set-cookie"].to_str().unwrap()
-}
-
-fn short_sessions(options: &mut Options) {
-    options.session_idle = "10m".into();
-    options.session_lifetime = "1h".into();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_up_signs_in() {
     let server = TestApp::start().await;
     let alice = server.anonymous();
-    assert_eq!(me(&alice).await, json!(null));
+    assert_eq!(alice.me().await, json!(null));
 
     assert_eq!(
         sign_up(&alice, "Alice", PASSWORD)
@@ -63,7 +33,7 @@ async fn signing_up_signs_in() {
         "Alice"
     );
 
-    assert_eq!(me(&alice).await, json!("Alice"));
+    assert_eq!(alice.me().await, json!("Alice"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +43,7 @@ async fn closed_sign_up_is_forbidden() {
 
     assert_eq!(sign_up(&alice, "alice", PASSWORD).await.code(), "FORBIDDEN");
 
-    assert_eq!(me(&alice).await, json!(null));
+    assert_eq!(alice.me().await, json!(null));
     let limits = alice.ask("{ limits { signUpOpen } }").await;
     assert_eq!(limits.data("/limits/signUpOpen"), json!(false));
 }
@@ -86,9 +56,9 @@ async fn a_name_is_taken_in_every_case() {
         let impostor = server.anonymous();
         let refused = sign_up(&impostor, name, PASSWORD).await;
         assert_eq!((refused.code(), refused.field()), ("CONFLICT", "username"));
-        assert_eq!(me(&impostor).await, json!(null));
+        assert_eq!(impostor.me().await, json!(null));
     }
-    assert_eq!(me(&alice).await, json!("Alice"));
+    assert_eq!(alice.me().await, json!("Alice"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,78 +150,6 @@ async fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signing_in_changes_the_session_id() {
-    let server = TestApp::start().await;
-    let alice = server.person("alice").await;
-    let before = alice.double();
-    assert_eq!(me(&before).await, json!("alice"));
-
-    alice.sign_in("alice", PASSWORD).await.data("/signIn");
-
-    assert_ne!(alice.cookie(), before.cookie());
-    assert_eq!(me(&alice).await, json!("alice"));
-    assert_eq!(
-        me(&before).await,
-        json!(null),
-        "the session before lives on"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_id_that_somebody_planted_is_not_taken_over() {
-    let server = TestApp::start().await;
-    let thief = server.person("thief").await;
-    sign_out(&thief.double()).await;
-    let victim = thief.double();
-
-    victim.sign_up("victim").await;
-
-    assert_ne!(victim.cookie(), thief.cookie());
-    assert_eq!(me(&thief).await, json!(null));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sign_out_ends_copies_of_the_cookie_too() {
-    let server = TestApp::start().await;
-    let alice = server.person("alice").await;
-    let (thief, elsewhere) = (alice.double(), server.anonymous());
-    elsewhere.sign_in("alice", PASSWORD).await.data("/signIn");
-    assert_eq!(me(&thief).await, json!("alice"));
-
-    sign_out(&alice).await;
-
-    assert_eq!(me(&alice).await, json!(null));
-    assert_eq!(me(&thief).await, json!(null));
-    assert_eq!(
-        me(&elsewhere).await,
-        json!("alice"),
-        "the other session ended too"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_in_flight_do_not_revive_a_session_that_signed_out() {
-    let server = TestApp::start().await;
-    for round in 0..10 {
-        let alice = server.person(&format!("alice{round}")).await;
-        // Late enough for each request to prolong the session, that is, to write it.
-        server.advance(Duration::from_secs(24 * 60 * 60));
-        let thief = alice.double();
-        let requests: Vec<_> = (0..8)
-            .map(|_| {
-                let copy = alice.double();
-                tokio::spawn(async move { copy.ask("{ me { id } }").await })
-            })
-            .collect();
-        sign_out(&alice).await;
-        for request in requests {
-            request.await.unwrap().data("/me");
-        }
-        assert_eq!(me(&thief).await, json!(null));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_new_password_ends_everything_but_the_session_that_set_it() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
@@ -266,9 +164,9 @@ async fn a_new_password_ends_everything_but_the_session_that_set_it() {
         .await
         .data("/changePassword");
 
-    assert_eq!(me(&alice).await, json!("alice"));
-    assert_eq!(me(&copy).await, json!(null));
-    assert_eq!(me(&elsewhere).await, json!(null));
+    assert_eq!(alice.me().await, json!("alice"));
+    assert_eq!(copy.me().await, json!(null));
+    assert_eq!(elsewhere.me().await, json!(null));
     assert_eq!(program.ask("{ me { id } }").await.code(), "UNAUTHENTICATED");
     let refused = alice.get(&ticket).await;
     assert_eq!(
@@ -297,8 +195,8 @@ async fn a_refused_change_of_password_changes_nothing() {
     let short = change_password(&alice, PASSWORD, "short").await;
     assert_eq!((short.code(), short.field()), ("BAD_USER_INPUT", "new"));
 
-    assert_eq!(me(&alice).await, json!("alice"));
-    assert_eq!(me(&elsewhere).await, json!("alice"));
+    assert_eq!(alice.me().await, json!("alice"));
+    assert_eq!(elsewhere.me().await, json!("alice"));
     let same = server.anonymous().sign_in("alice", PASSWORD).await;
     assert_eq!(same.text("/signIn/username"), "alice");
 }
@@ -341,7 +239,7 @@ async fn a_disabled_user_loses_everything_at_once_and_for_good() {
         .await
         .unwrap();
 
-    assert_eq!(me(&alice).await, json!(null));
+    assert_eq!(alice.me().await, json!(null));
     assert_eq!(program.ask("{ me { id } }").await.code(), "UNAUTHENTICATED");
     assert_eq!(alice.get(&ticket).await.code(), "ACCESS_REVOKED");
     assert_eq!(
@@ -357,138 +255,11 @@ async fn a_disabled_user_loses_everything_at_once_and_for_good() {
         .await
         .unwrap();
 
-    assert_eq!(me(&alice).await, json!(null));
+    assert_eq!(alice.me().await, json!(null));
     assert_eq!(program.ask("{ me { id } }").await.code(), "UNAUTHENTICATED");
     assert_eq!(alice.get(&ticket).await.code(), "ACCESS_REVOKED");
     alice.sign_in("alice", PASSWORD).await.data("/signIn");
     assert_eq!(alice.get(&alice.ticket(&file).await).await.status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_cookie_is_out_of_reach_of_scripts_and_of_other_sites() {
-    let server = TestApp::start().await;
-    let answer = sign_up(&server.anonymous(), "alice", PASSWORD).await;
-
-    let cookie = set_cookie(&answer);
-
-    assert!(cookie.starts_with("cloakroom="), "{cookie}");
-    for attribute in ["HttpOnly", "SameSite=Lax", "Path=/"] {
-        assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
-    }
-    assert!(
-        !cookie.contains("Secure") && !cookie.contains("Domain"),
-        "{cookie}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn https_makes_the_cookie_secure_and_bound_to_its_host() {
-    let https = |options: &mut Options| options.public_url = Some("https://files.example".into());
-    let server = TestApp::start_with(https).await;
-    let answer = sign_up(&server.anonymous(), "alice", PASSWORD).await;
-
-    let cookie = set_cookie(&answer);
-
-    assert!(cookie.starts_with("__Host-cloakroom="), "{cookie}");
-    for attribute in ["HttpOnly", "SameSite=Lax", "Path=/", "Secure"] {
-        assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
-    }
-    assert!(!cookie.contains("Domain"), "{cookie}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn visitors_get_no_cookie() {
-    let server = TestApp::start().await;
-    let answer = server.anonymous().ask("{ limits { maxPageSize } }").await;
-    assert!(!answer.headers.contains_key("set-cookie"));
-    assert_eq!(sessions(&server).await.len(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_ends_when_nobody_uses_it() {
-    let server = TestApp::start_with(short_sessions).await;
-    let (busy, idle) = (server.person("busy").await, server.person("idle").await);
-
-    server.advance(6 * MINUTE);
-    assert_eq!(me(&busy).await, json!("busy"));
-    server.advance(6 * MINUTE);
-
-    assert_eq!(me(&busy).await, json!("busy"));
-    assert_eq!(me(&idle).await, json!(null));
-    server.sweep().await;
-    assert_eq!(
-        sessions(&server).await.len(),
-        1,
-        "the janitor leaves what is in use"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_ends_at_last_however_busy() {
-    let server = TestApp::start_with(short_sessions).await;
-    let alice = server.person("alice").await;
-    for _ in 0..11 {
-        server.advance(5 * MINUTE);
-        assert_eq!(me(&alice).await, json!("alice"));
-    }
-
-    server.advance(5 * MINUTE);
-
-    assert_eq!(me(&alice).await, json!(null));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_of_the_session_table_opens_no_session() {
-    let server = TestApp::start().await;
-    let alice = server.person("alice").await;
-    let cookie = alice.cookie();
-    let (_, id) = cookie.split_once('=').unwrap();
-
-    let rows = sessions(&server).await;
-
-    assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].id_hash.len(), 32);
-    assert!(!rows[0].data.contains(id));
-    let hash = cloakroom::keys::hex(&rows[0].id_hash);
-    for forged in [
-        base64(&rows[0].id_hash[..16]),
-        base64(&rows[0].id_hash),
-        hash,
-    ] {
-        let thief = server.anonymous();
-        let request = thief.post().header("cookie", format!("cloakroom={forged}"));
-        let request = request.json(&json!({ "query": "{ me { id } }" }));
-        let answer = Answer::of(request.send().await.unwrap()).await;
-        assert_eq!(answer.data("/me"), json!(null));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn cookies_that_are_no_session_are_nobody() {
-    let server = TestApp::start().await;
-    for nonsense in [
-        "cloakroom=",
-        "cloakroom=x",
-        "cloakroom=\"",
-        "cloakroom=%00",
-        "=",
-        "cloakroom",
-    ] {
-        let request = server.anonymous().post().header("cookie", nonsense);
-        let request = request.json(&json!({ "query": "{ me { id } }" }));
-        let answer = Answer::of(request.send().await.unwrap()).await;
-        assert_eq!(answer.data("/me"), json!(null), "{nonsense}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sessions_survive_a_restart() {
-    let server = TestApp::start().await;
-    let alice = server.person("alice").await;
-
-    let server = server.restart_with(|_| {}).await;
-
-    assert_eq!(me(&alice.at(&server.base)).await, json!("alice"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -508,14 +279,6 @@ async fn passwords_are_kept_as_argon2id_hashes() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test looks into the table")]
-async fn sessions(server: &TestApp) -> Vec<session::Model> {
-    session::Entity::find()
-        .all(server.app.db.read())
-        .await
-        .unwrap()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the test looks into the table")]
 async fn users(server: &TestApp) -> Vec<String> {
     let users = entity::user::Entity::find().all(server.app.db.read()).await;
     users
@@ -523,9 +286,4 @@ async fn users(server: &TestApp) -> Vec<String> {
         .into_iter()
         .map(|user| user.password_hash)
         .collect()
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }

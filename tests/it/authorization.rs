@@ -16,7 +16,7 @@ use crate::support::{Person, TestApp};
 mod table;
 mod world;
 
-use table::{Actor, FIELDS, Row};
+use table::{Actor, Denied, FIELDS, Hidden, Row, Unauth};
 use world::World;
 
 /// Fields that leave the actor somebody else.
@@ -108,9 +108,17 @@ async fn holds_for(actor: Actor) {
 
 async fn check(world: &World, row: &Row, wrong: &mut Vec<String>) {
     let expected = row.outcomes[world.actor as usize];
+    let before = world.state().await;
     let found = world.run(row.operation).await;
     if found != expected {
         wrong.push(format!("{}: {found:?}, not {expected:?}", row.field));
+    }
+    let is_refused = matches!(found, Unauth | Hidden | Denied);
+    if is_refused && before != world.state().await {
+        wrong.push(format!(
+            "{}: {found:?}, and yet it did something",
+            row.field
+        ));
     }
 }
 

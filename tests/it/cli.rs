@@ -326,9 +326,8 @@ async fn a_terminated_server_finishes_the_downloads_under_way() {
     let alice = Person::anonymous(&server.base);
     alice.sign_up("alice").await;
     // More than the buffers between here and there take in, so that the rest waits for the signal.
-    let bytes: Vec<u8> = (0..64 << 20)
-        .map(|at: u32| (at >> 8) as u8 ^ at as u8)
-        .collect();
+    let byte = |at: u32| at.to_le_bytes()[0] ^ at.to_le_bytes()[1];
+    let bytes: Vec<u8> = (0..64 << 20).map(byte).collect();
     let file = alice.upload("large.bin", &bytes).await;
     let ticket = alice.ticket(&file).await;
     let mut download = reqwest::get(&ticket).await.unwrap();

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use cloakroom::domain::accounts;
+use entity::{api_token, file, share, user};
+use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value, json};
 
 use super::table::{Actor, Denied, Empty, Hidden, Null, Outcome, Unauth, Yes};
@@ -64,6 +66,22 @@ impl World {
         if self.actor != Actor::Disabled {
             self.things = things(&self.server, &self.owner, self.actor).await;
         }
+    }
+
+    /// All that a refusal must leave as it was.
+    #[expect(clippy::disallowed_methods, reason = "the test looks into the tables")]
+    pub async fn state(&self) -> impl PartialEq + use<> {
+        let rows = self.server.app.db.read();
+        let files = file::Entity::find().order_by_asc(file::Column::Id);
+        let shares = share::Entity::find().order_by_asc(share::Column::Id);
+        let tokens = api_token::Entity::find().order_by_asc(api_token::Column::Id);
+        let users = user::Entity::find().order_by_asc(user::Column::Id);
+        (
+            files.all(rows).await.unwrap(),
+            shares.all(rows).await.unwrap(),
+            tokens.all(rows).await.unwrap(),
+            users.all(rows).await.unwrap(),
+        )
     }
 
     /// Runs `operation` as the actor.

@@ -111,6 +111,13 @@ impl Person {
             .await
     }
 
+    /// The name of who is signed in; null for nobody.
+    pub async fn me(&self) -> Value {
+        let answer = self.ask("{ me { username } }").await;
+        let username = answer.data("/me").get("username").cloned();
+        username.unwrap_or_default()
+    }
+
     /// A new API token's secret; `scopes` as in `[READ, WRITE]`.
     pub async fn token(&self, scopes: &str) -> String {
         let query =
@@ -163,6 +170,20 @@ impl Person {
         self.ask_with(query, json!({ "f": file }))
             .await
             .text("/shareWithAuthenticated/id")
+    }
+
+    /// The answer to moving a file to the trash.
+    pub async fn delete(&self, file: &str) -> Answer {
+        let query = "mutation($f: ID!) { deleteFile(id: $f) }";
+        self.ask_with(query, json!({ "f": file })).await
+    }
+
+    /// The ids on the first page of a list of files, such as `sharedWithMe`.
+    pub async fn list(&self, list: &str) -> Value {
+        let answer = self
+            .ask(&format!("{{ {list} {{ nodes {{ id }} }} }}"))
+            .await;
+        answer.data(&format!("/{list}/nodes"))
     }
 
     pub async fn revoke(&self, share: &str) -> Answer {
