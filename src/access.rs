@@ -125,14 +125,14 @@ impl<T> Readable<T> {
     }
 }
 
-/// The shares by which the user whose id `viewer` tells is granted sight at `now`.
-fn grants(viewer: impl Into<Expr>, now: Timestamp) -> Condition {
+/// The shares by which the user whose id is `viewer` is granted sight at `now`.
+fn grants(viewer: impl Into<Expr>, now: impl Into<Expr>) -> Condition {
     let audience = Condition::any()
         .add(share::Column::Audience.eq(share::Audience::Authenticated))
         .add(share::Column::UserId.into_expr().eq(viewer.into()));
     let unexpired = Condition::any()
         .add(share::Column::ExpiresAt.is_null())
-        .add(share::Column::ExpiresAt.gt(now));
+        .add(share::Column::ExpiresAt.into_expr().gt(now.into()));
     Condition::all().add(audience).add(unexpired)
 }
 
@@ -208,7 +208,7 @@ async fn sight_of(
     }
     let shares = share::Entity::find()
         .filter(share::Column::FileId.eq(file.id))
-        .filter(grants(Expr::value(user_id), now))
+        .filter(grants(Expr::value(user_id), Expr::value(now)))
         .all(connection)
         .await?;
     Ok(through(file, &shares))

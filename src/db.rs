@@ -2,7 +2,11 @@
 //! at a time on SQLite, and survive a client that hangs up.
 
 use std::{
-    fs::OpenOptions, future::Future, os::unix::fs::OpenOptionsExt, path::Path, pin::Pin,
+    fs::OpenOptions,
+    future::Future,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    pin::Pin,
     time::Duration,
 };
 
@@ -22,6 +26,9 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a writer waits for SQLite's lock, and anybody for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How much of an SQLite database is read through a memory map.
+pub const SQLITE_MMAP_BYTES: i64 = 256 << 20;
+
 /// A future that borrows the transaction it runs in.
 pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
 
@@ -32,18 +39,19 @@ pub struct Db {
     writer: DatabaseConnection,
     /// On SQLite, which has one writer: writes that wait share a commit. PostgreSQL groups commits itself.
     group: Option<GroupCommit>,
+    sqlite_path: Option<PathBuf>,
 }
 
 impl Db {
     /// Connects, creating an SQLite database that does not exist yet; only the server's user may read it.
     pub async fn connect(url: &str) -> Result<Self, DbErr> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            // A failure to create it is SQLite's to report. Its other files take their mode from this one.
-            let path = path
+        if let Some(rest) = url.strip_prefix("sqlite:") {
+            let path = rest
                 .split('?')
                 .next()
                 .unwrap_or_default()
                 .trim_start_matches("//");
+            // A failure to create it is SQLite's to report. Its other files take their mode from this one.
             let _ = OpenOptions::new()
                 .append(true)
                 .create(true)
@@ -56,6 +64,7 @@ impl Db {
                 reader,
                 writer,
                 group,
+                sqlite_path: Some(path.into()),
             });
         }
         let mut options = ConnectOptions::new(url);
@@ -70,6 +79,7 @@ impl Db {
             reader: pool.clone(),
             writer: pool,
             group: None,
+            sqlite_path: None,
         })
     }
 
@@ -86,6 +96,11 @@ impl Db {
     /// For queries outside a transaction. On SQLite these connections cannot write.
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// The database file, on SQLite.
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        self.sqlite_path.as_deref()
     }
 
     /// Runs `work` in one transaction and commits what it returns `Ok` from. When this returns, the commit is durable.
@@ -152,7 +167,7 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
             let options = options
                 .foreign_keys(true)
                 .busy_timeout(PATIENCE)
-                .pragma("mmap_size", "268435456");
+                .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string());
             if read_only {
                 return options.read_only(true);
             }

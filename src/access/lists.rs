@@ -120,7 +120,7 @@ pub async fn shared_with(
         let scan = share::Entity::find()
             .join(JoinType::InnerJoin, share::Relation::File.def())
             .filter(audience)
-            .filter(grants(Expr::value(user.id), app.clock.now()))
+            .filter(grants(Expr::value(user.id), Expr::value(app.clock.now())))
             .filter(file::Column::TrashedAt.is_null())
             .filter(file::Column::OwnerId.ne(user.id));
         let shares = page
@@ -160,7 +160,7 @@ pub async fn shares_visible_to(
 ) -> Result<Vec<Readable<share::Model>>> {
     let visible = Condition::any()
         .add(file::Column::OwnerId.eq(user.id))
-        .add(grants(Expr::value(user.id), app.clock.now()));
+        .add(grants(Expr::value(user.id), Expr::value(app.clock.now())));
     let rows = share::Entity::find()
         .find_also_related(file::Entity)
         .filter(share::Column::FileId.is_in(file_ids))

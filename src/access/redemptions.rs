@@ -1,19 +1,13 @@
-//! Redemptions, checked in batches: one query answers every ticket that is waiting.
+//! Redemptions: every ticket is checked against the database, and those that wait are checked together.
 //!
-//! Nothing is remembered between two batches. A request joins a batch before its query starts, and the query sees every
-//! commit before it, of whatever instance; so a revoked share stops the next request, and there is no cache to go stale.
-//! What makes it fast is that under load the cost of asking is shared: while one batch is with the database, the next
-//! one gathers.
+//! Nothing is remembered from one check to the next. A check begins after its request has come, and sees every commit
+//! before it, of whatever instance; so a revoked share stops the next request, and there is no cache to go stale. What
+//! makes it fast is that under load the cost of asking is shared: while some tickets are with the database, others gather.
 
-use std::sync::Arc;
-
-use entity::{Timestamp, file, share, user};
+use entity::{file, share, user};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, FromQueryResult, Iterable, QueryResult,
-    sea_query::{
-        Alias, CommonTableExpression, Expr, ExprTrait, JoinType, Query, Values, WithClause,
-        WithQuery,
-    },
+    ColumnTrait, Iterable,
+    sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement},
 };
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -25,10 +19,11 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Tickets checked by one query. Batches are padded to powers of two, so that few statements need preparing.
+mod postgres;
+mod sqlite;
+
+/// Tickets checked at once.
 const BATCH_MAX: usize = 32;
-/// Batches under way at once: one with the database while another is put together.
-const WORKERS: usize = 2;
 
 /// Why a ticket that was good once opens nothing now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +44,7 @@ pub struct Claim {
 
 type Verdict = Result<Readable<file::Model>, Refusal>;
 
+/// A claim that waits for its verdict.
 struct Ask {
     claim: Claim,
     answer: oneshot::Sender<Result<Verdict>>,
@@ -61,148 +57,89 @@ pub struct Redemptions {
 }
 
 impl Redemptions {
-    /// Starts the workers, which end when the last handle is dropped.
-    pub fn start(db: &Db, clock: &Clock) -> Self {
+    /// Starts what checks, which ends when the last handle is dropped.
+    pub fn start(db: &Db, clock: &Clock) -> Result<Self> {
         let (asks, waiting) = mpsc::channel(1024);
-        let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
-        for _ in 0..WORKERS {
-            tokio::spawn(work(db.clone(), clock.clone(), Arc::clone(&waiting)));
+        match db.sqlite_path() {
+            Some(path) => sqlite::start(path, clock.clone(), waiting)?,
+            None => postgres::start(db, clock, waiting),
         }
-        Self { asks }
+        Ok(Self { asks })
     }
 
     /// The file of `claim`, as the policy has it at this very moment.
     pub async fn check(&self, claim: Claim) -> Result<Verdict> {
         let (answer, verdict) = oneshot::channel();
+        let gone = || Error::internal("nobody checks tickets any more");
         self.asks
             .send(Ask { claim, answer })
             .await
-            .map_err(|_| Error::internal("the redemption workers are gone"))?;
-        verdict.await.map_err(Error::internal)?
+            .map_err(|_| gone())?;
+        verdict.await.map_err(|_| gone())?
     }
 }
 
-async fn work(db: Db, clock: Clock, waiting: Arc<tokio::sync::Mutex<mpsc::Receiver<Ask>>>) {
-    let mut batch = Vec::with_capacity(BATCH_MAX);
-    loop {
-        let taken = waiting.lock().await.recv_many(&mut batch, BATCH_MAX).await;
-        if taken == 0 {
-            return;
-        }
-        let claims: Vec<Claim> = batch.iter().map(|ask| ask.claim).collect();
-        match check(db.read(), &claims, clock.now()).await {
-            Ok(verdicts) => {
-                for (ask, verdict) in batch.drain(..).zip(verdicts) {
-                    let _ = ask.answer.send(Ok(verdict));
-                }
-            }
-            Err(error) => {
-                error.log();
-                for ask in batch.drain(..) {
-                    let _ = ask
-                        .answer
-                        .send(Err(Error::new(error.code, error.detail.clone())));
-                }
-            }
-        }
-    }
+/// What the database says of a claim whose file is live.
+struct Facts {
+    /// The user is active, at the claim's epoch.
+    active: bool,
+    /// A share grants them sight.
+    granted: bool,
+    /// The file is theirs.
+    owned: bool,
+    file: file::Model,
 }
 
-/// Verdicts on `claims`, in their order.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the loader of files, for tickets"
-)]
-async fn check(
-    connection: &DatabaseConnection,
-    claims: &[Claim],
-    now: Timestamp,
-) -> Result<Vec<Verdict>> {
-    let rows = connection.query_all(&query(claims, now)).await?;
-    let mut verdicts = vec![Err(Refusal::FileGone); claims.len()];
-    for row in rows {
-        let index = row.try_get_by_index::<i64>(0)?;
-        if let Some(place) = usize::try_from(index)
-            .ok()
-            .and_then(|index| verdicts.get_mut(index))
-        {
-            *place = verdict(&row)?;
-        }
-    }
-    Ok(verdicts)
-}
-
-fn verdict(row: &QueryResult) -> Result<Verdict> {
-    let (active, granted): (bool, bool) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-    let owned: bool = row.try_get_by_index(3)?;
-    if !active || !(owned || granted) {
-        return Ok(Err(Refusal::AccessRevoked));
-    }
-    let file = file::Model::from_query_result(row, "")?;
-    Ok(Ok(match owned {
-        true => Owned(file).into(),
-        false => Readable {
+/// `None`: there is no such live file.
+fn verdict(facts: Option<Facts>) -> Verdict {
+    let facts = facts.ok_or(Refusal::FileGone)?;
+    match facts {
+        Facts {
+            active: true,
+            owned: true,
+            file,
+            ..
+        } => Ok(Owned(file).into()),
+        Facts {
+            active: true,
+            granted: true,
+            file,
+            ..
+        } => Ok(Readable {
             row: file,
             until: None,
             owned: false,
-        },
-    }))
+        }),
+        _ => Err(Refusal::AccessRevoked),
+    }
 }
 
-/// One row for each claim whose file is live: its number, whether its user is active, whether a share grants them sight,
-/// whether they own the file, and the file.
-fn query(claims: &[Claim], now: Timestamp) -> WithQuery {
-    let ask = |column: &'static str| Expr::col((Alias::new("ask"), Alias::new(column)));
+/// The [`Facts`] of a claim, its parts given as expressions: whether active, granted, owned, and the file's columns.
+fn facts(user_id: &Expr, epoch: Expr, file_id: Expr, now: Expr) -> SelectStatement {
+    let same_file = share::Column::FileId
+        .into_expr()
+        .equals((file::Entity, file::Column::Id));
     let granted = Query::select()
         .expr(Expr::value(1))
         .from(share::Entity)
-        .and_where(
-            share::Column::FileId
-                .into_expr()
-                .equals((file::Entity, file::Column::Id)),
-        )
-        .cond_where(grants(ask("user_id"), now))
+        .and_where(same_file)
+        .cond_where(grants(user_id.clone(), now))
         .to_owned();
     let active = user::Column::Id
         .into_expr()
-        .eq(ask("user_id"))
-        .and(user::Column::CredentialEpoch.into_expr().eq(ask("epoch")))
+        .eq(user_id.clone())
+        .and(user::Column::CredentialEpoch.into_expr().eq(epoch))
         .and(user::Column::Disabled.eq(false));
-    let select = Query::select()
-        .expr(ask("n"))
+    let live = file::Column::Id
+        .into_expr()
+        .eq(file_id)
+        .and(file::Column::TrashedAt.is_null());
+    Query::select()
         .expr(user::Column::Id.is_not_null())
         .expr(Expr::exists(granted))
-        .expr(file::Column::OwnerId.into_expr().eq(ask("user_id")))
+        .expr(file::Column::OwnerId.into_expr().eq(user_id.clone()))
         .columns(file::Column::iter().map(|column| (file::Entity, column)))
-        .from(Alias::new("ask"))
-        .join(
-            JoinType::InnerJoin,
-            file::Entity,
-            file::Column::Id
-                .into_expr()
-                .eq(ask("file_id"))
-                .and(file::Column::TrashedAt.is_null()),
-        )
+        .join(JoinType::InnerJoin, file::Entity, live)
         .join(JoinType::LeftJoin, user::Entity, active)
-        .to_owned();
-    select.with(WithClause::new().cte(asks(claims)).to_owned())
-}
-
-/// The claims as a table, the last one repeated until there is a power of two of them.
-fn asks(claims: &[Claim]) -> CommonTableExpression {
-    let padded = claims.len().next_power_of_two();
-    let rows = (0..padded).filter_map(|n| {
-        let claim = claims.get(n).or(claims.last())?;
-        Some(Values(vec![
-            i64::try_from(n).ok()?.into(),
-            claim.user_id.into(),
-            claim.credential_epoch.into(),
-            claim.file_id.into(),
-        ]))
-    });
-    let mut asks = CommonTableExpression::new();
-    asks.table_name(Alias::new("ask"))
-        .columns(["n", "user_id", "epoch", "file_id"].map(Alias::new))
-        .values(rows.collect());
-    asks
+        .to_owned()
 }

@@ -250,20 +250,24 @@ impl Claims {
     }
 }
 
-/// The secret kept in the data directory, which only the server's user may read.
+/// The secret kept in the data directory, which only the server's user may read. It appears there whole or not at all,
+/// and of two first starts at once, both get the same.
 fn kept_secret(path: &Path) -> io::Result<Secret> {
-    let made = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    match made {
-        Ok(mut file) => {
-            io::Write::write_all(&mut file, keys::hex(&keys::random::<32>()).as_bytes())?;
-            file.sync_all()?;
+    if !path.exists() {
+        let fresh = path.with_extension(keys::hex(&keys::random::<4>()));
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&fresh)?;
+        io::Write::write_all(&mut file, keys::hex(&keys::random::<32>()).as_bytes())?;
+        file.sync_all()?;
+        let linked = fs::hard_link(&fresh, path);
+        fs::remove_file(&fresh)?;
+        match linked {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
     }
     let secret = fs::read_to_string(path)?.trim().to_owned();
     if secret.len() < 64 {

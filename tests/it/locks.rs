@@ -48,7 +48,10 @@ const BANNED: [&str; 36] = [
 const OWNERS: [(&str, &str); 18] = [
     ("src/access.rs", "the policy, which loads files and shares"),
     ("src/access/lists.rs", "the policy's lists"),
-    ("src/access/redemptions.rs", "the policy, for tickets"),
+    (
+        "src/access/redemptions/postgres.rs",
+        "the policy, for tickets",
+    ),
     ("src/auth/api_token.rs", "credentials"),
     ("src/auth/mod.rs", "credentials"),
     ("src/auth/session.rs", "sessions"),
