@@ -18,3 +18,4 @@ pub mod janitor;
 pub mod keys;
 pub mod server;
 pub mod storage;
+pub mod verify;

@@ -1,4 +1,4 @@
-//! The command line: `serve` (the default), `migrate`, `schema`, `create-user`, `disable-user`.
+//! The command line: `serve` (the default), `migrate`, `schema`, `verify`, `create-user`, `disable-user`, `enable-user`.
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -11,6 +11,7 @@ use cloakroom::{
     domain::accounts,
     graphql, janitor,
     server::{self, Listener},
+    verify::{self, Depth},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -37,6 +38,8 @@ enum Command {
     Schema,
     /// Make an account; the password is asked for, or read from standard input
     CreateUser { username: String },
+    /// Check that every file has its exact bytes, and that all bytes belong to something
+    Verify(Verify),
     /// Stop an account, and end its sessions, tokens and tickets
     DisableUser { username: String },
     /// Let a stopped account sign in again
@@ -48,6 +51,19 @@ struct Migrate {
     /// Take back this many of the newest steps
     #[arg(long, value_name = "STEPS")]
     down: Option<u32>,
+}
+
+#[derive(Args)]
+struct Verify {
+    /// Read all bytes and compare their SHA-256, not just their number
+    #[arg(long)]
+    deep: bool,
+    /// Remove content that nothing owns
+    #[arg(long)]
+    repair: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 fn main() -> ExitCode {
@@ -83,6 +99,7 @@ async fn run(command: Command, config: Config) -> Outcome {
     match command {
         Command::Serve => serve(config).await,
         Command::Migrate(Migrate { down }) => migrate(&config, down).await,
+        Command::Verify(options) => verify(config, &options).await,
         Command::CreateUser { username } => create_user(config, &username).await,
         Command::DisableUser { username } => set_disabled(config, &username, true).await,
         Command::EnableUser { username } => set_disabled(config, &username, false).await,
@@ -140,6 +157,54 @@ async fn create_user(config: Config, username: &str) -> Outcome {
 async fn set_disabled(config: Config, username: &str, disabled: bool) -> Outcome {
     let app = App::open(config, Clock::System).await?;
     Ok(accounts::set_disabled(&app, username, disabled).await?)
+}
+
+/// Fails when anything is amiss, so that a script can tell.
+async fn verify(config: Config, options: &Verify) -> Outcome {
+    let app = App::open(config, Clock::System).await?;
+    let depth = Depth {
+        hash: options.deep,
+        repair: options.repair,
+    };
+    let shows_progress = std::io::stderr().is_terminal();
+    let report = verify::run(&app, depth, |report| {
+        if shows_progress {
+            eprint!(
+                "\r{} contents, {} files, {} bytes looked at",
+                report.contents, report.files, report.bytes
+            );
+        }
+    })
+    .await?;
+    if shows_progress {
+        eprintln!();
+    }
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        for damage in &report.damaged {
+            println!(
+                "file {} ({}): {}",
+                damage.file_id, damage.content_key, damage.what
+            );
+        }
+        for orphan in &report.orphans {
+            println!("content {orphan}: nothing owns it");
+        }
+        println!(
+            "{} files of {} bytes: {} damaged; {} contents: {} without an owner, {} removed",
+            report.files,
+            report.bytes,
+            report.damaged.len(),
+            report.contents,
+            report.orphans.len(),
+            report.removed
+        );
+    }
+    match report.is_clean() {
+        true => Ok(()),
+        false => Err("the storage is not as it should be".into()),
+    }
 }
 
 /// The first line of standard input; a person is asked for it without an echo.

@@ -145,6 +145,34 @@ impl Local {
         .await
     }
 
+    pub(super) async fn keys(&self) -> Result<Vec<ContentKey>> {
+        let mut open = vec![self.staging.to_path_buf(), self.content.to_path_buf()];
+        blocking(move || {
+            let mut keys = Vec::new();
+            while let Some(directory) = open.pop() {
+                for entry in fs::read_dir(directory)? {
+                    let entry = entry?;
+                    if entry.file_type()?.is_dir() {
+                        open.push(entry.path());
+                    } else {
+                        // What has another name is not ours to judge.
+                        keys.extend(entry.file_name().to_str().and_then(ContentKey::parse));
+                    }
+                }
+            }
+            Ok(keys)
+        })
+        .await
+    }
+
+    pub(super) async fn holds(&self, key: &ContentKey) -> Result<bool> {
+        let paths = [
+            self.staging.join(key.as_str()),
+            self.content.join(key.path()),
+        ];
+        blocking(move || Ok(paths.iter().any(|path| path.exists()))).await
+    }
+
     pub(super) async fn check(&self) -> Result<()> {
         let staging = Arc::clone(&self.staging);
         blocking(move || {

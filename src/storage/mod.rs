@@ -55,6 +55,20 @@ impl Storage {
         }
     }
 
+    /// The keys of everything that lies here, staged or finished.
+    pub async fn keys(&self) -> Result<Vec<ContentKey>> {
+        match self {
+            Self::Local(local) => local.keys().await,
+        }
+    }
+
+    /// Whether anything lies under `key`, staged or finished.
+    pub async fn holds(&self, key: &ContentKey) -> Result<bool> {
+        match self {
+            Self::Local(local) => local.holds(key).await,
+        }
+    }
+
     /// Fails when content cannot be written at present.
     pub async fn check(&self) -> Result<()> {
         match self {

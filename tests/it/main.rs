@@ -44,3 +44,4 @@ mod upload_memory;
 mod upload_names;
 mod upload_refusals;
 mod uploads;
+mod verify;

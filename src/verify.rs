@@ -1,0 +1,195 @@
+//! `cloakroom verify`: does every file have its exact bytes, and do all bytes belong to something?
+//!
+//! It runs beside a live server. What it finds amiss it looks at twice, since an upload or a purge may have come between
+//! the two halves of a look.
+
+use entity::{discarded_content, file, upload};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    error::{Error, Result},
+    keys,
+    storage::ContentKey,
+};
+
+/// Rows read at a time.
+const PAGE: u64 = 1000;
+/// Bytes hashed at a time.
+const CHUNK: usize = 1 << 20;
+
+/// What to do besides looking.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Depth {
+    /// Read all bytes and compare their SHA-256, not just their number.
+    pub hash: bool,
+    /// Remove content that nothing owns.
+    pub repair: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    pub files: u64,
+    pub bytes: u64,
+    pub contents: u64,
+    /// Files without their exact bytes.
+    pub damaged: Vec<Damage>,
+    /// Content that no file, upload or note of discarding owns.
+    pub orphans: Vec<String>,
+    /// How many of the orphans were removed.
+    pub removed: u64,
+}
+
+/// A file without its exact bytes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Damage {
+    pub file_id: Uuid,
+    pub content_key: String,
+    pub what: String,
+}
+
+impl Report {
+    /// Whether nothing is left that should not be.
+    pub fn is_clean(&self) -> bool {
+        self.damaged.is_empty() && self.orphans.len() as u64 == self.removed
+    }
+}
+
+/// Looks at everything, and calls `progress` now and then with what it has seen so far.
+pub async fn run(app: &App, depth: Depth, mut progress: impl FnMut(&Report)) -> Result<Report> {
+    let mut report = Report::default();
+    check_contents(app, depth, &mut report, &mut progress).await?;
+    check_files(app, depth, &mut report, &mut progress).await?;
+    Ok(report)
+}
+
+/// Every committed row has its exact bytes.
+#[expect(clippy::disallowed_methods, reason = "verify looks at every row")]
+async fn check_files(
+    app: &App,
+    depth: Depth,
+    report: &mut Report,
+    progress: &mut impl FnMut(&Report),
+) -> Result<()> {
+    let mut after = Uuid::nil();
+    loop {
+        let page = file::Entity::find()
+            .filter(file::Column::Id.gt(after))
+            .order_by_asc(file::Column::Id)
+            .limit(PAGE);
+        let rows = page.all(app.db.read()).await?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        for row in rows {
+            report.files += 1;
+            report.bytes += u64::try_from(row.size).unwrap_or_default();
+            let Some(what) = damage(app, &row, depth).await? else {
+                continue;
+            };
+            // Purged meanwhile: then its bytes are gone by right.
+            if file::Entity::find_by_id(row.id)
+                .one(app.db.read())
+                .await?
+                .is_some()
+            {
+                report.damaged.push(Damage {
+                    file_id: row.id,
+                    content_key: row.content_key,
+                    what,
+                });
+            }
+        }
+        progress(report);
+    }
+}
+
+/// What is wrong with the bytes of `row`.
+async fn damage(app: &App, row: &file::Model, depth: Depth) -> Result<Option<String>> {
+    let Some(key) = ContentKey::parse(&row.content_key) else {
+        return Ok(Some("its content key is malformed".to_owned()));
+    };
+    let Some(content) = app.storage.open(&key).await? else {
+        return Ok(Some("its content is missing".to_owned()));
+    };
+    let (size, sha256) = (row.size, row.sha256.clone());
+    let look = tokio::task::spawn_blocking(move || {
+        let found = content.metadata()?.len();
+        if i64::try_from(found).ok() != Some(size) {
+            return Ok(Some(format!("it has {found} bytes instead of {size}")));
+        }
+        if !depth.hash {
+            return Ok(None);
+        }
+        let actual = hash(content)?;
+        Ok((actual[..] != sha256[..]).then(|| {
+            format!(
+                "its SHA-256 is {} instead of {}",
+                keys::hex(&actual),
+                keys::hex(&sha256)
+            )
+        }))
+    });
+    look.await.map_err(Error::internal)?
+}
+
+fn hash(mut content: std::fs::File) -> std::io::Result<[u8; 32]> {
+    use std::io::Read;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match content.read(&mut chunk)? {
+            0 => return Ok(hash.finalize().into()),
+            read => hash.update(&chunk[..read]),
+        }
+    }
+}
+
+/// Bytes that no row owns are only there until they are swept.
+async fn check_contents(
+    app: &App,
+    depth: Depth,
+    report: &mut Report,
+    progress: &mut impl FnMut(&Report),
+) -> Result<()> {
+    for key in app.storage.keys().await? {
+        report.contents += 1;
+        // The second look is for an upload that finished, or a purge that ended, between listing and asking.
+        if is_owned(app, &key).await?
+            || !app.storage.holds(&key).await?
+            || is_owned(app, &key).await?
+        {
+            continue;
+        }
+        report.orphans.push(key.to_string());
+        if depth.repair {
+            app.storage.delete(&key).await?;
+            report.removed += 1;
+        }
+        progress(report);
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "verify looks at every row")]
+async fn is_owned(app: &App, key: &ContentKey) -> Result<bool> {
+    let (key, database) = (key.as_str(), app.db.read());
+    // In this order: an upload's row becomes a file's, and a file's becomes a note.
+    let pending = upload::Entity::find().filter(upload::Column::ContentKey.eq(key));
+    if pending.one(database).await?.is_some() {
+        return Ok(true);
+    }
+    let file = file::Entity::find().filter(file::Column::ContentKey.eq(key));
+    if file.one(database).await?.is_some() {
+        return Ok(true);
+    }
+    let discarded = discarded_content::Entity::find_by_id(key.to_owned());
+    Ok(discarded.one(database).await?.is_some())
+}

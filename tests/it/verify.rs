@@ -1,0 +1,88 @@
+//! `verify` finds what is amiss in a live installation, and nothing else.
+
+use cloakroom::verify::{self, Depth, Report};
+
+use crate::support::TestApp;
+
+async fn verify(server: &TestApp, hash: bool, repair: bool) -> Report {
+    verify::run(&server.app, Depth { hash, repair }, |_| {})
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sound_installation_is_clean_while_uploads_run() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let uploads = tokio::spawn({
+        let alice = alice.clone();
+        async move {
+            for n in 0..40 {
+                let file = alice.upload(&format!("{n}.bin"), &vec![n; 100_000]).await;
+                if n % 3 == 0 {
+                    alice
+                        .ask(&format!("mutation {{ deleteFile(id: \"{file}\") }}"))
+                        .await;
+                    alice
+                        .ask(&format!("mutation {{ purgeFile(id: \"{file}\") }}"))
+                        .await;
+                }
+            }
+        }
+    });
+
+    while !uploads.is_finished() {
+        let report = verify(&server, true, false).await;
+        assert!(report.is_clean(), "{report:?}");
+    }
+    uploads.await.unwrap();
+    let report = verify(&server, true, false).await;
+    assert_eq!((report.files, report.contents), (26, 26));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_and_orphans_are_reported_and_only_orphans_removed() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    for name in ["whole", "missing", "short", "changed"] {
+        alice.upload(name, name.as_bytes()).await;
+    }
+    let stored = |name: &str| {
+        let mut stored = server.stored().into_iter();
+        stored
+            .find(|path| std::fs::read(path).unwrap() == name.as_bytes())
+            .unwrap()
+    };
+    std::fs::remove_file(stored("missing")).unwrap();
+    std::fs::write(stored("short"), b"s").unwrap();
+    std::fs::write(stored("changed"), b"CHANGED").unwrap();
+    let orphan = server
+        .app
+        .config
+        .data_dir
+        .join("staging/0123456789abcdef0123456789abcdef");
+    std::fs::write(&orphan, b"nobody's").unwrap();
+
+    assert_eq!(
+        verify(&server, false, false).await.damaged.len(),
+        2,
+        "sizes alone tell two"
+    );
+    let deep = verify(&server, true, true).await;
+
+    let what: Vec<_> = deep
+        .damaged
+        .iter()
+        .map(|damage| damage.what.as_str())
+        .collect();
+    assert_eq!(what.len(), 3, "{what:?}");
+    assert!(what.iter().any(|what| what.contains("missing")), "{what:?}");
+    assert!(
+        what.iter()
+            .any(|what| what.contains("1 bytes instead of 5")),
+        "{what:?}"
+    );
+    assert!(what.iter().any(|what| what.contains("SHA-256")), "{what:?}");
+    assert_eq!((deep.orphans.len(), deep.removed), (1, 1));
+    assert!(!orphan.exists() && !deep.is_clean());
+}
