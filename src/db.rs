@@ -13,7 +13,8 @@ use std::{
 use group_commit::GroupCommit;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, TransactionTrait,
 };
 
 use crate::error::{Error, Result};
@@ -28,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How much of an SQLite database is read through a memory map.
 pub const SQLITE_MMAP_BYTES: i64 = 256 << 20;
+
+/// An arbitrary number that stands for the right to migrate.
+const MIGRATION_LOCK: i64 = 0x636c_6f61_6b72;
 
 /// A future that borrows the transaction it runs in.
 pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
@@ -83,9 +87,17 @@ impl Db {
         })
     }
 
-    /// Brings the schema up to date. Several instances may do so at once.
+    /// Brings the schema up to date. On PostgreSQL, several instances may do so at once: one does, the others wait.
+    #[expect(clippy::disallowed_methods, reason = "a lock reads no row")]
     pub async fn migrate(&self) -> Result<(), DbErr> {
-        Migrator::up(&self.writer, None).await
+        if self.writer.get_database_backend() != DbBackend::Postgres {
+            return Migrator::up(&self.writer, None).await;
+        }
+        let lock = self.writer.begin().await?;
+        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            .await?;
+        Migrator::up(&self.writer, None).await?;
+        lock.commit().await
     }
 
     /// Takes back the newest `steps` steps of the schema.

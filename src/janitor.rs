@@ -1,6 +1,6 @@
 //! The janitor: background sweeps, each in small batches, each safe to repeat and to run on several instances at once.
 
-use std::time::Duration;
+use std::{future::Future, pin::Pin, time::Duration};
 
 use entity::{discarded_content, event, event::Kind, file, session, share, throttle, upload};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
@@ -16,6 +16,19 @@ use crate::{
 /// Rows a sweep handles before others get a turn at the database.
 const BATCH: u64 = 100;
 
+/// Does some of a sweep's work, and says how many rows it was.
+type Batch = for<'a> fn(&'a App) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
+
+const SWEEPS: [(&str, Batch); 7] = [
+    ("abandoned uploads", |app| Box::pin(abandoned_uploads(app))),
+    ("discarded content", |app| Box::pin(discarded(app))),
+    ("expired sessions", |app| Box::pin(expired_sessions(app))),
+    ("expired shares", |app| Box::pin(expired_shares(app))),
+    ("trash", |app| Box::pin(old_trash(app))),
+    ("throttles", |app| Box::pin(spent_throttles(app))),
+    ("old events", |app| Box::pin(old_events(app))),
+];
+
 /// Sweeps at the configured interval, for as long as it is polled.
 pub async fn run(app: SharedApp) {
     let mut ticks = tokio::time::interval(app.config.janitor_interval.max(Duration::from_secs(1)));
@@ -26,32 +39,43 @@ pub async fn run(app: SharedApp) {
     }
 }
 
-/// Every sweep once. One that fails is reported and leaves the others alone.
+/// Every sweep, batch by batch, until there is nothing left to do. One that fails is reported and leaves the others alone.
 pub async fn sweep(app: &App) {
-    report("live uploads", touch_live_uploads(app).await);
-    report("abandoned uploads", abandoned_uploads(app).await);
-    report("discarded content", discarded(app).await);
-    report("expired sessions", expired_sessions(app).await);
-    report("expired shares", expired_shares(app).await);
-    report("trash", old_trash(app).await);
-    report("throttles", spent_throttles(app).await);
-    report("old events", old_events(app).await);
+    if let Err(error) = touch_live_uploads(app).await {
+        warn!(%error, "live uploads could not be marked as such");
+    }
+    for (what, batch) in SWEEPS {
+        repeat(app, what, batch).await;
+    }
 }
 
-fn report(what: &'static str, swept: Result<u64>) {
-    match swept {
-        Ok(0) => {}
-        Ok(rows) => info!(what, rows, "swept"),
-        Err(error) => warn!(what, %error, "a sweep failed; the next one tries again"),
+async fn repeat(app: &App, what: &'static str, batch: Batch) {
+    let mut rows = 0;
+    loop {
+        match batch(app).await {
+            Ok(swept) => {
+                rows += swept;
+                if swept < BATCH {
+                    break;
+                }
+            }
+            Err(error) => {
+                warn!(what, %error, "a sweep failed; the next one tries again");
+                break;
+            }
+        }
+    }
+    if rows > 0 {
+        info!(what, rows, "swept");
     }
 }
 
 /// Signs of life for the uploads of this process, for other instances to see.
 #[expect(clippy::disallowed_methods, reason = "the janitor keeps uploads alive")]
-async fn touch_live_uploads(app: &App) -> Result<u64> {
+async fn touch_live_uploads(app: &App) -> Result<()> {
     let (ids, now) = (app.live_uploads.ids(), app.clock.now());
     if ids.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let touch = app.db.write(move |transaction| {
         Box::pin(async move {
@@ -60,7 +84,7 @@ async fn touch_live_uploads(app: &App) -> Result<u64> {
                 .filter(upload::Column::Id.is_in(ids))
                 .exec(transaction)
                 .await?;
-            Ok(0)
+            Ok(())
         })
     });
     touch.await
