@@ -17,6 +17,7 @@ mod support;
 
 mod accounts;
 mod api_tokens;
+mod audit;
 mod authorization;
 mod browser;
 mod cli;
