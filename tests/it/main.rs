@@ -25,6 +25,7 @@ mod clients;
 mod cross_site;
 mod files;
 mod graphql_http;
+mod guessing;
 mod http_errors;
 mod layering;
 mod locks;
