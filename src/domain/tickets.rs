@@ -35,9 +35,9 @@ pub enum Disposition {
     Inline,
 }
 
-/// What a ticket says.
+/// What a ticket says. Only [`TicketKeys::verify`] and [`issue`] make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Claims {
+pub struct Claims {
     file_id: Uuid,
     user_id: Uuid,
     credential_epoch: i64,
@@ -177,7 +177,7 @@ impl TicketKeys {
     }
 
     /// What `ticket` says, if one of our keys signed it. There is exactly one spelling of a ticket that passes.
-    fn verify(&self, ticket: &str) -> Option<Claims> {
+    pub fn verify(&self, ticket: &str) -> Option<Claims> {
         let mut bytes = [0; TICKET_BYTES];
         let decoded = BASE64_URL_SAFE_NO_PAD.decode_slice(ticket, &mut bytes);
         if decoded.ok()? != TICKET_BYTES {
