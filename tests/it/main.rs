@@ -37,6 +37,7 @@ mod nginx;
 mod nginx_hostile;
 mod pages;
 mod query_limits;
+mod redemptions;
 mod schema;
 mod sessions;
 mod shares;
