@@ -39,6 +39,7 @@ mod pages;
 mod query_limits;
 mod redemptions;
 mod schema;
+mod security_table;
 mod sessions;
 mod shares;
 mod sharing;
