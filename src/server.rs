@@ -3,6 +3,7 @@
 use std::{future::Future, io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use axum::{Router, body::Body, extract::Request};
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -12,6 +13,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener, UnixStream},
+    sync::oneshot,
 };
 use tower::ServiceExt;
 
@@ -80,9 +82,10 @@ async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 /// Serves until `stop` is ready, then lets requests under way end within the configured time.
 pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output = ()>) {
     let router = http::router(&app);
+    let (all_served, ended) = oneshot::channel::<()>();
     let events = tokio::spawn({
         let app = SharedApp::clone(&app);
-        async move { events::run(&app).await }
+        async move { events::run(&app, ended.map(drop)).await }
     });
     let connections = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
@@ -109,8 +112,10 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
     {
         tracing::warn!("some requests did not end in time and are cut off");
     }
-    events.abort();
-    events::flush(&app).await;
+    drop(all_served);
+    if let Err(error) = events.await {
+        tracing::error!(%error, "the last events are lost");
+    }
 }
 
 /// A TCP or unix stream.

@@ -38,7 +38,7 @@ pub async fn password_check(
     let address = format!("address:{}", client.network());
     charge(app, address, config.sign_in_tries_per_address).await?;
     if let Some(account) = account {
-        charge(app, format!("account:{account}"), config.sign_in_tries).await?;
+        charge(app, subject(app, account), config.sign_in_tries).await?;
     }
     Ok(())
 }
@@ -49,7 +49,7 @@ pub async fn password_check(
     reason = "this is the throttle table's owner"
 )]
 pub async fn forget(app: &App, account: &str) -> Result<()> {
-    let subject = format!("account:{account}");
+    let subject = subject(app, account);
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {
             throttle::Entity::delete_by_id(subject)
@@ -59,6 +59,11 @@ pub async fn forget(app: &App, account: &str) -> Result<()> {
         })
     });
     delete.await
+}
+
+/// An account as the table knows it: people mistake the fields, and what they typed as a name may be their password.
+fn subject(app: &App, account: &str) -> String {
+    format!("account:{}", app.ticket_keys.pseudonym(account))
 }
 
 /// One try of `tries` in a window, by the generic cell rate algorithm: a single moment tells how many are left, and one

@@ -59,14 +59,15 @@ pub async fn create(app: &App, username: &str, password: Secret) -> Result<user:
     let event = events::row(app, Event::new(Kind::SignedUp).by(id));
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
-            events::record(transaction, event).await?;
-            row.insert(transaction).await.map_err(|error| {
+            let user = row.insert(transaction).await.map_err(|error| {
                 if is_duplicate(&error) {
                     return Error::new(Code::Conflict, "This user name is taken; choose another.")
                         .with("field", "username");
                 }
-                error.into()
-            })
+                Error::from(error)
+            })?;
+            events::record(transaction, event).await?;
+            Ok(user)
         })
     });
     insert.await
@@ -139,8 +140,7 @@ pub async fn change_password(
     let event = events::row(app, Event::new(Kind::PasswordChanged).by(id).from(client));
     let change = app.db.write(move |transaction| {
         Box::pin(async move {
-            events::record(transaction, event).await?;
-            user::Entity::update_many()
+            let changed = user::Entity::update_many()
                 .col_expr(user::Column::PasswordHash, Expr::value(password_hash))
                 .col_expr(
                     user::Column::CredentialEpoch,
@@ -152,7 +152,9 @@ pub async fn change_password(
                 .exec_with_returning(transaction)
                 .await?
                 .pop()
-                .ok_or_else(Error::unauthenticated)
+                .ok_or_else(Error::unauthenticated)?;
+            events::record(transaction, event).await?;
+            Ok(changed)
         })
     });
     change.await

@@ -82,8 +82,9 @@ pub async fn create(
                     format!("You have {TOKENS_MAX} tokens; revoke one first."),
                 ));
             }
+            let token = row.insert(transaction).await?;
             events::record(transaction, event).await?;
-            Ok(row.insert(transaction).await?)
+            Ok(token)
         })
     });
     Ok((secret, insert.await?))

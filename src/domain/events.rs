@@ -89,17 +89,8 @@ impl Event {
         }
     }
 
-    /// The row, and a line in the log. Debug formatting escapes what a client could forge a line with.
     fn into_row(self, app: &App) -> event::Model {
         let at = app.clock.now();
-        tracing::info!(
-            target: "audit",
-            kind = ?self.kind,
-            user = self.user_id.map(tracing::field::display),
-            file = self.file_id.map(tracing::field::display),
-            address = self.client.0.map(tracing::field::display),
-            detail = self.detail.as_ref().map(tracing::field::debug),
-        );
         event::Model {
             id: keys::id(at),
             at,
@@ -113,13 +104,27 @@ impl Event {
     }
 }
 
-/// Records an event in the transaction that makes it true.
+/// A line in the log. Debug formatting escapes what a client could forge a line with.
+fn log(row: &event::Model) {
+    tracing::info!(
+        target: "audit",
+        kind = ?row.kind,
+        user = row.user_id.map(tracing::field::display),
+        file = row.file_id.map(tracing::field::display),
+        address = row.address.as_ref().map(tracing::field::display),
+        detail = row.detail.as_ref().map(tracing::field::debug),
+    );
+}
+
+/// Records an event in the transaction that makes it true, as the last thing there: what is refused leaves no line in
+/// the log.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub(super) async fn record(transaction: &DatabaseTransaction, row: event::Model) -> Result<()> {
-    event::ActiveModel::from(row)
+    event::ActiveModel::from(row.clone())
         .reset_all()
         .insert(transaction)
         .await?;
+    log(&row);
     Ok(())
 }
 
@@ -157,25 +162,29 @@ pub fn enqueue(app: &App, once: Option<Once>, event: impl FnOnce() -> Event) {
         }
     }
     let row = Event { once, ..event() }.into_row(app);
+    log(&row);
     let mut waiting = app.events.lock();
     if waiting.rows.len() < QUEUE_MAX {
         waiting.rows.push(row);
     }
 }
 
-/// Writes what is waiting, for as long as it is polled.
-pub async fn run(app: &App) {
+/// Writes what is waiting until `stop` is ready, and then what is left. A write under way is never broken off.
+pub async fn run(app: &App, stop: impl Future<Output = ()>) {
     let mut ticks = tokio::time::interval(FLUSH_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut stop = std::pin::pin!(stop);
     loop {
-        ticks.tick().await;
-        flush(app).await;
+        tokio::select! {
+            () = &mut stop => return flush(app).await,
+            _ = ticks.tick() => flush(app).await,
+        }
     }
 }
 
 /// Writes what is waiting now. What cannot be written goes back and is tried again.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-pub async fn flush(app: &App) {
+async fn flush(app: &App) {
     let mut rows = std::mem::take(&mut app.events.lock().rows);
     while !rows.is_empty() {
         let batch: Vec<_> = rows.drain(..rows.len().min(BATCH)).collect();

@@ -24,8 +24,9 @@ const VERSION: u8 = 1;
 const CLAIMS_BYTES: usize = 62;
 const SIGNATURE_BYTES: usize = 32;
 const TICKET_BYTES: usize = CLAIMS_BYTES + SIGNATURE_BYTES;
-/// A secret's other uses, should there ever be any, get labels of their own.
+/// Each use of a secret has a label of its own.
 const LABEL: &[u8] = b"cloakroom ticket v1";
+const PSEUDONYM_LABEL: &[u8] = b"cloakroom pseudonym v1";
 
 /// How a browser should treat the download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +35,9 @@ pub enum Disposition {
     Inline,
 }
 
-/// What a ticket says.
+/// What a ticket says. Only [`TicketKeys::verify`] and [`issue`] make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Claims {
+pub struct Claims {
     file_id: Uuid,
     user_id: Uuid,
     credential_epoch: i64,
@@ -136,6 +137,7 @@ async fn open(app: &App, claims: &Claims) -> Result<Readable<file::Model>> {
 pub struct TicketKeys {
     /// The first signs; all verify. Never empty.
     keys: Arc<[TicketKey]>,
+    pseudonyms: Hmac<Sha256>,
 }
 
 struct TicketKey {
@@ -151,10 +153,18 @@ impl TicketKeys {
             true => vec![kept_secret(&data_dir.join("secret"))?],
             false => Vec::new(),
         };
-        let keys = secrets.iter().chain(&kept).map(TicketKey::derive);
+        let secrets = || secrets.iter().chain(&kept);
+        let first = secrets().next().map_or("", Secret::expose);
         Ok(Self {
-            keys: keys.collect(),
+            keys: secrets().map(TicketKey::derive).collect(),
+            pseudonyms: mac(&derived(first, PSEUDONYM_LABEL)),
         })
+    }
+
+    /// What stands for `name` where it must not be readable: always the same, and telling nothing without the secret.
+    pub fn pseudonym(&self, name: &str) -> String {
+        let mac = self.pseudonyms.clone().chain_update(name);
+        keys::hex(&mac.finalize().into_bytes()[..16])
     }
 
     fn sign(&self, claims: &Claims) -> Secret {
@@ -167,7 +177,7 @@ impl TicketKeys {
     }
 
     /// What `ticket` says, if one of our keys signed it. There is exactly one spelling of a ticket that passes.
-    fn verify(&self, ticket: &str) -> Option<Claims> {
+    pub fn verify(&self, ticket: &str) -> Option<Claims> {
         let mut bytes = [0; TICKET_BYTES];
         let decoded = BASE64_URL_SAFE_NO_PAD.decode_slice(ticket, &mut bytes);
         if decoded.ok()? != TICKET_BYTES {
@@ -189,19 +199,23 @@ impl fmt::Debug for TicketKeys {
 
 impl TicketKey {
     fn derive(secret: &Secret) -> Self {
-        let new = |key: &[u8]| {
-            Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length")
-        };
-        let key = new(secret.expose().as_bytes())
-            .chain_update(LABEL)
-            .finalize()
-            .into_bytes();
+        let key = derived(secret.expose(), LABEL);
         let digest = Sha256::digest(key);
         Self {
             id: [digest[0], digest[1], digest[2], digest[3]],
-            mac: new(&key),
+            mac: mac(&key),
         }
     }
+}
+
+/// The key that `secret` is for the use of that label.
+fn derived(secret: &str, label: &[u8]) -> [u8; 32] {
+    let key = mac(secret.as_bytes()).chain_update(label);
+    key.finalize().into_bytes().into()
+}
+
+fn mac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 impl Claims {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use entity::{discarded_content, event, event::Kind, file, upload, user};
+use entity::{discarded_content, event::Kind, file, upload, user};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -263,7 +263,7 @@ async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result
         .collect();
     let commit = app.db.write(move |transaction| {
         Box::pin(async move {
-            for ((upload_id, row), event) in pending.into_iter().zip(rows).zip(trail) {
+            for (upload_id, row) in pending.into_iter().zip(rows) {
                 // An upload that was silent so long that it was swept has no bytes any more.
                 if !settle(transaction, upload_id).await? {
                     return Err(Error::new(
@@ -271,7 +271,10 @@ async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result
                         "The upload took so long that it was given up; send it again.",
                     ));
                 }
-                insert_file(transaction, row, event).await?;
+                insert_file(transaction, row).await?;
+            }
+            for event in trail {
+                events::record(transaction, event).await?;
             }
             Ok(())
         })
@@ -287,12 +290,7 @@ async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result
     clippy::disallowed_methods,
     reason = "files are born here, to the user who uploads them"
 )]
-async fn insert_file(
-    transaction: &DatabaseTransaction,
-    row: file::Model,
-    event: event::Model,
-) -> Result<()> {
-    events::record(transaction, event).await?;
+async fn insert_file(transaction: &DatabaseTransaction, row: file::Model) -> Result<()> {
     files::account_for(transaction, row.owner_id, row.size, 0).await?;
     file::ActiveModel::from(row)
         .reset_all()

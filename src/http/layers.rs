@@ -7,8 +7,8 @@ use axum::{
     Router,
     body::Body,
     extract::{MatchedPath, Request},
-    http::{HeaderValue, Method, header},
-    middleware,
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use tower_http::{
@@ -20,7 +20,7 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use tracing::Span;
 
-use super::{body_pace, client_address, graphql, request_id};
+use super::{body_pace, client_address, graphql, problem, request_id};
 use crate::{
     app::SharedApp,
     auth::session::Store,
@@ -38,6 +38,7 @@ pub fn every(app: &SharedApp, router: Router) -> Router {
             SharedApp::clone(app),
             client_address::determine,
         ))
+        .layer(middleware::from_fn(only_chunked))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(
             TraceLayer::new_for_http()
@@ -47,6 +48,25 @@ pub fn every(app: &SharedApp, router: Router) -> Router {
                 .on_response(log),
         )
         .layer(middleware::from_fn(request_id::assign))
+}
+
+/// 501 for a body in a transfer coding other than `chunked` (RFC 9112 §6.1), which nobody would undo. What else makes a
+/// request's end doubtful, hyper refuses, or follows `chunked` and closes the connection (§6.3).
+async fn only_chunked(request: Request, next: Next) -> Response {
+    let codings = request.headers().get_all(header::TRANSFER_ENCODING);
+    if codings
+        .into_iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        let error = Error::new(
+            Code::BadUserInput,
+            "Bodies are sent as they are, or chunked; no other transfer coding is understood.",
+        );
+        let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
+        let refusal = problem::with_status(StatusCode::NOT_IMPLEMENTED, error);
+        return (close, refusal).into_response();
+    }
+    next.run(request).await
 }
 
 /// What the GraphQL route is inside of as well.

@@ -11,7 +11,7 @@ use crate::{app::SharedApp, graphql::Schema};
 mod body_pace;
 mod client_address;
 mod delivery;
-mod disposition;
+pub mod disposition;
 mod graphiql;
 mod graphql;
 mod health;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use crate::support::{TestApp, person::PASSWORD};
+use crate::support::{TestApp, nginx::free_port, person::PASSWORD};
 
 /// Runs a script of `web/test` with Chromium; panics with what it printed when it fails.
 fn browse(script: &str, arguments: &[&str]) {
@@ -60,4 +60,17 @@ async fn uploaded_documents_do_not_run_with_the_site_s_origin() {
     }
     let tickets: Vec<&str> = tickets.iter().map(String::as_str).collect();
     browse("downloads.mjs", &tickets);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_allowed_origins_may_call_and_others_may_not() {
+    let (allowed, other) = (free_port(), free_port());
+    let server = TestApp::behind_nginx(|options| {
+        options.allowed_origins = format!("http://127.0.0.1:{allowed}");
+    })
+    .await;
+    browse(
+        "cors.mjs",
+        &[&server.base, &allowed.to_string(), &other.to_string()],
+    );
 }

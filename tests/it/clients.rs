@@ -14,7 +14,7 @@ fn clients() -> PathBuf {
 }
 
 /// Runs a script for Node.js; panics with what it printed when it fails.
-fn node(script: &str, arguments: &[&str]) {
+pub fn node(script: &str, arguments: &[&str]) {
     assert!(
         clients().join("node_modules").exists(),
         "the clients are not installed: run `npm ci` in tests/clients"

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Parts, Person, TestApp, Wire,
+    Answer, Parts, Person, TestApp, Wire,
     multipart::{CONTENT_TYPE, UPLOAD_FILE, envelope},
 };
 
@@ -167,4 +167,33 @@ async fn what_does_not_fit_the_quota_is_refused_and_holds_nothing_back() {
 
     alice.upload("other half", &vec![0; 512 * 1024]).await;
     server.only_files_stay(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_side_by_side_do_not_exceed_the_quota_together() {
+    let server =
+        TestApp::start_with(|options| options.user_quota = Some("100000".to_owned())).await;
+    let alice = server.person("alice").await;
+    let query = "mutation($file: Upload!) { uploadFile(file: $file) { id } }";
+    let uploads = (0..30).map(|_| alice.upload_with(query, json!({}), "a.bin", &[7; 9_000]));
+    let answers = futures_util::future::join_all(uploads).await;
+
+    let codes: Vec<_> = answers.iter().map(Answer::code).collect();
+    let kept = codes.iter().filter(|code| code.is_empty()).count();
+    assert!(
+        (1..=11).contains(&kept),
+        "{kept} of 9,000 bytes each fit in 100,000"
+    );
+    assert!(
+        codes
+            .iter()
+            .all(|code| ["", "QUOTA_EXCEEDED"].contains(code)),
+        "{codes:?}"
+    );
+    let used = alice
+        .ask("{ me { usage { usedBytes } } }")
+        .await
+        .data("/me/usage/usedBytes");
+    assert_eq!(used, kept * 9_000);
+    server.only_files_stay(kept).await;
 }

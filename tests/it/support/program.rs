@@ -97,8 +97,10 @@ impl Program {
             let line = lines.next().unwrap_or_else(|| panic!("it ended: {said}"));
             said += &line.unwrap();
             said.push('\n');
-            let address = said.split("address=").nth(1);
-            if let Some(address) = address.and_then(|rest| rest.split_whitespace().next()) {
+            // `address=http://…` as text, `"address":"http://…"` as JSON.
+            let rest = said.split("address").nth(1).unwrap_or_default();
+            let rest = rest.trim_start_matches(['=', '"', ':']);
+            if let Some(address) = rest.split([' ', '\n', '"']).find(|word| !word.is_empty()) {
                 break address.to_owned();
             }
         };
@@ -107,6 +109,7 @@ impl Program {
         Serving {
             base,
             child,
+            said,
             rest: Some(rest),
         }
     }
@@ -117,6 +120,8 @@ pub struct Serving {
     /// `http://127.0.0.1:port`
     pub base: String,
     child: Child,
+    /// Its log until it was ready.
+    said: String,
     rest: Option<std::thread::JoinHandle<Vec<String>>>,
 }
 
@@ -126,6 +131,18 @@ impl Serving {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Stops it, and returns all that it wrote to its log.
+    pub async fn log(self) -> String {
+        self.terminate();
+        let said = self.said.clone();
+        said + &self.ended().await.1
+    }
+
+    /// The most memory that it has had resident, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        super::process::peak_memory(self.child.id())
     }
 
     /// Whether it has ended yet.
