@@ -65,6 +65,11 @@ pub async fn start(session: &Session, user: &user::Model) -> Result<()> {
 
 /// Ends the session; requests in flight cannot revive it.
 pub async fn end(session: &Session) -> Result<()> {
+    // Nothing is stored of one without an id, but this request may have begun it.
+    if session.id().is_none() {
+        session.clear().await;
+        return Ok(());
+    }
     session.flush().await.map_err(store_error)
 }
 

@@ -33,18 +33,52 @@ fn python(script: &str, arguments: &[&str]) {
     run(&python, script, arguments);
 }
 
+/// Runs Schemathesis against `server` with an API token; panics with what it printed when it finds something.
+fn schemathesis(server: &str, token: &str, ids: &str) {
+    let program = clients().join(".schemathesis/bin/schemathesis");
+    assert!(
+        program.exists(),
+        "Schemathesis is not installed: run `python3 -m venv .schemathesis && .schemathesis/bin/pip install -r \
+         schemathesis.txt` in tests/clients"
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program);
+    command
+        .args(["run", &format!("{server}/graphql"), "--header"])
+        .arg(format!("Authorization: Bearer {token}"))
+        .args([
+            "--phases",
+            "fuzzing",
+            "--checks",
+            "documented",
+            "--max-examples",
+            "40",
+        ])
+        .args(["--seed", "1", "--generation-database", "none", "--no-color"])
+        .env("SCHEMATHESIS_HOOKS", "schemathesis_hooks")
+        .env("PYTHONPATH", clients())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("IDS", ids)
+        .current_dir(directory.path());
+    succeed(command, "schemathesis");
+}
+
 fn run(program: &Path, script: &str, arguments: &[&str]) {
     let mut command = Command::new(program);
     command.arg(clients().join(script)).args(arguments);
+    succeed(command, script);
+}
+
+fn succeed(mut command: Command, script: &str) {
     for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         command.env_remove(proxy);
     }
     // The server runs on the other threads meanwhile.
     let output = tokio::task::block_in_place(|| command.output())
-        .unwrap_or_else(|error| panic!("{} does not run: {error}", program.display()));
+        .unwrap_or_else(|error| panic!("{script} does not run: {error}"));
     assert!(
         output.status.success(),
-        "{script} {arguments:?}: {}\n{}{}",
+        "{script}: {}\n{}{}",
         output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
@@ -87,4 +121,19 @@ async fn gql_over_httpx_does_the_main_job() {
 async fn gql_over_aiohttp_does_the_main_job() {
     let server = TestApp::start().await;
     python("journey.py", &[&server.base, "aiohttp"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis_finds_no_failure_and_no_answer_of_another_shape() {
+    let server = TestApp::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    let mut ids = Vec::new();
+    for name in ["a.txt", "b.txt", "c.txt", "d.txt"] {
+        let file = alice.upload(name, b"content").await;
+        ids.push(alice.share_with(&file, "bob").await);
+        ids.push(file);
+    }
+    ids.push(bob.upload("e.txt", b"content").await);
+    let token = alice.token("[READ, WRITE]").await;
+    schemathesis(&server.base, &token, &ids.join(" "));
 }

@@ -33,7 +33,11 @@ fn tests() -> BTreeSet<String> {
 fn every_test_that_the_security_page_names_exists() {
     let page =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md")).unwrap();
-    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| ")).collect();
+    let (_, tables) = page.split_once("## Which test holds what").unwrap();
+    let rows: Vec<_> = tables
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .collect();
     let tests = tests();
     let mut named = 0;
     for row in &rows {

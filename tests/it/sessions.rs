@@ -244,3 +244,16 @@ fn base64(bytes: &[u8]) -> String {
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_in_and_out_in_one_document_is_signed_out() {
+    let server = TestApp::start().await;
+    server.person("alice").await;
+    let visitor = server.anonymous();
+    let both = format!(
+        "mutation {{ signIn(username: \"alice\", password: \"{PASSWORD}\") {{ id }} signOut }}"
+    );
+    assert_eq!(visitor.ask(&both).await.data("/signOut"), json!(true));
+    assert_eq!(visitor.me().await, json!(null));
+    assert_eq!(server.rows("session").await, 1, "alice's own");
+}

@@ -1,0 +1,78 @@
+"""What Schemathesis has to know of Cloakroom: how its scalars are written, and what every answer has to be.
+
+Schemathesis reads the schema from a running server and makes up operations. An error is a fine answer to those, when its
+code is one that the schema's clients know; a failure of the server is not, and neither are data of another shape.
+"""
+
+import os
+import re
+
+import schemathesis
+from graphql import (
+    GraphQLEnumType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    parse,
+)
+from hypothesis import strategies
+from schemathesis.graphql import nodes
+
+DATES = strategies.datetimes().map(lambda date: date.strftime("%Y-%m-%dT%H:%M:%SZ"))
+schemathesis.graphql.scalar("DateTime", (DATES | strategies.text(max_size=20)).map(nodes.String))
+schemathesis.graphql.scalar("Int64", strategies.integers().map(nodes.Int))
+# Ids of things there are, in the environment: made up alone, they would lead nowhere.
+IDS = strategies.sampled_from(os.environ["IDS"].split())
+schemathesis.graphql.scalar("ID", (IDS | strategies.text(max_size=40)).map(nodes.String))
+schemathesis.graphql.scalar("Upload", strategies.text(max_size=40).map(nodes.String))
+
+CODES = {
+    "UNAUTHENTICATED", "FORBIDDEN", "NOT_FOUND", "BAD_USER_INPUT", "CONFLICT", "FILE_TOO_LARGE", "PAYLOAD_TOO_LARGE",
+    "QUOTA_EXCEEDED", "CHECKSUM_MISMATCH", "QUERY_TOO_COMPLEX", "RATE_LIMITED",
+}  # fmt: skip
+LEAVES = {
+    "ID": lambda value: isinstance(value, str),
+    "String": lambda value: isinstance(value, str),
+    "Boolean": lambda value: isinstance(value, bool),
+    "Int": lambda value: isinstance(value, int) and abs(value) < 1 << 31,
+    "Int64": lambda value: isinstance(value, int) and abs(value) < 1 << 63,
+    "DateTime": lambda value: re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", value),
+}
+
+
+@schemathesis.check
+def documented(_context, response, case):
+    """Every answer is JSON below 500, with codes from the list, and data as the schema says."""
+    assert response.status_code < 500, f"status {response.status_code}"
+    answer = response.json()
+    assert set(answer) <= {"data", "errors"} and answer, answer
+    for error in answer.get("errors", []):
+        assert error["extensions"]["code"] in CODES, error
+    if answer.get("data") is not None:
+        operation = parse(case.body).definitions[0]
+        schema = case.operation.schema.client_schema
+        root = {"query": schema.query_type, "mutation": schema.mutation_type}[operation.operation.value]
+        conforms(root, answer["data"], operation.selection_set)
+
+
+def conforms(kind, value, selections):
+    if isinstance(kind, GraphQLNonNull):
+        assert value is not None, f"null for {kind}"
+        return conforms(kind.of_type, value, selections)
+    if value is None:
+        return None
+    if isinstance(kind, GraphQLList):
+        assert isinstance(value, list), f"{value!r} for {kind}"
+        return [conforms(kind.of_type, item, selections) for item in value]
+    if isinstance(kind, GraphQLEnumType):
+        assert value in kind.values, f"{value!r} for {kind}"
+        return None
+    if isinstance(kind, GraphQLObjectType):
+        fields = {(field.alias or field.name).value: field for field in selections.selections}
+        assert list(value) == list(fields), f"{list(value)} for {list(fields)}"
+        for name, field in fields.items():
+            if field.name.value != "__typename":
+                conforms(kind.fields[field.name.value].type, value[name], field.selection_set)
+        return None
+    assert LEAVES[kind.name](value), f"{value!r} for {kind}"
+    return None
