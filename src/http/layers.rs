@@ -20,7 +20,7 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use tracing::Span;
 
-use super::{body_pace, client_address, graphql, problem, request_id};
+use super::{answer, body_pace, client_address, problem, request_id};
 use crate::{
     app::SharedApp,
     auth::session::Store,
@@ -107,7 +107,7 @@ fn csrf(config: &Config) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clo
             layer.clone().add_trusted_origin(origin).unwrap_or(layer)
         })
         .with_rejection_response(|_error| {
-            graphql::refusal_response(Error::new(
+            answer::refusal(Error::new(
                 Code::CsrfRefused,
                 "This request came from a page of another site; the operator can allow it by ALLOWED_ORIGINS.",
             ))

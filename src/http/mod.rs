@@ -8,6 +8,7 @@ use axum::{
 
 use crate::{app::SharedApp, graphql::Schema};
 
+mod answer;
 mod body_pace;
 mod client_address;
 mod delivery;
@@ -18,6 +19,7 @@ mod health;
 mod layers;
 mod multipart;
 mod negotiation;
+mod params;
 mod problem;
 mod request_id;
 

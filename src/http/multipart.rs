@@ -19,7 +19,7 @@ use futures_util::{Stream, StreamExt};
 use multer::{Field, Multipart};
 use serde_json::Value;
 
-use super::graphql::{Params, params_of_json};
+use super::params::{self, Params};
 use crate::{
     app::SharedApp,
     domain::{quota, uploads},
@@ -56,7 +56,7 @@ pub async fn read(
         text_limit: app.config.max_body_bytes,
     };
     let operations = parts.text("operations").await?;
-    let mut params = params_of_json(&operations)?;
+    let mut params = params::of_json(&operations)?;
     let map = parts.text("map").await?;
     let mut places = Places::parse(&map, &mut params, app.config.max_files_per_request)?;
     let files = ReceivedFiles::default();

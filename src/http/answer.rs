@@ -1,0 +1,163 @@
+//! Answers of the GraphQL route: their status, their headers, and the form of what was refused (GraphQL over HTTP §6).
+
+use async_graphql::{Response as GraphQlResponse, ServerError};
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{negotiation::MediaType, problem, request_id};
+use crate::error::{Code, Error};
+
+/// A refusal before anything ran, with a status of its own where HTTP has a more telling one than the code's.
+pub struct Refusal {
+    pub error: Error,
+    pub status: Option<StatusCode>,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            status: None,
+        }
+    }
+}
+
+/// A response as clients read it, its data in the order they asked.
+#[derive(Serialize)]
+struct Answer<'r> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'r async_graphql::Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'r [ServerError],
+}
+
+/// What the client gets: what ran, or why nothing did.
+pub fn respond(media_type: MediaType, answer: Result<GraphQlResponse, Refusal>) -> Response {
+    match answer {
+        Ok(response) => executed(media_type, response),
+        Err(refusal) => refused(media_type, refusal),
+    }
+}
+
+/// An operation that ran, or that the schema refused: then it has errors and no data, and statuses tell so.
+fn executed(media_type: MediaType, mut response: GraphQlResponse) -> Response {
+    let ran =
+        response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
+    for error in &mut response.errors {
+        complete(error);
+    }
+    let retry_after = response.errors.iter().find_map(retry_after);
+    let status = if ran {
+        StatusCode::OK
+    } else {
+        media_type.status(StatusCode::BAD_REQUEST)
+    };
+    let body = Answer {
+        data: ran.then_some(&response.data),
+        errors: &response.errors,
+    };
+    let mut answer = json(media_type, status, &body);
+    if let Some(seconds) = retry_after {
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+/// Errors of the library itself are about the document; ours have their codes already.
+fn complete(error: &mut ServerError) {
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("code").is_none() {
+        extensions.set("code", Code::BadUserInput.as_str());
+    }
+    if extensions.get("code") == Some(&Code::Internal.as_str().into())
+        && let Some(id) = request_id::current()
+    {
+        extensions.set("requestId", id);
+    }
+}
+
+fn retry_after(error: &ServerError) -> Option<u64> {
+    match error.extensions.as_ref()?.get("retryAfterSeconds")? {
+        async_graphql::Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    }
+}
+
+/// A request that never ran. Clients of `application/json` get 400 as well for what is no GraphQL request at all, and
+/// 200 for a document that was refused (GraphQL over HTTP §6.4.1).
+fn refused(media_type: MediaType, Refusal { error, status }: Refusal) -> Response {
+    let is_about_document = error
+        .facts
+        .get("field")
+        .is_some_and(|field| field == "query" || field == "operationName")
+        || error.code == Code::QueryTooComplex;
+    let telling = status.unwrap_or(error.code.status());
+    let status = match is_about_document {
+        true => media_type.status(telling),
+        false => telling,
+    };
+    let challenge = error.code == Code::Unauthenticated;
+    let mut server_error =
+        async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
+    server_error.locations.clear();
+    complete(&mut server_error);
+    let retry_after = retry_after(&server_error);
+    let body = Answer {
+        data: None,
+        errors: &[server_error],
+    };
+    let mut answer = json(media_type, status, &body);
+    if challenge {
+        answer
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        answer
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
+    if let Some(seconds) = retry_after {
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+/// An error of a layer around the GraphQL route, in the form its clients read.
+pub fn refusal(error: Error) -> Response {
+    refused(MediaType::GraphQlResponse, error.into())
+}
+
+fn json(media_type: MediaType, status: StatusCode, body: &Answer<'_>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, media_type.header()),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::VARY, HeaderValue::from_static("accept")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+    ];
+    match serde_json::to_vec(body) {
+        Ok(body) => (status, headers, body).into_response(),
+        Err(error) => Error::internal(error).into_response(),
+    }
+}
+
+/// 406, when a client accepts neither media type.
+pub fn not_acceptable() -> Response {
+    problem::with_status(
+        StatusCode::NOT_ACCEPTABLE,
+        Error::new(
+            Code::BadUserInput,
+            "Answers are application/graphql-response+json or application/json; accept one of them.",
+        ),
+    )
+}
