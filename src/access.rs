@@ -1,7 +1,7 @@
 //! Who may see and change what: the policy, and the only loader of files and shares.
 //!
 //! Effective access = active user AND live file AND (owner OR an unexpired share to that user or to AUTHENTICATED).
-//! The condition stands once, in [`grants`]; a grant to AUTHENTICATED is evaluated here and never expanded into rows.
+//! The condition stands once, in `grants`; a grant to AUTHENTICATED is evaluated here and never expanded into rows.
 //!
 //! What comes out is proof. [`Readable`] and [`Owned`] have private fields and no constructor outside this module, the
 //! functions that change or deliver something take them, and so a change without a check does not compile:

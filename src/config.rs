@@ -192,7 +192,7 @@ pub struct Options {
     #[arg(long, env = "CLOAKROOM_GRAPHIQL", default_value = "on", global = true)]
     pub graphiql: String,
 
-    /// Other origins whose pages may call the API, comma-separated: https://app.example
+    /// Other origins whose pages may call the API, comma-separated: `https://app.example`
     #[arg(
         long,
         env = "CLOAKROOM_ALLOWED_ORIGINS",

@@ -232,7 +232,6 @@ async fn lengths_that_lie_leave_nothing() {
         let _ = wire.send(&body[..body.len() - 8]).await;
         let answer = wire.end().await;
         assert!(
-            // 501 for a transfer coding that is not understood (RFC 9112 §6.1).
             (400..500).contains(&answer.status) || answer.status == 501 || answer.head.is_empty(),
             "{what}: {answer:?}"
         );

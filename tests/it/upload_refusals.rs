@@ -1,6 +1,9 @@
 //! Uploads that are refused: to whom, past which size, and how early.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::support::{
     Answer, Parts, Person, TestApp, Wire,
@@ -174,9 +177,31 @@ async fn uploads_side_by_side_do_not_exceed_the_quota_together() {
     let server =
         TestApp::start_with(|options| options.user_quota = Some("100000".to_owned())).await;
     let alice = server.person("alice").await;
-    let query = "mutation($file: Upload!) { uploadFile(file: $file) { id } }";
-    let uploads = (0..30).map(|_| alice.upload_with(query, json!({}), "a.bin", &[7; 9_000]));
-    let answers = futures_util::future::join_all(uploads).await;
+    // While the database's writer is held, all of them arrive, and whatever they read of the quota is the same.
+    let (release, released) = oneshot::channel::<()>();
+    let app = server.app.clone();
+    let held = tokio::spawn(async move {
+        let hold = app.db.write(|_| {
+            Box::pin(async move {
+                let _ = released.await;
+                Ok(())
+            })
+        });
+        hold.await
+    });
+    let uploads = (0..30).map(|_| {
+        let alice = alice.clone();
+        tokio::spawn(async move {
+            let answer = alice.upload_with(UPLOAD_FILE, json!({}), "a.bin", &[7; 9_000]);
+            answer.await
+        })
+    });
+    let uploads: Vec<_> = uploads.collect();
+    // Fewer would have arrived on a slow machine, which makes the test weaker and not red.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    release.send(()).unwrap();
+    held.await.unwrap().unwrap();
+    let answers = futures_util::future::try_join_all(uploads).await.unwrap();
 
     let codes: Vec<_> = answers.iter().map(Answer::code).collect();
     let kept = codes.iter().filter(|code| code.is_empty()).count();
