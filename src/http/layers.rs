@@ -165,3 +165,29 @@ fn header_text(value: Option<&HeaderValue>) -> &str {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{http::StatusCode, routing::get};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn panics() -> &'static str {
+        panic!("something secret")
+    }
+
+    #[tokio::test]
+    async fn a_panic_becomes_internal_and_keeps_its_words_to_itself() {
+        let router = Router::new()
+            .route("/", get(panics))
+            .layer(CatchPanicLayer::custom(panicked));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains("\"code\":\"INTERNAL\""), "{body}");
+        assert!(!body.contains("secret"), "{body}");
+    }
+}

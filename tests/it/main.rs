@@ -38,6 +38,7 @@ mod nginx_hostile;
 mod pages;
 mod query_limits;
 mod redemptions;
+mod resilience;
 mod schema;
 mod security_table;
 mod sessions;
