@@ -40,7 +40,7 @@ impl App {
             storage: Storage::Local(Local::open_dir(&config.data_dir)?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
             hasher: Hasher::new(config.hashing_threads.get()),
-            redemptions: Redemptions::start(&db, &clock)?,
+            redemptions: Redemptions::start(&db, &clock),
             live_uploads: LiveUploads::default(),
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),

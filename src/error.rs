@@ -3,7 +3,7 @@
 //! A function that can fail returns [`Error`]. What went wrong on our side is [`Code::Internal`]: its cause goes to the
 //! log where the answer is made, and never to the client.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use axum::http::StatusCode;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
@@ -62,7 +62,7 @@ codes! {
 }
 
 /// A refusal or failure: its code, a sentence for the person at the other end, and facts for their program.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     pub code: Code,
     /// Names the mistake and the way out; safe to show.
@@ -70,7 +70,7 @@ pub struct Error {
     /// Further members of the answer: `field`, `retryAfterSeconds`, a quota's figures.
     pub facts: Map<String, Value>,
     /// What went wrong underneath; for the log only.
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -103,7 +103,7 @@ impl Error {
     /// What should not happen, with its cause for the log.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
-            source: Some(source.into()),
+            source: Some(Arc::from(source.into())),
             ..Self::new(
                 Code::Internal,
                 "Something failed on the server's side; its log has the cause under the request id.",
@@ -125,7 +125,7 @@ impl Error {
     }
 
     fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
+        self.source = Some(Arc::new(source));
         self
     }
 
