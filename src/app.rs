@@ -8,7 +8,11 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
-    domain::{events, tickets::TicketKeys, uploads::LiveUploads},
+    domain::{
+        events,
+        tickets::TicketKeys,
+        uploads::{self, LiveUploads},
+    },
     error::Result,
     storage::{Local, Storage},
 };
@@ -24,6 +28,7 @@ pub struct App {
     pub hasher: Hasher,
     pub redemptions: Redemptions,
     pub live_uploads: LiveUploads,
+    pub upload_rows: uploads::Rows,
     pub ticket_guesses: TicketGuesses,
     pub events: events::Queue,
 }
@@ -42,6 +47,7 @@ impl App {
             hasher: Hasher::new(config.hashing_threads.get()),
             redemptions: Redemptions::start(&db, &clock),
             live_uploads: LiveUploads::default(),
+            upload_rows: uploads::Rows::start(&db),
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),
             db,

@@ -128,6 +128,20 @@ pub(super) async fn record(transaction: &DatabaseTransaction, row: event::Model)
     Ok(())
 }
 
+/// The same for several.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub(super) async fn record_all(
+    transaction: &DatabaseTransaction,
+    rows: Vec<event::Model>,
+) -> Result<()> {
+    let models = rows.iter().cloned().map(event::ActiveModel::from);
+    event::Entity::insert_many(models.map(ActiveModelTrait::reset_all))
+        .exec_without_returning(transaction)
+        .await?;
+    rows.iter().for_each(log);
+    Ok(())
+}
+
 /// The row of an event that [`record`] is to write.
 pub(super) fn row(app: &App, event: Event) -> event::Model {
     event.into_row(app)
