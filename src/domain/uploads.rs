@@ -82,8 +82,8 @@ pub struct Upload {
 /// The staged bytes are either here or with the blocking thread that is writing a batch.
 #[derive(Debug)]
 enum Place {
-    Here(Staged),
-    Writing(JoinHandle<std::io::Result<Staged>>),
+    Here(Box<Staged>),
+    Writing(JoinHandle<std::io::Result<Box<Staged>>>),
     /// After a failed write: nothing can be added any more.
     Lost,
 }
@@ -122,7 +122,7 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
         head: Vec::new(),
         batch: Vec::new(),
         batched: 0,
-        staged: Place::Here(app.storage.begin(&key)),
+        staged: Place::Here(Box::new(app.storage.begin(&key))),
         key,
         settled: false,
     };
@@ -205,7 +205,7 @@ impl Upload {
         Ok(())
     }
 
-    async fn staged(&mut self) -> Result<Staged> {
+    async fn staged(&mut self) -> Result<Box<Staged>> {
         match std::mem::replace(&mut self.staged, Place::Lost) {
             Place::Here(staged) => Ok(staged),
             Place::Writing(batch) => Ok(batch.await.map_err(Error::internal)??),
@@ -247,7 +247,7 @@ pub async fn finish(app: &SharedApp, uploads: Vec<Naming>) -> Result<Vec<Uuid>> 
             let row = file_row(&app, &naming)?;
             let mut upload = naming.upload.upload;
             let staged = upload.staged().await?;
-            app.storage.finish(staged).await?;
+            app.storage.finish(*staged).await?;
             finished.push((upload, row));
         }
         commit(&app, finished).await
