@@ -10,11 +10,7 @@ use sea_orm::{
 use tokio::sync::{Mutex, mpsc};
 
 use super::{Ask, BATCH_MAX, Claim, Facts, Refusal, Verdict, facts, verdict};
-use crate::{
-    clock::Clock,
-    db::Db,
-    error::{Error, Result},
-};
+use crate::{clock::Clock, db::Db, error::Result};
 
 /// Batches under way at once: one with the database while another is put together.
 const WORKERS: usize = 2;
@@ -39,9 +35,7 @@ async fn work(db: Db, clock: Clock, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
             Err(error) => {
                 error.log();
                 for ask in batch.drain(..) {
-                    let _ = ask
-                        .answer
-                        .send(Err(Error::new(error.code, error.detail.clone())));
+                    let _ = ask.answer.send(Err(error.echo()));
                 }
             }
         }
