@@ -20,6 +20,7 @@ use crate::{
     access::{Owned, Page, Rows},
     app::App,
     auth::client::ClientAddress,
+    db,
     error::Result,
     keys,
 };
@@ -116,15 +117,14 @@ fn log(row: &event::Model) {
     );
 }
 
-/// Records an event in the transaction that makes it true, as the last thing there: what is refused leaves no line in
-/// the log.
+/// Records an event in the transaction that makes it true. The log has a line of it once that is committed.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub(super) async fn record(transaction: &DatabaseTransaction, row: event::Model) -> Result<()> {
     event::ActiveModel::from(row.clone())
         .reset_all()
         .insert(transaction)
         .await?;
-    log(&row);
+    db::after_commit(move || log(&row));
     Ok(())
 }
 
