@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 /// nginx's group may read; nobody else may.
 const DIRECTORY_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
+/// What has to fit on a disk that counts as usable.
+const PROBE_BYTES: usize = 64 * 1024;
 
 /// A content directory.
 #[derive(Clone, Debug)]
@@ -119,21 +121,17 @@ impl Local {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) async fn unstage(&self, key: &ContentKey) -> Result<()> {
+        let path = self.staging.join(key.as_str());
+        blocking(move || remove(&path)).await
+    }
+
     pub(super) async fn delete(&self, key: &ContentKey) -> Result<()> {
         let paths = [
             self.staging.join(key.as_str()),
             self.content.join(key.path()),
         ];
-        blocking(move || {
-            for path in paths {
-                match fs::remove_file(path) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
-            }
-            Ok(())
-        })
-        .await
+        blocking(move || paths.iter().try_for_each(|path| remove(path))).await
     }
 
     pub(super) async fn open(&self, key: &ContentKey) -> Result<Option<File>> {
@@ -174,13 +172,13 @@ impl Local {
     }
 
     pub(super) async fn check(&self) -> Result<()> {
-        let staging = Arc::clone(&self.staging);
-        blocking(move || {
-            let mut probe = tempfile(&staging)?;
-            probe.write_all(b"ready?")
-        })
-        .await
+        check_room(self.staging.to_path_buf()).await
     }
+}
+
+/// Fails when nothing can be written in `directory` at present.
+pub async fn check_room(directory: PathBuf) -> Result<()> {
+    blocking(move || tempfile(&directory)?.write_all(&[0; PROBE_BYTES])).await
 }
 
 /// A file without a name, which no crash can leave behind.
@@ -190,6 +188,14 @@ fn tempfile(directory: &Path) -> io::Result<File> {
         .custom_flags(libc::O_TMPFILE)
         .mode(FILE_MODE)
         .open(directory)
+}
+
+/// No matter if it is gone already.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {
