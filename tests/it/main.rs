@@ -24,6 +24,7 @@ mod cli;
 mod clients;
 mod cross_site;
 mod files;
+mod full_disks;
 mod garbage;
 mod graphql_http;
 mod guessing;

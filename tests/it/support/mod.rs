@@ -9,6 +9,7 @@ pub mod person;
 pub mod process;
 pub mod program;
 pub mod server;
+pub mod volume;
 pub mod wire;
 
 pub use answer::{Answer, Download};
