@@ -10,6 +10,7 @@ use crate::{
     db::Db,
     domain::{events, tickets::TicketKeys, uploads::LiveUploads},
     error::Result,
+    janitor::Silences,
     storage::{Local, Storage},
 };
 
@@ -24,6 +25,7 @@ pub struct App {
     pub hasher: Hasher,
     pub redemptions: Redemptions,
     pub live_uploads: LiveUploads,
+    pub silences: Silences,
     pub ticket_guesses: TicketGuesses,
     pub events: events::Queue,
 }
@@ -42,6 +44,7 @@ impl App {
             hasher: Hasher::new(config.hashing_threads.get()),
             redemptions: Redemptions::start(&db, &clock)?,
             live_uploads: LiveUploads::default(),
+            silences: Silences::default(),
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),
             db,

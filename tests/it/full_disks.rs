@@ -7,10 +7,9 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Person, TestApp,
+    Answer, Database, Person, TestApp,
     person::PASSWORD,
     program::Program,
-    server::Database,
     volume::{Volume, with_mounts},
 };
 

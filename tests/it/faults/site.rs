@@ -71,8 +71,10 @@ impl Site {
     /// kept of unfinished uploads. No client may be at work meanwhile; a server may run.
     pub async fn is_sound(&self) {
         let seed = self.journal.seed;
-        // Another instance, for which everything that was under way has been silent for hours.
+        // Another instance, for which everything that was under way is then silent for hours.
         let later = TestApp::beside(&self.program, HOURS).await;
+        later.sweep().await;
+        later.advance(HOURS);
         later.sweep().await;
         assert_eq!(later.rows("upload").await, 0, "seed {seed}");
         assert_eq!(later.rows("discarded_content").await, 0, "seed {seed}");
