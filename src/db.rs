@@ -41,9 +41,11 @@ tokio::task_local! {
     static AFTER_COMMIT: AfterCommit;
 }
 
+type Then = Box<dyn FnOnce() + Send>;
+
 /// What is to be done once the transaction that it was said in is durable.
 #[derive(Clone, Default)]
-struct AfterCommit(Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>);
+struct AfterCommit(Arc<Mutex<Vec<Then>>>);
 
 impl AfterCommit {
     fn run(self) {

@@ -10,4 +10,7 @@ mod random;
 mod site;
 mod traffic;
 
+mod databases;
+mod filling;
+mod full_disks;
 mod load;

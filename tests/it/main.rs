@@ -25,7 +25,6 @@ mod clients;
 mod cross_site;
 mod faults;
 mod files;
-mod full_disks;
 mod garbage;
 mod graphql_http;
 mod guessing;

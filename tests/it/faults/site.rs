@@ -45,7 +45,8 @@ impl Site {
 
     /// Starts the server, when nothing of one that was killed goes on.
     pub async fn serve(&self) -> Serving {
-        if let Some(url) = self.program.database_url() {
+        let url = self.program.database_url();
+        if let Some(url) = url.filter(|url| url.starts_with("postgres")) {
             self.wait_for_backends(url).await;
         }
         self.program.serve()

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub mod answer;
+pub mod cluster;
 pub mod database;
 pub mod multipart;
 pub mod nginx;

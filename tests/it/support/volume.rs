@@ -45,28 +45,36 @@ pub fn with_mounts<T: AsyncFnOnce()>(test: T) {
 
 /// A disk in memory, mounted for as long as this lives.
 pub struct Volume {
-    mounted: TempDir,
+    path: PathBuf,
+    /// Where the disk has a place of its own.
+    _directory: Option<TempDir>,
 }
 
 impl Volume {
     pub fn of_mebibytes(size: u32) -> Self {
-        let mounted = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut volume = Self::at(directory.path(), size);
+        volume._directory = Some(directory);
+        volume
+    }
+
+    /// The same at `path`, which is made.
+    pub fn at(path: &Path, size: u32) -> Self {
+        fs::create_dir_all(path).unwrap();
+        let options = format!("size={size}m,mode=0755");
         let status = Command::new("mount")
-            .args([
-                "-t",
-                "tmpfs",
-                "-o",
-                &format!("size={size}m,mode=0755"),
-                "tmpfs",
-            ])
-            .arg(mounted.path())
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(path)
             .status();
         assert!(status.unwrap().success(), "a small disk was not mounted");
-        Self { mounted }
+        Self {
+            path: path.to_owned(),
+            _directory: None,
+        }
     }
 
     pub fn path(&self) -> &Path {
-        self.mounted.path()
+        &self.path
     }
 
     fn ballast(&self) -> PathBuf {

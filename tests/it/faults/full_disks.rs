@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Database, Person, TestApp,
+    Answer, Person, TestApp,
     person::PASSWORD,
     program::Program,
     volume::{Volume, with_mounts},
@@ -229,11 +229,9 @@ fn no_write_of_a_failed_group_is_acknowledged() {
 #[test]
 fn one_disk_for_all_recovers_by_itself() {
     with_mounts(async || {
-        if let Database::Postgres(_) = Database::chosen() {
-            return;
-        }
         let volume = Volume::of_mebibytes(8);
         let server = TestApp::start_with(|options| {
+            options.database_url = None;
             options.data_dir = volume.path().join("data").display().to_string();
             options.user_quota = Some("100MiB".to_owned());
         })
