@@ -14,6 +14,7 @@ use crate::{
         uploads::{self, LiveUploads},
     },
     error::Result,
+    janitor::Silences,
     storage::{Local, Storage},
 };
 
@@ -29,6 +30,7 @@ pub struct App {
     pub redemptions: Redemptions,
     pub live_uploads: LiveUploads,
     pub upload_rows: uploads::Rows,
+    pub silences: Silences,
     pub ticket_guesses: TicketGuesses,
     pub events: events::Queue,
 }
@@ -48,6 +50,7 @@ impl App {
             redemptions: Redemptions::start(&db, &clock),
             live_uploads: LiveUploads::default(),
             upload_rows: uploads::Rows::start(&db),
+            silences: Silences::default(),
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),
             db,

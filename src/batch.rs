@@ -67,8 +67,9 @@ fn answer<O>(answers: Vec<oneshot::Sender<Result<O>>>, served: Result<Vec<O>>) {
             }
         }
         Err(error) => {
+            error.log();
             for answer in answers {
-                let _ = answer.send(Err(error.clone()));
+                let _ = answer.send(Err(error.echo()));
             }
         }
     }

@@ -2,7 +2,12 @@
 //! at a time on SQLite, and survive a client that hangs up.
 
 use std::{
-    fs::OpenOptions, future::Future, os::unix::fs::OpenOptionsExt, path::Path, pin::Pin,
+    fs::OpenOptions,
+    future::Future,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -10,7 +15,7 @@ use group_commit::GroupCommit;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, TransactionTrait,
+    DbErr, TransactionTrait, sqlx::Connection,
 };
 
 use crate::error::{Error, Result};
@@ -32,6 +37,34 @@ const SQLITE_MMAP_BYTES: i64 = 256 << 20;
 /// An arbitrary number that stands for the right to migrate.
 const MIGRATION_LOCK: i64 = 0x636c_6f61_6b72;
 
+/// An idle connection to PostgreSQL is asked whether it is still one, which costs as much as a query, after so long.
+const STALE: Duration = Duration::from_millis(500);
+
+tokio::task_local! {
+    static AFTER_COMMIT: AfterCommit;
+}
+
+type Then = Box<dyn FnOnce() + Send>;
+
+/// What is to be done once the transaction that it was said in is durable.
+#[derive(Clone, Default)]
+struct AfterCommit(Arc<Mutex<Vec<Then>>>);
+
+impl AfterCommit {
+    fn run(self) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.drain(..).for_each(|then| then());
+    }
+}
+
+/// Has `then` called once the transaction that this is called in is durable; never, when it fails.
+pub fn after_commit(then: impl FnOnce() + Send + 'static) {
+    AFTER_COMMIT.with(|after| {
+        let mut waiting = after.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(Box::new(then));
+    });
+}
+
 /// A future that borrows the transaction it runs in.
 pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
 
@@ -44,6 +77,7 @@ pub struct Db {
     group: Option<GroupCommit>,
     /// On SQLite, for the reads that every request makes.
     lookups: Option<Lookups>,
+    sqlite_path: Option<PathBuf>,
 }
 
 impl Db {
@@ -69,14 +103,14 @@ impl Db {
                 writer,
                 group,
                 lookups: Some(Lookups::start(Path::new(path))?),
+                sqlite_path: Some(path.into()),
             });
         }
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(PATIENCE)
-            // A ping for each query would cost as much as the query.
-            .test_before_acquire(false)
+            .test_before_acquire_if_idle_for(STALE)
             .sqlx_logging(false);
         let pool = Database::connect(options).await?;
         Ok(Self {
@@ -84,6 +118,7 @@ impl Db {
             writer: pool,
             group: None,
             lookups: None,
+            sqlite_path: None,
         })
     }
 
@@ -110,6 +145,11 @@ impl Db {
         &self.reader
     }
 
+    /// The database file, on SQLite.
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        self.sqlite_path.as_deref()
+    }
+
     /// The quicker way to look up single rows, on SQLite.
     pub fn lookups(&self) -> Option<&Lookups> {
         self.lookups.as_ref()
@@ -127,7 +167,12 @@ impl Db {
             Some(group) => group.write(work).await,
             None => {
                 let writer = self.writer.clone();
-                let transaction = tokio::spawn(async move { alone(&writer, work).await });
+                let transaction = tokio::spawn(async move {
+                    let after = AfterCommit::default();
+                    let value = alone(&writer, work, &after).await?;
+                    after.run();
+                    Ok(value)
+                });
                 transaction.await.map_err(Error::internal)?
             }
         }
@@ -140,23 +185,46 @@ impl Db {
     }
 }
 
-/// Runs `work` in a transaction of its own.
+/// Why work in a transaction failed.
+struct Failure {
+    error: Error,
+    /// Whether the transaction is known to be taken back, and its connection as it was before.
+    undone: bool,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl From<DbErr> for Failure {
+    fn from(error: DbErr) -> Self {
+        Self {
+            error: error.into(),
+            undone: false,
+        }
+    }
+}
+
+/// Runs `work` in a transaction of its own, or a savepoint; gathers in `after` what is to be done once it is durable.
 async fn alone<T, F>(
     connection: &impl TransactionTrait<Transaction = DatabaseTransaction>,
     work: F,
-) -> Result<T>
+    after: &AfterCommit,
+) -> Result<T, Failure>
 where
     F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T>,
 {
     let transaction = connection.begin().await?;
-    match work(&transaction).await {
+    match AFTER_COMMIT.scope(after.clone(), work(&transaction)).await {
         Ok(value) => {
             transaction.commit().await?;
             Ok(value)
         }
         Err(error) => {
-            transaction.rollback().await?;
-            Err(error)
+            let undone = transaction.rollback().await.is_ok();
+            Err(Failure { error, undone })
         }
     }
 }
@@ -187,6 +255,15 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
                 .create_if_missing(true)
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "FULL")
+        })
+        // After a full disk, SQLite has taken back a transaction that sqlx still counts: such a connection is of no use.
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
         });
     options
 }

@@ -27,13 +27,9 @@ impl Lookups {
     /// Starts the thread over the database file `path`, which it can only read.
     pub(super) fn start(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(Error::internal)?;
-        connection
-            .busy_timeout(super::PATIENCE)
-            .map_err(Error::internal)?;
-        connection
-            .pragma_update(None, "mmap_size", super::SQLITE_MMAP_BYTES)
-            .map_err(Error::internal)?;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(super::PATIENCE)?;
+        connection.pragma_update(None, "mmap_size", super::SQLITE_MMAP_BYTES)?;
         let (waiting, queue) = mpsc::channel(1024);
         thread::Builder::new()
             .name("lookups".to_owned())

@@ -20,6 +20,7 @@ use crate::{
     access::{Owned, Page, Rows},
     app::App,
     auth::client::ClientAddress,
+    db,
     error::Result,
     keys,
 };
@@ -116,19 +117,12 @@ fn log(row: &event::Model) {
     );
 }
 
-/// Records an event in the transaction that makes it true, as the last thing there: what is refused leaves no line in
-/// the log.
-#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+/// Records an event in the transaction that makes it true. The log has a line of it once that is committed.
 pub(super) async fn record(transaction: &DatabaseTransaction, row: event::Model) -> Result<()> {
-    event::ActiveModel::from(row.clone())
-        .reset_all()
-        .insert(transaction)
-        .await?;
-    log(&row);
-    Ok(())
+    record_all(transaction, vec![row]).await
 }
 
-/// The same for several.
+/// The same for several, at least one.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub(super) async fn record_all(
     transaction: &DatabaseTransaction,
@@ -138,7 +132,7 @@ pub(super) async fn record_all(
     event::Entity::insert_many(models.map(ActiveModelTrait::reset_all))
         .exec_without_returning(transaction)
         .await?;
-    rows.iter().for_each(log);
+    db::after_commit(move || rows.iter().for_each(log));
     Ok(())
 }
 

@@ -228,7 +228,9 @@ impl Drop for Upload {
             if let Place::Writing(batch) = staged {
                 let _ = batch.await;
             }
-            if let Err(error) = abort(&app, id, &key).await {
+            // First of all: on a disk that is full, this is the room that the database needs.
+            let unstaged = app.storage.unstage(&key).await;
+            if let Err(error) = unstaged.and(abort(&app, id, &key).await) {
                 tracing::warn!(%error, "an aborted upload is left to the janitor");
             }
         });

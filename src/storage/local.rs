@@ -22,6 +22,8 @@ use crate::{
 /// nginx's group may read; nobody else may.
 const DIRECTORY_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
+/// What has to fit on a disk that counts as usable.
+const PROBE_BYTES: usize = 64 * 1024;
 
 /// How much may be written before the disk is told to begin.
 const EARLY_SYNC_BYTES: usize = 16 << 20;
@@ -185,21 +187,17 @@ impl Local {
         blocking(move || finish(&content, &durable, staged)).await
     }
 
+    pub(super) async fn unstage(&self, key: &ContentKey) -> Result<()> {
+        let path = self.staging.join(key.as_str());
+        blocking(move || remove(&path)).await
+    }
+
     pub(super) async fn delete(&self, key: &ContentKey) -> Result<()> {
         let paths = [
             self.staging.join(key.as_str()),
             self.content.join(key.path()),
         ];
-        blocking(move || {
-            for path in paths {
-                match fs::remove_file(path) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
-            }
-            Ok(())
-        })
-        .await
+        blocking(move || paths.iter().try_for_each(|path| remove(path))).await
     }
 
     pub(super) async fn open(&self, key: &ContentKey) -> Result<Option<File>> {
@@ -240,12 +238,7 @@ impl Local {
     }
 
     pub(super) async fn check(&self) -> Result<()> {
-        let staging = Arc::clone(&self.staging);
-        blocking(move || {
-            let mut probe = tempfile(&staging)?;
-            probe.write_all(b"ready?")
-        })
-        .await
+        check_room(self.staging.to_path_buf()).await
     }
 }
 
@@ -287,6 +280,11 @@ fn finish(content: &Path, durable: &Durable, mut staged: Staged) -> io::Result<(
     sync_dir(inner)
 }
 
+/// Fails when nothing can be written in `directory` at present.
+pub async fn check_room(directory: PathBuf) -> Result<()> {
+    blocking(move || tempfile(&directory)?.write_all(&[0; PROBE_BYTES])).await
+}
+
 /// A file without a name, which no crash can leave behind.
 fn tempfile(directory: &Path) -> io::Result<File> {
     OpenOptions::new()
@@ -294,6 +292,14 @@ fn tempfile(directory: &Path) -> io::Result<File> {
         .custom_flags(libc::O_TMPFILE)
         .mode(FILE_MODE)
         .open(directory)
+}
+
+/// No matter if it is gone already.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {

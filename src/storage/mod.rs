@@ -8,7 +8,7 @@ use std::fs::File;
 use crate::error::Result;
 
 pub use key::ContentKey;
-pub use local::{Local, Staged};
+pub use local::{Local, Staged, check_room};
 
 /// A place for content.
 #[derive(Debug)]
@@ -38,6 +38,13 @@ impl Storage {
     pub async fn delete(&self, key: &ContentKey) -> Result<()> {
         match self {
             Self::Local(local) => local.delete(key).await,
+        }
+    }
+
+    /// Removes what is staged for `key`, and leaves finished content alone.
+    pub async fn unstage(&self, key: &ContentKey) -> Result<()> {
+        match self {
+            Self::Local(local) => local.unstage(key).await,
         }
     }
 
