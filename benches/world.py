@@ -32,6 +32,11 @@ class Settings:
     changes: dict = field(default_factory=dict)
 
     @property
+    def is_verdict(self):
+        """Whether the figures may be held to the targets."""
+        return not self.quick and self.profile == "release"
+
+    @property
     def files(self):
         """Files in the database behind the downloads."""
         return 10_000 if self.quick else 100_000
