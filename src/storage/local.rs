@@ -126,10 +126,9 @@ impl Local {
         ];
         blocking(move || {
             for path in paths {
-                match fs::remove_file(path) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
+                unless_missing(fs::remove_file(&path))?;
+                // Even if it was not there: a process that was killed may have removed it, and synced nothing.
+                unless_missing(sync_dir(parent(&path)))?;
             }
             Ok(())
         })
@@ -199,8 +198,16 @@ fn make_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_dir(path: &Path) -> io::Result<()> {
+/// Has the names in a directory survive a power loss, or the absence of those that were removed.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+fn unless_missing(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 fn parent(path: &Path) -> &Path {

@@ -8,6 +8,7 @@ use std::fs::File;
 use crate::error::Result;
 
 pub use key::ContentKey;
+pub(crate) use local::sync_dir;
 pub use local::{Local, Staged};
 
 /// A place for content.
@@ -34,7 +35,7 @@ impl Storage {
         }
     }
 
-    /// Removes what `key` has, staged or finished; no matter if there is nothing.
+    /// Removes what `key` has, staged or finished; no matter if there is nothing. A power loss does not bring it back.
     pub async fn delete(&self, key: &ContentKey) -> Result<()> {
         match self {
             Self::Local(local) => local.delete(key).await,
