@@ -23,6 +23,7 @@ mod browser;
 mod cli;
 mod clients;
 mod cross_site;
+mod faults;
 mod files;
 mod garbage;
 mod graphql_http;

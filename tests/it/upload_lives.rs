@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Process, TestApp, Wire, multipart::envelope};
+use crate::support::{Program, TestApp, Wire, multipart::envelope};
 
 const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
 
@@ -87,7 +87,7 @@ async fn the_janitor_sweeps_what_a_killed_server_left() {
     let server =
         TestApp::start_with(|options| options.user_quota = Some("100MiB".to_owned())).await;
     let alice = server.person("alice").await;
-    let process = Process::over(&server);
+    let process = Program::of(&server).serve();
     let upload = alice.at(&process.base).slow_upload().await;
     upload.send(vec![1; 1 << 20]).await;
     staged(&server).await;

@@ -4,7 +4,7 @@ use futures_util::stream;
 use reqwest::{Body, header};
 
 use crate::support::{
-    Answer, Parts, Person, Process, TestApp,
+    Answer, Parts, Person, Program, TestApp,
     multipart::{CONTENT_TYPE, envelope},
 };
 
@@ -26,7 +26,7 @@ async fn send(person: &Person, before: Vec<u8>, mebibytes: usize, after: Vec<u8>
 async fn a_large_upload_takes_no_more_memory_than_a_small_one() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
-    let process = Process::over(&server);
+    let process = Program::of(&server).serve();
     let alice = alice.at(&process.base);
     let upload = async |mebibytes: usize| {
         let (before, after) = envelope();
@@ -48,7 +48,7 @@ async fn a_large_upload_takes_no_more_memory_than_a_small_one() {
 async fn what_is_not_a_file_is_never_gathered_without_limit() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
-    let process = Process::over(&server);
+    let process = Program::of(&server).serve();
     let alice = alice.at(&process.base);
     let before = process.peak_memory();
     let endless_header = [

@@ -3,17 +3,18 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub mod answer;
+pub mod database;
 pub mod multipart;
 pub mod nginx;
 pub mod person;
-pub mod process;
 pub mod program;
 pub mod server;
 pub mod wire;
 
 pub use answer::{Answer, Download};
+pub use database::Database;
 pub use multipart::Parts;
 pub use person::Person;
-pub use process::Process;
+pub use program::Program;
 pub use server::TestApp;
 pub use wire::Wire;

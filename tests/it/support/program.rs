@@ -1,19 +1,21 @@
-//! The program itself, as an operator runs it.
+//! The program itself, in a process of its own, as an operator runs it: it can be measured, stopped and killed.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use tempfile::TempDir;
 
-use super::server::Database;
+use super::{Database, TestApp};
 
 /// How an operator's machine is set up: a data directory, a database, and nothing else in the environment.
 pub struct Program {
-    directory: TempDir,
+    directory: Arc<TempDir>,
     environment: Vec<(String, String)>,
 }
 
@@ -27,7 +29,7 @@ pub struct Printed {
 
 impl Program {
     pub async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = Arc::new(tempfile::tempdir().unwrap());
         let data = directory.path().join("data").display().to_string();
         let mut program = Self {
             directory,
@@ -39,6 +41,30 @@ impl Program {
             program = program.set("DATABASE_URL", url.expose());
         }
         program
+    }
+
+    /// The machine of `server`: its data, its database, and otherwise the defaults.
+    pub fn of(server: &TestApp) -> Self {
+        let config = &server.app.config;
+        Self {
+            directory: server.directory(),
+            environment: Vec::new(),
+        }
+        .set("DATA_DIR", &config.data_dir.display().to_string())
+        .set("DATABASE_URL", config.database_url.expose())
+        .set("LISTEN", "127.0.0.1:0")
+    }
+
+    /// The directory that ends with this machine.
+    pub fn directory(&self) -> Arc<TempDir> {
+        Arc::clone(&self.directory)
+    }
+
+    /// The URL of a database that is not in the data directory.
+    pub fn database_url(&self) -> Option<&str> {
+        let set = self.environment.iter();
+        let mut url = set.filter(|(name, _)| name == "CLOAKROOM_DATABASE_URL");
+        url.next().map(|(_, url)| url.as_str())
     }
 
     /// With one more setting.
@@ -58,10 +84,12 @@ impl Program {
         self.directory.path().join(name)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+    /// The program with `arguments`, run by the command `under` and its arguments if there is one.
+    fn command(&self, under: &[&str], arguments: &[&str]) -> Command {
+        let line = [under, &[env!("CARGO_BIN_EXE_cloakroom")], arguments].concat();
+        let mut command = Command::new(line[0]);
         command
-            .args(arguments)
+            .args(&line[1..])
             .env_clear()
             .envs(self.environment.iter().cloned())
             .current_dir(Path::new("/"))
@@ -73,7 +101,7 @@ impl Program {
 
     /// Runs to the end, with `input` on standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Printed {
-        let mut child = self.command(arguments).spawn().unwrap();
+        let mut child = self.command(&[], arguments).spawn().unwrap();
         // A program that ends without reading is no mistake of this test's.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
@@ -90,29 +118,48 @@ impl Program {
 
     /// Starts the server, and waits until it says where it listens.
     pub fn serve(&self) -> Serving {
-        let mut child = self.command(&[]).spawn().unwrap();
+        self.try_serve(&[])
+            .unwrap_or_else(|said| panic!("it ended: {said}"))
+    }
+
+    /// The same, run by the command `under` and its arguments, such as `strace`; the log, if it ends before it listens.
+    pub fn try_serve(&self, under: &[&str]) -> Result<Serving, String> {
+        let mut child = self.command(under, &[]).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
         let base = loop {
-            let line = lines.next().unwrap_or_else(|| panic!("it ended: {said}"));
-            said += &line.unwrap();
+            let Some(Ok(line)) = lines.next() else {
+                child.wait().unwrap();
+                return Err(said);
+            };
+            said += &line;
             said.push('\n');
             // `address=http://…` as text, `"address":"http://…"` as JSON.
-            let rest = said.split("address").nth(1).unwrap_or_default();
+            let rest = line.split("address").nth(1).unwrap_or_default();
             let rest = rest.trim_start_matches(['=', '"', ':']);
-            if let Some(address) = rest.split([' ', '\n', '"']).find(|word| !word.is_empty()) {
+            if let Some(address) = rest.split([' ', '"']).find(|word| !word.is_empty()) {
                 break address.to_owned();
             }
         };
+        let pid = match under {
+            [] => child.id(),
+            _ => only_child(child.id()),
+        };
         // Its log must go somewhere, or it would block.
         let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect());
-        Serving {
+        Ok(Serving {
             base,
             child,
+            pid,
             said,
             rest: Some(rest),
-        }
+        })
     }
+}
+
+fn only_child(pid: u32) -> u32 {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    children.trim().parse().unwrap()
 }
 
 /// A server of a process of its own; killed when dropped.
@@ -120,17 +167,33 @@ pub struct Serving {
     /// `http://127.0.0.1:port`
     pub base: String,
     child: Child,
+    /// The server's, where another command runs it.
+    pub pid: u32,
     /// Its log until it was ready.
     said: String,
     rest: Option<std::thread::JoinHandle<Vec<String>>>,
 }
 
 impl Serving {
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args([signal, &self.pid.to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Sends SIGTERM, and comes back at once.
     pub fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.unwrap().success());
+        self.signal("-TERM");
+    }
+
+    /// Ends it as the kernel does when memory runs out, and returns when it is gone.
+    pub fn kill(mut self) {
+        match self.pid == self.child.id() {
+            true => self.child.kill().unwrap(),
+            false => self.signal("-KILL"),
+        }
+        self.child.wait().unwrap();
     }
 
     /// Stops it, and returns all that it wrote to its log.
@@ -142,7 +205,10 @@ impl Serving {
 
     /// The most memory that it has had resident, in bytes.
     pub fn peak_memory(&self) -> u64 {
-        super::process::peak_memory(self.child.id())
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = peak.unwrap().trim().trim_end_matches(" kB");
+        kibibytes.parse::<u64>().unwrap() * 1024
     }
 
     /// Whether it has ended yet.
@@ -165,6 +231,12 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
+        // What runs it would otherwise leave it running.
+        if self.pid != self.child.id() && matches!(self.child.try_wait(), Ok(None)) {
+            let _ = Command::new("kill")
+                .args(["-KILL", &self.pid.to_string()])
+                .status();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -12,16 +12,16 @@ use clap::Parser;
 use cloakroom::{
     app::{App, SharedApp},
     clock::Clock,
-    config::{Listen, Options, Secret},
+    config::{Listen, Options},
     janitor,
     server::{self, Listener},
 };
-use sea_orm::{ConnectionTrait, Database as Connect, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
-    Person,
+    Database, Person, Program,
     nginx::{Nginx, free_port},
 };
 
@@ -38,42 +38,6 @@ pub fn with(change: impl FnOnce(&mut Options)) -> Options {
     options.log = "warn".to_owned();
     change(&mut options);
     options
-}
-
-/// Which kind of database this run tests.
-pub enum Database {
-    Sqlite,
-    /// The URL of a server.
-    Postgres(String),
-}
-
-impl Database {
-    pub fn chosen() -> Self {
-        match std::env::var("CLOAKROOM_TEST_DATABASE").as_deref() {
-            Ok("sqlite" | "") | Err(_) => Self::Sqlite,
-            Ok(url) => Self::Postgres(url.to_owned()),
-        }
-    }
-
-    /// The URL of a new, empty database; SQLite's is in the data directory, and so has none.
-    #[expect(clippy::disallowed_methods, reason = "databases are made by SQL alone")]
-    pub async fn create(self) -> Option<Secret> {
-        let Self::Postgres(server) = self else {
-            return None;
-        };
-        let name = format!(
-            "test_{}",
-            cloakroom::keys::hex(&cloakroom::keys::random::<8>())
-        );
-        let connection = Connect::connect(&server).await.unwrap();
-        connection
-            .execute_unprepared(&format!("CREATE DATABASE {name}"))
-            .await
-            .unwrap();
-        connection.close().await.unwrap();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        Some(Secret::from(format!("{base}/{name}")))
-    }
 }
 
 /// A running server.
@@ -121,6 +85,21 @@ impl TestApp {
         server.base.clone_from(&nginx.base);
         server.nginx = Some(nginx);
         server
+    }
+
+    /// A server over the data of `program`, whose clock is `ahead` of it.
+    pub async fn beside(program: &Program, ahead: Duration) -> Self {
+        let options = with(|options| {
+            options.data_dir = program.data_dir().display().to_string();
+            options.database_url = program.database_url().map(|url| url.to_owned().into());
+        });
+        let ahead = i64::try_from(ahead.as_millis()).unwrap();
+        Self::run(options, program.directory(), present() + ahead).await
+    }
+
+    /// The directory that all of it is in.
+    pub fn directory(&self) -> Arc<TempDir> {
+        Arc::clone(&self.directory)
     }
 
     /// The nginx in front of this server.

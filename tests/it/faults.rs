@@ -1,0 +1,13 @@
+//! What is promised when things fail: the real program is killed, starved and lied to, and held to a journal of what it
+//! had acknowledged. See docs/durability.md.
+//!
+//! `CLOAKROOM_FAULTS_SEED` repeats a run; every failure prints the seed it had.
+
+mod caller;
+mod hold;
+mod journal;
+mod random;
+mod site;
+mod traffic;
+
+mod load;

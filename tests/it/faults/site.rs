@@ -1,0 +1,105 @@
+//! An installation that things happen to, and the journal of what its clients were told.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
+
+use super::journal::{Account, Journal};
+use crate::support::{Person, Program, TestApp, program::Serving};
+
+/// After this, an upload that nobody goes on with counts as abandoned.
+const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
+
+pub struct Site {
+    pub program: Program,
+    pub journal: Arc<Journal>,
+}
+
+impl Site {
+    /// With this many accounts, and no server running yet.
+    pub async fn new(seed: u64, accounts: usize) -> Self {
+        Self::on(Program::new().await, seed, accounts).await
+    }
+
+    /// The same on a machine that the test has set up.
+    pub async fn on(program: Program, seed: u64, accounts: usize) -> Self {
+        let program = program
+            .set("TICKET_TTL", "24h")
+            .set("JANITOR_INTERVAL", "1s");
+        let server = program.serve();
+        let mut enrolled = Vec::new();
+        for number in 0..accounts {
+            let username = format!("user{number}");
+            let person = Person::anonymous(&server.base);
+            person.sign_up(&username).await;
+            let secret = person.token("[READ, WRITE]").await;
+            enrolled.push(Account { username, secret });
+        }
+        server.terminate();
+        server.ended().await;
+        Self {
+            program,
+            journal: Arc::new(Journal::new(seed, enrolled)),
+        }
+    }
+
+    /// Starts the server, when nothing of one that was killed goes on.
+    pub async fn serve(&self) -> Serving {
+        if let Some(url) = self.program.database_url() {
+            self.wait_for_backends(url).await;
+        }
+        self.program.serve()
+    }
+
+    /// PostgreSQL learns late that a client was killed, and ends the statement under way.
+    async fn wait_for_backends(&self, url: &str) {
+        let connection = Database::connect(url).await.unwrap();
+        let others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let statement = Statement::from_string(DbBackend::Postgres, others);
+        while connection
+            .query_one_raw(statement.clone())
+            .await
+            .unwrap()
+            .is_some()
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        connection.close().await.unwrap();
+    }
+
+    /// Panics unless, after the janitor's sweeps, every row has its exact bytes and there are no others, and nothing is
+    /// kept of unfinished uploads. No client may be at work meanwhile; a server may run.
+    pub async fn is_sound(&self) {
+        let seed = self.journal.seed;
+        // Another instance, for which everything that was under way has been silent for hours.
+        let later = TestApp::beside(&self.program, HOURS).await;
+        later.sweep().await;
+        assert_eq!(later.rows("upload").await, 0, "seed {seed}");
+        assert_eq!(later.rows("discarded_content").await, 0, "seed {seed}");
+        let owned = paths_of_rows(&later).await;
+        let root = self.program.data_dir();
+        let stored = later.stored().into_iter();
+        let stored = stored.map(|path| path.strip_prefix(&root).unwrap().display().to_string());
+        assert_eq!(stored.collect::<BTreeSet<_>>(), owned, "seed {seed}");
+        let miscounted = "SELECT COUNT(*) AS number FROM \"user\" u WHERE reserved_bytes <> 0 OR used_bytes <> \
+            (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id) OR trashed_bytes <> \
+            (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id AND trashed_at IS NOT NULL)";
+        assert_eq!(later.number(miscounted).await, 0, "quota; seed {seed}");
+        later.stop().await;
+        let verified = self.program.run(&["verify", "--deep"]);
+        assert_eq!(verified.status, Some(0), "seed {seed}: {verified:?}");
+    }
+}
+
+/// Where the bytes of all files are, below the data directory, as the rows have it.
+async fn paths_of_rows(server: &TestApp) -> BTreeSet<String> {
+    let database = server.app.db.read();
+    let query = "SELECT content_key FROM file";
+    let statement = Statement::from_string(database.get_database_backend(), query);
+    let rows = database.query_all_raw(statement).await.unwrap();
+    let path = |row: &sea_orm::QueryResult| {
+        let key: String = row.try_get("", "content_key").unwrap();
+        format!("content/{}/{}/{key}", &key[..2], &key[2..4])
+    };
+    rows.iter().map(path).collect()
+}
