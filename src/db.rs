@@ -14,7 +14,7 @@ use group_commit::GroupCommit;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, TransactionTrait,
+    DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use crate::error::{Error, Result};
@@ -87,22 +87,30 @@ impl Db {
         })
     }
 
-    /// Brings the schema up to date. On PostgreSQL, several instances may do so at once: one does, the others wait.
-    #[expect(clippy::disallowed_methods, reason = "a lock reads no row")]
+    /// Brings the schema up to date. Several instances may do so at once: one does, the others wait.
     pub async fn migrate(&self) -> Result<(), DbErr> {
-        if self.writer.get_database_backend() != DbBackend::Postgres {
-            return Migrator::up(&self.writer, None).await;
-        }
-        let lock = self.writer.begin().await?;
-        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            .await?;
-        Migrator::up(&self.writer, None).await?;
-        lock.commit().await
+        let transaction = self.begin_migration().await?;
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await
     }
 
     /// Takes back the newest `steps` steps of the schema.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
-        Migrator::down(&self.writer, Some(steps)).await
+        let transaction = self.begin_migration().await?;
+        Migrator::down(&transaction, Some(steps)).await?;
+        transaction.commit().await
+    }
+
+    /// One transaction for all steps: a table that is there without a note of it would stop every later start.
+    #[expect(clippy::disallowed_methods, reason = "a lock reads no row")]
+    async fn begin_migration(&self) -> Result<DatabaseTransaction, DbErr> {
+        if self.writer.get_database_backend() != DbBackend::Postgres {
+            return self.writer.begin_with_options(immediate()).await;
+        }
+        let transaction = self.writer.begin().await?;
+        let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+        transaction.execute_unprepared(&lock).await?;
+        Ok(transaction)
     }
 
     /// For queries outside a transaction. On SQLite these connections cannot write.
@@ -158,6 +166,14 @@ where
             transaction.rollback().await?;
             Err(error)
         }
+    }
+}
+
+/// Waits for SQLite's lock at the beginning, rather than failing at the first write.
+fn immediate() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
     }
 }
 
