@@ -11,3 +11,4 @@ mod site;
 mod traffic;
 
 mod load;
+mod power;

@@ -89,6 +89,10 @@ impl<S: Copy + Debug + Default + Ord> History<S> {
         (possible.len() == 1).then(|| possible.into_iter().next())?
     }
 
+    fn acknowledgements(&self) -> impl Iterator<Item = SystemTime> {
+        self.0.iter().filter_map(|step| step.acknowledged)
+    }
+
     fn until(&self, moment: SystemTime) -> Self {
         let begun = self.0.iter().filter(|step| step.attempted <= moment);
         let known = begun.map(|step| Step {
@@ -280,6 +284,18 @@ impl Journal {
 
     fn count(&self, what: &'static str) {
         *self.counts().acknowledged.entry(what).or_default() += 1;
+    }
+
+    /// When something was acknowledged, in no order.
+    pub fn acknowledgements(&self) -> Vec<SystemTime> {
+        let (entries, ended) = (self.entries(), self.ended());
+        let entries = entries.values().chain(ended.values());
+        let moments = entries.flat_map(|entry| {
+            let grants = entry.grants.values();
+            let grants = grants.flat_map(|grant| grant.history.acknowledgements());
+            entry.life.acknowledgements().chain(grants)
+        });
+        moments.collect()
     }
 
     /// The journal as it was at `moment`: later answers are not in it, and later requests neither.

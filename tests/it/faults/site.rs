@@ -8,7 +8,7 @@ use super::journal::{Account, Journal};
 use crate::support::{Person, Program, TestApp, program::Serving};
 
 /// After this, an upload that nobody goes on with counts as abandoned.
-const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
+pub const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
 
 pub struct Site {
     pub program: Program,
@@ -27,14 +27,7 @@ impl Site {
             .set("TICKET_TTL", "24h")
             .set("JANITOR_INTERVAL", "1s");
         let server = program.serve();
-        let mut enrolled = Vec::new();
-        for number in 0..accounts {
-            let username = format!("user{number}");
-            let person = Person::anonymous(&server.base);
-            person.sign_up(&username).await;
-            let secret = person.token("[READ, WRITE]").await;
-            enrolled.push(Account { username, secret });
-        }
+        let enrolled = enrol(&server.base, accounts).await;
         server.terminate();
         server.ended().await;
         Self {
@@ -46,25 +39,9 @@ impl Site {
     /// Starts the server, when nothing of one that was killed goes on.
     pub async fn serve(&self) -> Serving {
         if let Some(url) = self.program.database_url() {
-            self.wait_for_backends(url).await;
+            wait_for_backends(url).await;
         }
         self.program.serve()
-    }
-
-    /// PostgreSQL learns late that a client was killed, and ends the statement under way.
-    async fn wait_for_backends(&self, url: &str) {
-        let connection = Database::connect(url).await.unwrap();
-        let others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        let statement = Statement::from_string(DbBackend::Postgres, others);
-        while connection
-            .query_one_raw(statement.clone())
-            .await
-            .unwrap()
-            .is_some()
-        {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        connection.close().await.unwrap();
     }
 
     /// Panics unless, after the janitor's sweeps, every row has its exact bytes and there are no others, and nothing is
@@ -73,22 +50,57 @@ impl Site {
         let seed = self.journal.seed;
         // Another instance, for which everything that was under way has been silent for hours.
         let later = TestApp::beside(&self.program, HOURS).await;
-        later.sweep().await;
-        assert_eq!(later.rows("upload").await, 0, "seed {seed}");
-        assert_eq!(later.rows("discarded_content").await, 0, "seed {seed}");
-        let owned = paths_of_rows(&later).await;
+        let owned = is_swept(&later, seed).await;
         let root = self.program.data_dir();
         let stored = later.stored().into_iter();
         let stored = stored.map(|path| path.strip_prefix(&root).unwrap().display().to_string());
         assert_eq!(stored.collect::<BTreeSet<_>>(), owned, "seed {seed}");
-        let miscounted = "SELECT COUNT(*) AS number FROM \"user\" u WHERE reserved_bytes <> 0 OR used_bytes <> \
-            (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id) OR trashed_bytes <> \
-            (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id AND trashed_at IS NOT NULL)";
-        assert_eq!(later.number(miscounted).await, 0, "quota; seed {seed}");
         later.stop().await;
         let verified = self.program.run(&["verify", "--deep"]);
         assert_eq!(verified.status, Some(0), "seed {seed}: {verified:?}");
     }
+}
+
+/// New accounts at the server at `base`.
+pub async fn enrol(base: &str, accounts: usize) -> Vec<Account> {
+    let mut enrolled = Vec::new();
+    for number in 0..accounts {
+        let username = format!("user{number}");
+        let person = Person::anonymous(base);
+        person.sign_up(&username).await;
+        let secret = person.token("[READ, WRITE]").await;
+        enrolled.push(Account { username, secret });
+    }
+    enrolled
+}
+
+/// PostgreSQL learns late that a client was killed, and ends the statement under way.
+pub async fn wait_for_backends(url: &str) {
+    let connection = Database::connect(url).await.unwrap();
+    let others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let statement = Statement::from_string(DbBackend::Postgres, others);
+    while connection
+        .query_one_raw(statement.clone())
+        .await
+        .unwrap()
+        .is_some()
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    connection.close().await.unwrap();
+}
+
+/// Has `server` sweep, and panics unless nothing is kept of unfinished uploads then, and usage is what the files add up
+/// to. Returns where the bytes of all files are to be, below the data directory.
+pub async fn is_swept(server: &TestApp, seed: u64) -> BTreeSet<String> {
+    server.sweep().await;
+    assert_eq!(server.rows("upload").await, 0, "seed {seed}");
+    assert_eq!(server.rows("discarded_content").await, 0, "seed {seed}");
+    let miscounted = "SELECT COUNT(*) AS number FROM \"user\" u WHERE reserved_bytes <> 0 OR used_bytes <> \
+        (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id) OR trashed_bytes <> \
+        (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id AND trashed_at IS NOT NULL)";
+    assert_eq!(server.number(miscounted).await, 0, "quota; seed {seed}");
+    paths_of_rows(server).await
 }
 
 /// Where the bytes of all files are, below the data directory, as the rows have it.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use cloakroom::config::Secret;
 use tempfile::TempDir;
 
 use super::{Database, TestApp};
@@ -29,6 +30,11 @@ pub struct Printed {
 
 impl Program {
     pub async fn new() -> Self {
+        Self::with(Database::chosen().create().await)
+    }
+
+    /// A machine with this database; without one, SQLite's is going to be in its data directory.
+    pub fn with(database: Option<Secret>) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data = directory.path().join("data").display().to_string();
         let mut program = Self {
@@ -37,7 +43,7 @@ impl Program {
         }
         .set("DATA_DIR", &data)
         .set("LISTEN", "127.0.0.1:0");
-        if let Some(url) = Database::chosen().create().await {
+        if let Some(url) = database {
             program = program.set("DATABASE_URL", url.expose());
         }
         program
@@ -175,7 +181,8 @@ pub struct Serving {
 }
 
 impl Serving {
-    fn signal(&self, signal: &str) {
+    /// Sends a signal, such as `-STOP`.
+    pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill")
             .args([signal, &self.pid.to_string()])
             .status();
