@@ -7,7 +7,11 @@ mod caller;
 mod hold;
 mod journal;
 mod random;
+mod scribe;
 mod site;
+mod strace;
 mod traffic;
 
 mod load;
+mod order;
+mod syscalls;

@@ -1,8 +1,12 @@
 //! An installation that things happen to, and the journal of what its clients were told.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, Database, DbBackend, QueryResult, Statement};
 
 use super::journal::{Account, Journal};
 use crate::support::{Person, Program, TestApp, program::Serving};
@@ -43,16 +47,17 @@ impl Site {
         }
     }
 
-    /// Starts the server, when nothing of one that was killed goes on.
+    /// Starts the server, once nothing of one that was killed goes on.
     pub async fn serve(&self) -> Serving {
-        if let Some(url) = self.program.database_url() {
-            self.wait_for_backends(url).await;
-        }
+        self.is_quiet().await;
         self.program.serve()
     }
 
-    /// PostgreSQL learns late that a client was killed, and ends the statement under way.
-    async fn wait_for_backends(&self, url: &str) {
+    /// Waits: PostgreSQL learns late that a client was killed, and ends the statement under way.
+    pub async fn is_quiet(&self) {
+        let Some(url) = self.program.database_url() else {
+            return;
+        };
         let connection = Database::connect(url).await.unwrap();
         let others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
         let statement = Statement::from_string(DbBackend::Postgres, others);
@@ -67,6 +72,14 @@ impl Site {
         connection.close().await.unwrap();
     }
 
+    /// The content keys of all files, by name.
+    pub async fn content_keys(&self) -> BTreeMap<String, String> {
+        let beside = TestApp::beside(&self.program, Duration::ZERO).await;
+        let keys = content_keys(&beside).await;
+        beside.stop().await;
+        keys
+    }
+
     /// Panics unless, after the janitor's sweeps, every row has its exact bytes and there are no others, and nothing is
     /// kept of unfinished uploads. No client may be at work meanwhile; a server may run.
     pub async fn is_sound(&self) {
@@ -76,7 +89,9 @@ impl Site {
         later.sweep().await;
         assert_eq!(later.rows("upload").await, 0, "seed {seed}");
         assert_eq!(later.rows("discarded_content").await, 0, "seed {seed}");
-        let owned = paths_of_rows(&later).await;
+        let keys = content_keys(&later).await.into_values();
+        let owned = keys.map(|key| format!("content/{}/{}/{key}", &key[..2], &key[2..4]));
+        let owned: BTreeSet<_> = owned.collect();
         let root = self.program.data_dir();
         let stored = later.stored().into_iter();
         let stored = stored.map(|path| path.strip_prefix(&root).unwrap().display().to_string());
@@ -91,15 +106,14 @@ impl Site {
     }
 }
 
-/// Where the bytes of all files are, below the data directory, as the rows have it.
-async fn paths_of_rows(server: &TestApp) -> BTreeSet<String> {
+/// The content keys of all files, by name.
+async fn content_keys(server: &TestApp) -> BTreeMap<String, String> {
     let database = server.app.db.read();
-    let query = "SELECT content_key FROM file";
+    let query = "SELECT name, content_key FROM file";
     let statement = Statement::from_string(database.get_database_backend(), query);
     let rows = database.query_all_raw(statement).await.unwrap();
-    let path = |row: &sea_orm::QueryResult| {
-        let key: String = row.try_get("", "content_key").unwrap();
-        format!("content/{}/{}/{key}", &key[..2], &key[2..4])
-    };
-    rows.iter().map(path).collect()
+    let text = |row: &QueryResult, column| row.try_get("", column).unwrap();
+    rows.iter()
+        .map(|row| (text(row, "name"), text(row, "content_key")))
+        .collect()
 }
