@@ -12,6 +12,7 @@ mod site;
 mod strace;
 mod traffic;
 
+mod errors;
 mod load;
 mod order;
 mod syscalls;
