@@ -7,8 +7,13 @@ mod caller;
 mod hold;
 mod journal;
 mod random;
+mod scribe;
 mod site;
+mod strace;
 mod traffic;
 
+mod errors;
 mod load;
+mod order;
 mod power;
+mod syscalls;

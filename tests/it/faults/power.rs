@@ -123,11 +123,9 @@ async fn restart(past: &Past, now: Moment, disk: &Disk, fate: &mut Fate<'_>) -> 
         journal.hold(&server.base, Scope::Everything).await;
     }
     let owned = is_swept(&server, seed).await;
-    let name = |path: &str| path.rsplit_once('/').unwrap().1.to_owned();
-    let owned: BTreeSet<_> = owned.iter().map(|path| name(path)).collect();
     // By the key alone: where a rename is two changes, finished content may keep the name it had while it arrived.
     let stored = server.stored().into_iter();
-    let stored = stored.map(|path| name(path.to_str().unwrap()));
+    let stored = stored.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
     assert_eq!(stored.collect::<BTreeSet<_>>(), owned, "seed {seed}");
     let depth = Depth {
         hash: true,

@@ -1,8 +1,12 @@
 //! An installation that things happen to, and the journal of what its clients were told.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, Database, DbBackend, QueryResult, Statement};
 
 use super::journal::{Account, Journal};
 use crate::support::{Person, Program, TestApp, program::Serving};
@@ -36,12 +40,25 @@ impl Site {
         }
     }
 
-    /// Starts the server, when nothing of one that was killed goes on.
+    /// Starts the server, once nothing of one that was killed goes on.
     pub async fn serve(&self) -> Serving {
+        self.is_quiet().await;
+        self.program.serve()
+    }
+
+    /// Waits until nothing of a server that was killed goes on.
+    pub async fn is_quiet(&self) {
         if let Some(url) = self.program.database_url() {
             wait_for_backends(url).await;
         }
-        self.program.serve()
+    }
+
+    /// The content keys of all files, by name.
+    pub async fn content_keys(&self) -> BTreeMap<String, String> {
+        let beside = TestApp::beside(&self.program, Duration::ZERO).await;
+        let keys = content_keys(&beside).await;
+        beside.stop().await;
+        keys
     }
 
     /// Panics unless, after the janitor's sweeps, every row has its exact bytes and there are no others, and nothing is
@@ -50,7 +67,11 @@ impl Site {
         let seed = self.journal.seed;
         // Another instance, for which everything that was under way has been silent for hours.
         let later = TestApp::beside(&self.program, HOURS).await;
-        let owned = is_swept(&later, seed).await;
+        let keys = is_swept(&later, seed).await;
+        let owned = keys
+            .iter()
+            .map(|key| format!("content/{}/{}/{key}", &key[..2], &key[2..4]));
+        let owned: BTreeSet<_> = owned.collect();
         let root = self.program.data_dir();
         let stored = later.stored().into_iter();
         let stored = stored.map(|path| path.strip_prefix(&root).unwrap().display().to_string());
@@ -91,7 +112,7 @@ pub async fn wait_for_backends(url: &str) {
 }
 
 /// Has `server` sweep, and panics unless nothing is kept of unfinished uploads then, and usage is what the files add up
-/// to. Returns where the bytes of all files are to be, below the data directory.
+/// to. Returns the content keys of all files.
 pub async fn is_swept(server: &TestApp, seed: u64) -> BTreeSet<String> {
     server.sweep().await;
     assert_eq!(server.rows("upload").await, 0, "seed {seed}");
@@ -100,18 +121,17 @@ pub async fn is_swept(server: &TestApp, seed: u64) -> BTreeSet<String> {
         (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id) OR trashed_bytes <> \
         (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id AND trashed_at IS NOT NULL)";
     assert_eq!(server.number(miscounted).await, 0, "quota; seed {seed}");
-    paths_of_rows(server).await
+    content_keys(server).await.into_values().collect()
 }
 
-/// Where the bytes of all files are, below the data directory, as the rows have it.
-async fn paths_of_rows(server: &TestApp) -> BTreeSet<String> {
+/// The content keys of all files, by name.
+async fn content_keys(server: &TestApp) -> BTreeMap<String, String> {
     let database = server.app.db.read();
-    let query = "SELECT content_key FROM file";
+    let query = "SELECT name, content_key FROM file";
     let statement = Statement::from_string(database.get_database_backend(), query);
     let rows = database.query_all_raw(statement).await.unwrap();
-    let path = |row: &sea_orm::QueryResult| {
-        let key: String = row.try_get("", "content_key").unwrap();
-        format!("content/{}/{}/{key}", &key[..2], &key[2..4])
-    };
-    rows.iter().map(path).collect()
+    let text = |row: &QueryResult, column| row.try_get("", column).unwrap();
+    rows.iter()
+        .map(|row| (text(row, "name"), text(row, "content_key")))
+        .collect()
 }

@@ -203,6 +203,17 @@ impl Serving {
         self.child.wait().unwrap();
     }
 
+    /// Whether it ends by itself, within a second.
+    pub async fn ends(&mut self) -> bool {
+        for _ in 0..200 {
+            if self.has_ended() {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        false
+    }
+
     /// Stops it, and returns all that it wrote to its log.
     pub async fn log(self) -> String {
         self.terminate();
