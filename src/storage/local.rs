@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -24,6 +24,8 @@ const FILE_MODE: u32 = 0o640;
 pub struct Local {
     staging: Arc<Path>,
     content: Arc<Path>,
+    /// Whoever makes a backup holds this file locked, so that nothing is unlinked meanwhile.
+    purge_lock: Arc<Path>,
     /// The inner directories whose own names this process knows to be durable. That one exists does not tell: another
     /// upload may have made it a moment ago and not synced it yet.
     durable: Arc<Mutex<HashSet<PathBuf>>>,
@@ -59,11 +61,17 @@ impl Local {
         let local = Self {
             staging: data_dir.join("staging").into(),
             content: data_dir.join("content").into(),
+            purge_lock: data_dir.join("purge.lock").into(),
             durable: Arc::default(),
         };
         for directory in [&local.staging, &local.content] {
             make_dir(directory)?;
         }
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(FILE_MODE)
+            .open(&local.purge_lock)?;
         sync_dir(data_dir)?;
         Ok(local)
     }
@@ -119,18 +127,25 @@ impl Local {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn delete(&self, key: &ContentKey) -> Result<()> {
+    pub(super) async fn delete(&self, key: &ContentKey) -> Result<bool> {
+        let lock = Arc::clone(&self.purge_lock);
         let paths = [
             self.staging.join(key.as_str()),
             self.content.join(key.path()),
         ];
         blocking(move || {
+            let lock = File::open(lock)?;
+            match lock.try_lock_shared() {
+                Err(TryLockError::WouldBlock) => return Ok(false),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Ok(()) => {}
+            }
             for path in paths {
                 unless_missing(fs::remove_file(&path))?;
                 // Even if it was not there: a process that was killed may have removed it, and synced nothing.
                 unless_missing(sync_dir(parent(&path)))?;
             }
-            Ok(())
+            Ok(true)
         })
         .await
     }

@@ -36,7 +36,9 @@ impl Storage {
     }
 
     /// Removes what `key` has, staged or finished; no matter if there is nothing. A power loss does not bring it back.
-    pub async fn delete(&self, key: &ContentKey) -> Result<()> {
+    ///
+    /// False while a backup is being made, which keeps everything.
+    pub async fn delete(&self, key: &ContentKey) -> Result<bool> {
         match self {
             Self::Local(local) => local.delete(key).await,
         }
