@@ -12,6 +12,7 @@ mod site;
 mod strace;
 mod traffic;
 
+mod backup;
 mod errors;
 mod load;
 mod order;

@@ -93,12 +93,9 @@ impl Past {
             self.secret = fs::read(program.data_dir().join("secret")).unwrap();
         }
         self.journal.hold(&server.base, Scope::Fresh).await;
-        let enough = self.acknowledged() + 15 + random.below(30);
         let traffic = Traffic::start(&server.base, &self.journal, random);
-        random.next();
-        while self.acknowledged() < enough {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let steps = 15 + random.below(30);
+        self.journal.has_acknowledged_more(steps).await;
         freeze(&server, &trace).await;
         server.kill();
         traffic.ended().await;
@@ -114,10 +111,6 @@ impl Past {
             ended: SystemTime::now(),
             database,
         });
-    }
-
-    fn acknowledged(&self) -> u64 {
-        self.journal.counts().acknowledged.values().sum()
     }
 
     /// Some moments, in order. A database that is not on the disk is known as it was at the end of a life only.
