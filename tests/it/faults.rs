@@ -12,6 +12,8 @@ mod site;
 mod strace;
 mod traffic;
 
+mod breaks;
+mod clock;
 mod errors;
 mod load;
 mod order;

@@ -17,7 +17,6 @@ const CALLS: &str =
 /// One system call.
 #[derive(Clone, Debug)]
 pub struct Call {
-    pub thread: u32,
     pub name: String,
     /// Descriptors with their paths: `12</…/cloakroom.sqlite3-wal>, …`
     pub arguments: String,
@@ -83,12 +82,6 @@ impl Strace {
         site.program.try_serve(&arguments)
     }
 
-    /// Whether the server was killed at the chosen call; it and strace have ended.
-    pub fn has_killed(&self) -> bool {
-        let log = fs::read_to_string(&self.log).unwrap();
-        log.contains("+++ killed by SIGKILL +++")
-    }
-
     /// What happened so far.
     pub fn calls(&self) -> Vec<Call> {
         read(&self.log)
@@ -126,7 +119,6 @@ fn read(log: &Path) -> Vec<Call> {
             unfinished.insert(thread, calls.len());
         }
         calls.push(Call {
-            thread,
             name: name.to_owned(),
             arguments: arguments.to_owned(),
             count: *count,

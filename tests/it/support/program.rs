@@ -143,7 +143,7 @@ impl Program {
         };
         let pid = match under {
             [] => child.id(),
-            _ => only_child(child.id()),
+            _ => only_child(child.id()).unwrap_or(child.id()),
         };
         // Its log must go somewhere, or it would block.
         let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect());
@@ -157,9 +157,10 @@ impl Program {
     }
 }
 
-fn only_child(pid: u32) -> u32 {
+/// None, when the process became the server instead of starting it.
+fn only_child(pid: u32) -> Option<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    children.trim().parse().unwrap()
+    children.trim().parse().ok()
 }
 
 /// A server of a process of its own; killed when dropped.
