@@ -56,9 +56,11 @@ impl Strace {
         }
     }
 
-    /// Does `what` at the `count`th call of `name` that one thread makes: `signal=KILL`, or `error=EIO`.
+    /// Does `what` at the `count`th call of `name` that one thread makes, `signal=KILL` or `error=EIO`, and tells the calls
+    /// of that name alone.
     pub fn inject(self, name: &str, what: &str, count: usize) -> Self {
-        self.with(["-e", &format!("inject={name}:{what}:when={count}")])
+        self.with(["-e", &format!("trace={name}")])
+            .with(["-e", &format!("inject={name}:{what}:when={count}")])
     }
 
     /// Sees, and counts, only calls on these files.

@@ -163,6 +163,12 @@ fn only_child(pid: u32) -> Option<u32> {
     children.trim().parse().ok()
 }
 
+fn signal(pid: u32, signal: &str) -> ExitStatus {
+    let mut kill = Command::new("kill");
+    kill.args([signal, &pid.to_string()]).stderr(Stdio::null());
+    kill.status().unwrap()
+}
+
 /// A server of a process of its own; killed when dropped.
 pub struct Serving {
     /// `http://127.0.0.1:port`
@@ -176,23 +182,18 @@ pub struct Serving {
 }
 
 impl Serving {
-    fn signal(&self, signal: &str) {
-        let sent = Command::new("kill")
-            .args([signal, &self.pid.to_string()])
-            .status();
-        assert!(sent.unwrap().success());
-    }
-
     /// Sends SIGTERM, and comes back at once.
     pub fn terminate(&self) {
-        self.signal("-TERM");
+        assert!(signal(self.pid, "-TERM").success());
     }
 
     /// Ends it as the kernel does when memory runs out, and returns when it is gone.
     pub fn kill(mut self) {
         match self.pid == self.child.id() {
             true => self.child.kill().unwrap(),
-            false => self.signal("-KILL"),
+            // It may have been killed already.
+            false if self.has_ended() => {}
+            false => drop(signal(self.pid, "-KILL")),
         }
         self.child.wait().unwrap();
     }
@@ -244,10 +245,8 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         // What runs it would otherwise leave it running.
-        if self.pid != self.child.id() && matches!(self.child.try_wait(), Ok(None)) {
-            let _ = Command::new("kill")
-                .args(["-KILL", &self.pid.to_string()])
-                .status();
+        if self.pid != self.child.id() && !self.has_ended() {
+            signal(self.pid, "-KILL");
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
