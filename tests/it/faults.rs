@@ -13,6 +13,8 @@ mod strace;
 mod traffic;
 
 mod backup;
+mod breaks;
+mod clock;
 mod errors;
 mod load;
 mod order;

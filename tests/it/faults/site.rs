@@ -14,6 +14,12 @@ use crate::support::{Person, Program, TestApp, program::Serving};
 /// After this, an upload that nobody goes on with counts as abandoned.
 pub const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// How many kills the long form is to have; none in the short one.
+pub fn long() -> Option<u64> {
+    let kills = std::env::var("CLOAKROOM_FAULTS_KILLS").ok()?;
+    Some(kills.parse().expect("CLOAKROOM_FAULTS_KILLS is a number"))
+}
+
 pub struct Site {
     pub program: Program,
     pub journal: Arc<Journal>,
@@ -38,6 +44,31 @@ impl Site {
             program,
             journal: Arc::new(Journal::new(seed, enrolled)),
         }
+    }
+
+    /// With one more setting.
+    pub fn set(mut self, setting: &str, value: &str) -> Self {
+        self.program = self.program.set(setting, value);
+        self
+    }
+
+    /// Waits until nothing is left of any upload under way.
+    pub async fn eventually_is_idle(&self) {
+        let beside = TestApp::beside(&self.program, Duration::ZERO).await;
+        beside
+            .eventually("what is broken off goes", async |server| {
+                server.rows("upload").await == 0 && server.rows("discarded_content").await == 0
+            })
+            .await;
+        beside.stop().await;
+        let staged = self
+            .program
+            .data_dir()
+            .join("staging")
+            .read_dir()
+            .unwrap()
+            .count();
+        assert_eq!(staged, 0, "seed {}", self.journal.seed);
     }
 
     /// Starts the server, once nothing of one that was killed goes on.

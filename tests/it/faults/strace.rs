@@ -17,7 +17,6 @@ const CALLS: &str =
 /// One system call.
 #[derive(Clone, Debug)]
 pub struct Call {
-    pub thread: u32,
     pub name: String,
     /// Descriptors with their paths: `12</…/cloakroom.sqlite3-wal>, …`
     pub arguments: String,
@@ -57,9 +56,11 @@ impl Strace {
         }
     }
 
-    /// Does `what` at the `count`th call of `name` that one thread makes: `signal=KILL`, or `error=EIO`.
+    /// Does `what` at the `count`th call of `name` that one thread makes, `signal=KILL` or `error=EIO`, and tells the calls
+    /// of that name alone.
     pub fn inject(self, name: &str, what: &str, count: usize) -> Self {
-        self.with(["-e", &format!("inject={name}:{what}:when={count}")])
+        self.with(["-e", &format!("trace={name}")])
+            .with(["-e", &format!("inject={name}:{what}:when={count}")])
     }
 
     /// Sees, and counts, only calls on these files.
@@ -81,12 +82,6 @@ impl Strace {
         let _ = fs::remove_file(&self.log);
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
         site.program.try_serve(&arguments)
-    }
-
-    /// Whether the server was killed at the chosen call; it and strace have ended.
-    pub fn has_killed(&self) -> bool {
-        let log = fs::read_to_string(&self.log).unwrap();
-        log.contains("+++ killed by SIGKILL +++")
     }
 
     /// What happened so far.
@@ -126,7 +121,6 @@ fn read(log: &Path) -> Vec<Call> {
             unfinished.insert(thread, calls.len());
         }
         calls.push(Call {
-            thread,
             name: name.to_owned(),
             arguments: arguments.to_owned(),
             count: *count,

@@ -9,7 +9,7 @@ use super::{
     journal::Life,
     random::{Random, seed},
     scribe::Scribe,
-    site::Site,
+    site::{Site, long},
     strace::{Call, Strace, now},
 };
 
@@ -132,7 +132,7 @@ impl Killing {
             }
         }
         for mut points in frequent.into_values() {
-            while points.len() > SAMPLE {
+            while points.len() > SAMPLE && long().is_none() {
                 points.swap_remove(self.random.below(points.len() as u64) as usize);
             }
             rare.extend(points);

@@ -23,7 +23,10 @@ use crate::{
         site::{enrol, wait_for_backends},
         traffic::Traffic,
     },
-    support::{Database, Program, program::Serving},
+    support::{
+        Database, Program,
+        program::{Serving, signal},
+    },
 };
 
 const ACCOUNTS: usize = 3;
@@ -199,7 +202,7 @@ impl Past {
 
 /// Has every thread return from its call, and stop: what a killed one was about would be in doubt.
 async fn freeze(server: &Serving, trace: &str) {
-    server.signal("-STOP");
+    assert!(signal(server.pid, "-STOP").success());
     loop {
         let stopped = fs::read_to_string(trace).unwrap();
         let stopped = stopped.matches("--- stopped by SIGSTOP ---").count();
