@@ -23,10 +23,10 @@ use super::{
 use crate::support::{Database, Program, TestApp};
 
 /// Disks in all, unless the environment says otherwise. One takes longer where it takes a copy of a database.
-const DISKS_WITH_SQLITE: usize = 150;
+const DISKS_WITH_SQLITE: usize = 100;
 const DISKS_WITH_POSTGRES: usize = 24;
 /// Those that are made of one past.
-const DISKS_OF_ONE_PAST: usize = 150;
+const DISKS_OF_ONE_PAST: usize = 100;
 
 /// What was tried.
 #[derive(Debug, Default)]
@@ -62,8 +62,8 @@ async fn nothing_acknowledged_is_lost_when_the_power_fails() {
         }
         tally.pasts += 1;
         tally.acknowledged += past.journal.counts().acknowledged.values().sum::<u64>();
+        eprintln!("{tally:?}");
     }
-    eprintln!("{tally:?}");
 }
 
 /// Tries `count` disks.

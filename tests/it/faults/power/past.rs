@@ -31,6 +31,8 @@ use crate::{
 
 const ACCOUNTS: usize = 3;
 const LIVES: u64 = 3;
+/// A thread makes fewer while the accounts are made.
+const SYNCS_TO_BEGIN: u64 = 30;
 
 pub struct Past {
     pub journal: Arc<Journal>,
@@ -88,7 +90,15 @@ impl Past {
     async fn live(&mut self, program: &Program, random: &mut Random) {
         let traces = tempfile::tempdir().unwrap();
         let trace = traces.path().join("trace").display().to_string();
-        let server = program.try_serve(&trace::command(&trace)).unwrap();
+        let mut command = trace::command(&trace);
+        // After those of the accounts.
+        let sync = SYNCS_TO_BEGIN + random.below(60);
+        match random.below(2) {
+            0 => command.extend(trace::stop_at_sync(sync)),
+            _ => command.push(trace::FAST.to_owned()),
+        }
+        let command: Vec<_> = command.iter().map(String::as_str).collect();
+        let server = program.try_serve(&command).unwrap();
         if self.lives.is_empty() {
             let accounts = enrol(&server.base, ACCOUNTS).await;
             self.journal = Arc::new(Journal::new(self.journal.seed, accounts));
@@ -98,8 +108,13 @@ impl Past {
         self.journal.hold(&server.base, Scope::Fresh).await;
         let traffic = Traffic::start(&server.base, &self.journal, random);
         let steps = 15 + random.below(30);
-        self.journal.has_acknowledged_more(steps).await;
-        freeze(&server, &trace).await;
+        tokio::select! {
+            () = self.journal.has_acknowledged_more(steps) => {
+                assert!(signal(server.pid, "-STOP").success());
+            }
+            () = stops(&server, &trace) => {}
+        }
+        stops(&server, &trace).await;
         server.kill();
         traffic.ended().await;
         let mut database = None;
@@ -200,9 +215,8 @@ impl Past {
     }
 }
 
-/// Has every thread return from its call, and stop: what a killed one was about would be in doubt.
-async fn freeze(server: &Serving, trace: &str) {
-    assert!(signal(server.pid, "-STOP").success());
+/// Waits until every thread has returned from its call and stopped: what a killed one was about would be in doubt.
+async fn stops(server: &Serving, trace: &str) {
     loop {
         let stopped = fs::read_to_string(trace).unwrap();
         let stopped = stopped.matches("--- stopped by SIGSTOP ---").count();
@@ -210,7 +224,7 @@ async fn freeze(server: &Serving, trace: &str) {
         if stopped == threads.count() {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -12,12 +12,21 @@ const CALLS: &str = "trace=openat,?open,?creat,write,pwrite64,writev,pwritev,?pw
 
 /// The command that runs another and writes what [`calls`] reads to `trace`: strings in hexadecimal and in full, what each
 /// file descriptor stands for, and microseconds.
-pub fn command(trace: &str) -> Vec<&str> {
-    let fixed = "strace -f --seccomp-bpf -y -xx -ttt -s 16777216 -e signal=SIGSTOP -e";
-    let mut command: Vec<_> = fixed.split(' ').collect();
-    command.extend([CALLS, "-o", trace]);
+pub fn command(trace: &str) -> Vec<String> {
+    let fixed = "strace -f -y -xx -ttt -s 16777216 -e signal=SIGSTOP -e";
+    let mut command: Vec<_> = fixed.split(' ').map(str::to_owned).collect();
+    command.extend([CALLS, "-o", trace].map(str::to_owned));
     command
 }
+
+/// What has it stop the program instead of a thread's sync, the `count`th, so that this never comes.
+pub fn stop_at_sync(count: u64) -> [String; 2] {
+    let what = format!("inject=fsync,fdatasync:error=EIO:signal=SIGSTOP:when={count}");
+    ["-e".to_owned(), what]
+}
+
+/// What makes it faster, and lose the signals that it is to send.
+pub const FAST: &str = "--seccomp-bpf";
 
 /// A call that succeeded. Calls are in the order in which they returned.
 #[derive(Debug)]
