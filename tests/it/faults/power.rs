@@ -24,7 +24,7 @@ use crate::support::{Database, Program, TestApp};
 
 /// Disks in all, unless the environment says otherwise. One takes longer where it takes a copy of a database.
 const DISKS_WITH_SQLITE: usize = 100;
-const DISKS_WITH_POSTGRES: usize = 24;
+const DISKS_WITH_POSTGRES: usize = 16;
 /// Those that are made of one past.
 const DISKS_OF_ONE_PAST: usize = 100;
 

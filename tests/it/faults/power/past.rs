@@ -31,7 +31,7 @@ use crate::{
 
 const ACCOUNTS: usize = 3;
 const LIVES: u64 = 3;
-/// A thread makes fewer while the accounts are made.
+/// SQLite's thread makes fewer while the accounts are made.
 const SYNCS_TO_BEGIN: u64 = 30;
 
 pub struct Past {
@@ -91,8 +91,11 @@ impl Past {
         let traces = tempfile::tempdir().unwrap();
         let trace = traces.path().join("trace").display().to_string();
         let mut command = trace::command(&trace);
-        // After those of the accounts.
-        let sync = SYNCS_TO_BEGIN + random.below(60);
+        let sync = match program.database_url() {
+            None => SYNCS_TO_BEGIN + random.below(60),
+            // The database's are not among them.
+            Some(_) => 5 + random.below(20),
+        };
         match random.below(2) {
             0 => command.extend(trace::stop_at_sync(sync)),
             _ => command.push(trace::FAST.to_owned()),
