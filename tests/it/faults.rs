@@ -4,6 +4,7 @@
 //! `CLOAKROOM_FAULTS_SEED` repeats a run; every failure prints the seed it had.
 
 mod caller;
+mod history;
 mod hold;
 mod journal;
 mod random;

@@ -1,0 +1,75 @@
+//! What was done to one thing, step by step, and what may therefore be the case.
+
+use std::{collections::BTreeSet, fmt::Debug, time::SystemTime};
+
+#[derive(Clone, Debug)]
+struct Step<S> {
+    becomes: S,
+    attempted: SystemTime,
+    acknowledged: Option<SystemTime>,
+}
+
+/// What was done to one thing, in order.
+#[derive(Clone, Debug)]
+pub struct History<S>(Vec<Step<S>>);
+
+impl<S: Copy + Debug + Default + Ord> Default for History<S> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<S: Copy + Debug + Default + Ord> History<S> {
+    pub fn attempt(&mut self, becomes: S) {
+        self.0.push(Step {
+            becomes,
+            attempted: SystemTime::now(),
+            acknowledged: None,
+        });
+    }
+
+    pub fn acknowledge(&mut self) {
+        self.0.last_mut().unwrap().acknowledged = Some(SystemTime::now());
+    }
+
+    /// How many steps there were.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Ends all doubt: this is what a server was seen to have.
+    pub fn settle(&mut self, seen: S) {
+        if self.certain() != Some(seen) {
+            self.attempt(seen);
+            self.acknowledge();
+        }
+    }
+
+    /// What may be the case: what was acknowledged last, and what was attempted after it.
+    pub fn possible(&self) -> BTreeSet<S> {
+        let mut possible = BTreeSet::from([S::default()]);
+        for step in &self.0 {
+            if step.acknowledged.is_some() {
+                possible.clear();
+            }
+            possible.insert(step.becomes);
+        }
+        possible
+    }
+
+    /// What is the case, unless that is in doubt.
+    pub fn certain(&self) -> Option<S> {
+        let possible = self.possible();
+        (possible.len() == 1).then(|| possible.into_iter().next())?
+    }
+
+    /// The same as it was at `moment`.
+    pub fn until(&self, moment: SystemTime) -> Self {
+        let begun = self.0.iter().filter(|step| step.attempted <= moment);
+        let known = begun.map(|step| Step {
+            acknowledged: step.acknowledged.filter(|at| *at <= moment),
+            ..step.clone()
+        });
+        Self(known.collect())
+    }
+}
