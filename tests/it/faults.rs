@@ -15,7 +15,10 @@ mod traffic;
 
 mod breaks;
 mod clock;
+mod databases;
 mod errors;
+mod filling;
+mod full_disks;
 mod load;
 mod order;
 mod syscalls;
