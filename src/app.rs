@@ -14,8 +14,13 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
-    domain::{events, tickets::TicketKeys, uploads::LiveUploads},
+    domain::{
+        events,
+        tickets::TicketKeys,
+        uploads::{self, LiveUploads},
+    },
     error::Result,
+    janitor::Silences,
     storage::{self, Local, Storage},
 };
 
@@ -30,6 +35,8 @@ pub struct App {
     pub hasher: Hasher,
     pub redemptions: Redemptions,
     pub live_uploads: LiveUploads,
+    pub upload_rows: uploads::Rows,
+    pub silences: Silences,
     pub ticket_guesses: TicketGuesses,
     pub events: events::Queue,
 }
@@ -46,8 +53,10 @@ impl App {
             storage: Storage::Local(Local::open_dir(&config.data_dir)?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
             hasher: Hasher::new(config.hashing_threads.get()),
-            redemptions: Redemptions::start(&db, &clock)?,
+            redemptions: Redemptions::start(&db, &clock),
             live_uploads: LiveUploads::default(),
+            upload_rows: uploads::Rows::start(&db),
+            silences: Silences::default(),
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),
             db,

@@ -1,13 +1,15 @@
 //! The one place that reads the time, so that a test can set it.
 
 use std::sync::{
-    Arc,
+    Arc, LazyLock,
     atomic::{AtomicI64, Ordering},
 };
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use entity::Timestamp;
 use time::OffsetDateTime;
+
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Tells the time: the system's, or one that a test moves by hand.
 #[derive(Clone, Debug)]
@@ -28,6 +30,17 @@ impl Clock {
                 Timestamp(millis(since_epoch))
             }
             Self::Manual(now) => Timestamp(now.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// How long something has been going on: this minus what it was when that began. Setting the system's clock does not
+    /// change it.
+    pub fn uptime(&self) -> Duration {
+        match self {
+            Self::System => BEGINNING.elapsed(),
+            Self::Manual(now) => {
+                Duration::from_millis(now.load(Ordering::Relaxed).try_into().unwrap_or(0))
+            }
         }
     }
 

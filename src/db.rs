@@ -2,11 +2,13 @@
 //! at a time on SQLite, and survive a client that hangs up.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     future::Future,
+    io::{self, ErrorKind},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -14,12 +16,15 @@ use group_commit::GroupCommit;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx::Connection,
 };
 
 use crate::error::{Error, Result};
 
 mod group_commit;
+mod lookups;
+
+pub use lookups::Lookups;
 
 /// How many read-only connections SQLite gets, and how many PostgreSQL gets in all.
 const READERS: u32 = 4;
@@ -28,10 +33,38 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How much of an SQLite database is read through a memory map.
-pub const SQLITE_MMAP_BYTES: i64 = 256 << 20;
+const SQLITE_MMAP_BYTES: i64 = 256 << 20;
 
 /// An arbitrary number that stands for the right to migrate.
 const MIGRATION_LOCK: i64 = 0x636c_6f61_6b72;
+
+/// An idle connection to PostgreSQL is asked whether it is still one, which costs as much as a query, after so long.
+const STALE: Duration = Duration::from_millis(500);
+
+tokio::task_local! {
+    static AFTER_COMMIT: AfterCommit;
+}
+
+type Then = Box<dyn FnOnce() + Send>;
+
+/// What is to be done once the transaction that it was said in is durable.
+#[derive(Clone, Default)]
+struct AfterCommit(Arc<Mutex<Vec<Then>>>);
+
+impl AfterCommit {
+    fn run(self) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.drain(..).for_each(|then| then());
+    }
+}
+
+/// Has `then` called once the transaction that this is called in is durable; never, when it fails.
+pub fn after_commit(then: impl FnOnce() + Send + 'static) {
+    AFTER_COMMIT.with(|after| {
+        let mut waiting = after.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(Box::new(then));
+    });
+}
 
 /// A future that borrows the transaction it runs in.
 pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
@@ -43,12 +76,14 @@ pub struct Db {
     writer: DatabaseConnection,
     /// On SQLite, which has one writer: writes that wait share a commit. PostgreSQL groups commits itself.
     group: Option<GroupCommit>,
+    /// On SQLite, for the reads that every request makes.
+    lookups: Option<Lookups>,
     sqlite_path: Option<PathBuf>,
 }
 
 impl Db {
     /// Connects, creating an SQLite database that does not exist yet; only the server's user may read it.
-    pub async fn connect(url: &str) -> Result<Self, DbErr> {
+    pub async fn connect(url: &str) -> Result<Self> {
         if let Some(rest) = url.strip_prefix("sqlite:") {
             let path = rest
                 .split('?')
@@ -61,6 +96,7 @@ impl Db {
                 .create(true)
                 .mode(0o600)
                 .open(path);
+            sync_log(path)?;
             let writer = Database::connect(sqlite(url, 1, false)).await?;
             let reader = Database::connect(sqlite(url, READERS, true)).await?;
             let group = Some(GroupCommit::start(writer.clone()));
@@ -68,6 +104,7 @@ impl Db {
                 reader,
                 writer,
                 group,
+                lookups: Some(Lookups::start(Path::new(path))?),
                 sqlite_path: Some(path.into()),
             });
         }
@@ -75,14 +112,14 @@ impl Db {
         options
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(PATIENCE)
-            // A ping for each query would cost as much as the query.
-            .test_before_acquire(false)
+            .test_before_acquire_if_idle_for(STALE)
             .sqlx_logging(false);
         let pool = Database::connect(options).await?;
         Ok(Self {
             reader: pool.clone(),
             writer: pool,
             group: None,
+            lookups: None,
             sqlite_path: None,
         })
     }
@@ -123,6 +160,11 @@ impl Db {
         self.sqlite_path.as_deref()
     }
 
+    /// The quicker way to look up single rows, on SQLite.
+    pub fn lookups(&self) -> Option<&Lookups> {
+        self.lookups.as_ref()
+    }
+
     /// Runs `work` in one transaction and commits what it returns `Ok` from. When this returns, the commit is durable.
     ///
     /// Once begun, it ends even if the caller goes away. Nothing but the database may be awaited in `work`.
@@ -135,7 +177,12 @@ impl Db {
             Some(group) => group.write(work).await,
             None => {
                 let writer = self.writer.clone();
-                let transaction = tokio::spawn(async move { alone(&writer, work).await });
+                let transaction = tokio::spawn(async move {
+                    let after = AfterCommit::default();
+                    let value = alone(&writer, work, &after).await?;
+                    after.run();
+                    Ok(value)
+                });
                 transaction.await.map_err(Error::internal)?
             }
         }
@@ -148,24 +195,55 @@ impl Db {
     }
 }
 
-/// Runs `work` in a transaction of its own.
+/// Why work in a transaction failed.
+struct Failure {
+    error: Error,
+    /// Whether the transaction is known to be taken back, and its connection as it was before.
+    undone: bool,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl From<DbErr> for Failure {
+    fn from(error: DbErr) -> Self {
+        Self {
+            error: error.into(),
+            undone: false,
+        }
+    }
+}
+
+/// Runs `work` in a transaction of its own, or a savepoint; gathers in `after` what is to be done once it is durable.
 async fn alone<T, F>(
     connection: &impl TransactionTrait<Transaction = DatabaseTransaction>,
     work: F,
-) -> Result<T>
+    after: &AfterCommit,
+) -> Result<T, Failure>
 where
     F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T>,
 {
     let transaction = connection.begin().await?;
-    match work(&transaction).await {
+    match AFTER_COMMIT.scope(after.clone(), work(&transaction)).await {
         Ok(value) => {
             transaction.commit().await?;
             Ok(value)
         }
         Err(error) => {
-            transaction.rollback().await?;
-            Err(error)
+            let undone = transaction.rollback().await.is_ok();
+            Err(Failure { error, undone })
         }
+    }
+}
+
+/// What a killed process wrote to SQLite's log and did not sync is visible again: it is made durable before anyone reads it.
+fn sync_log(path: &str) -> io::Result<()> {
+    match File::open(format!("{path}-wal")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        log => log?.sync_all(),
     }
 }
 
@@ -203,8 +281,15 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
                 .create_if_missing(true)
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "FULL")
-                // What a killed process wrote and did not sync is visible again: it is made durable before anyone reads it.
-                .pragma("wal_checkpoint", "PASSIVE")
+        })
+        // After a full disk, SQLite has taken back a transaction that sqlx still counts: such a connection is of no use.
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
         });
     options
 }

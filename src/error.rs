@@ -6,7 +6,7 @@
 use std::fmt;
 
 use axum::http::StatusCode;
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use serde_json::{Map, Value};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -124,17 +124,28 @@ impl Error {
         }
     }
 
-    fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    /// The same refusal for somebody else whom it concerns; the cause has been told once.
+    pub fn echo(&self) -> Self {
+        Self::new(self.code, self.detail.clone())
+    }
+
+    /// The same error with what went wrong underneath, for the log.
+    pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
     }
 
-    fn storage_full(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    /// The refusal that goes by `code`, for a resource of the server's that ran out.
+    pub fn exhausted(code: Code) -> Self {
         Self::new(
-            Code::StorageFull,
-            "The server's disk is full; nothing was stored. Try again later.",
+            code,
+            match code {
+                Code::StorageFull => {
+                    "The server's disk is full; nothing was stored. Try again once its operator has made room."
+                }
+                _ => "The server or its database cannot do this right now; try again in a moment.",
+            },
         )
-        .caused_by(source)
     }
 }
 
@@ -152,28 +163,36 @@ impl std::error::Error for Error {}
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if database_is_full(&error) {
-            return Self::storage_full(error);
+        match exhausted(&error) {
+            Some(code) => Self::exhausted(code).caused_by(error),
+            None => Self::internal(error),
         }
-        match error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::new(
-                Code::Unavailable,
-                "The database does not answer; try again in a moment.",
-            )
-            .caused_by(error),
-            other => Self::internal(other),
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        match code.and_then(|code| exhausted_by_code(&code.to_string())) {
+            Some(code) => Self::exhausted(code).caused_by(error),
+            None => Self::internal(error),
         }
     }
 }
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        match error.kind() {
+        let code = match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                Self::storage_full(error)
+                Code::StorageFull
             }
-            _ => Self::internal(error),
-        }
+            // Descriptors: those of others will be free again.
+            _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+                Code::Unavailable
+            }
+            _ => return Self::internal(error),
+        };
+        Self::exhausted(code).caused_by(error)
     }
 }
 
@@ -182,16 +201,78 @@ pub fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// SQLite's `SQLITE_FULL` and PostgreSQL's class 53100 (`disk_full`).
-fn database_is_full(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error))
-    | DbErr::Query(RuntimeErr::SqlxError(error))
-    | DbErr::Conn(RuntimeErr::SqlxError(error))) = error
-    else {
-        return false;
+/// What has run out when it is no mistake of ours: room, or the database's being there at all.
+fn exhausted(error: &DbErr) -> Option<Code> {
+    let error = match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => error,
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Some(Code::Unavailable),
+        _ => return None,
     };
-    error
-        .as_database_error()
-        .and_then(|error| error.code().map(|code| code == "13" || code == "53100"))
-        .unwrap_or(false)
+    match &**error {
+        SqlxError::Database(error) => exhausted_by_code(&error.code()?),
+        SqlxError::Io(_)
+        | SqlxError::Tls(_)
+        | SqlxError::Protocol(_)
+        | SqlxError::PoolTimedOut
+        | SqlxError::PoolClosed
+        | SqlxError::WorkerCrashed => Some(Code::Unavailable),
+        _ => None,
+    }
+}
+
+/// The same by a database's own code: five characters are PostgreSQL's, fewer are SQLite's.
+fn exhausted_by_code(code: &str) -> Option<Code> {
+    match code {
+        // FULL; and IOERR_WRITE, IOERR_FSYNC and IOERR_SHMSIZE, which is how SQLite reports a disk quota.
+        "13" | "778" | "1034" | "4874" => Some(Code::StorageFull),
+        // disk_full
+        "53100" => Some(Code::StorageFull),
+        // BUSY, LOCKED and CANTOPEN, with what they have in their higher bytes.
+        _ if code.len() < 5 => {
+            let primary = code.parse::<u32>().ok()? & 0xff;
+            matches!(primary, 5 | 6 | 14).then_some(Code::Unavailable)
+        }
+        // Connections, transactions that got in each other's way, resources, and the operator's intervention.
+        _ => ["08", "40", "53", "57"]
+            .iter()
+            .any(|class| code.starts_with(class))
+            .then_some(Code::Unavailable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn what_has_run_out_is_told_from_what_failed() {
+        for (code, expected) in [
+            ("13", Some(Code::StorageFull)),
+            ("778", Some(Code::StorageFull)),
+            ("53100", Some(Code::StorageFull)),
+            ("5", Some(Code::Unavailable)),
+            ("517", Some(Code::Unavailable)),
+            ("57P01", Some(Code::Unavailable)),
+            ("40001", Some(Code::Unavailable)),
+            ("53300", Some(Code::Unavailable)),
+            ("11", None),
+            ("266", None),
+            ("23505", None),
+        ] {
+            assert_eq!(exhausted_by_code(code), expected, "{code}");
+        }
+        for (errno, expected) in [
+            (libc::ENOSPC, Code::StorageFull),
+            (libc::EDQUOT, Code::StorageFull),
+            (libc::EMFILE, Code::Unavailable),
+            (libc::EIO, Code::Internal),
+        ] {
+            let error = Error::from(io::Error::from_raw_os_error(errno));
+            assert_eq!(error.code, expected, "{errno}");
+        }
+    }
 }

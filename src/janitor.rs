@@ -1,10 +1,22 @@
 //! The janitor: background sweeps, each in small batches, each safe to repeat and to run on several instances at once.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use entity::{discarded_content, event, event::Kind, file, session, share, throttle, upload};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use entity::{
+    Timestamp, discarded_content, event, event::Kind, file, session, share, throttle, upload,
+};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{CaseStatement, Expr, ExprTrait},
+};
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::{
     app::{App, SharedApp},
@@ -29,9 +41,36 @@ const SWEEPS: [(&str, Batch); 7] = [
     ("old events", |app| Box::pin(old_events(app))),
 ];
 
+/// The uploads of other processes: the last sign of life that this one has seen of each, and since when it is the last.
+///
+/// So only this process's own sense of time counts, and never how its clock compares with that of whoever takes the
+/// upload in.
+#[derive(Debug, Default)]
+pub struct Silences(Mutex<HashMap<Uuid, (Timestamp, Duration)>>);
+
+impl Silences {
+    /// Takes in the signs of life that there are at `now`, and says which uploads were silent for `ttl`.
+    fn note(&self, signs: &[(Uuid, Timestamp)], now: Duration, ttl: Duration) -> Vec<Uuid> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen = signs
+            .iter()
+            .map(|(id, sign)| {
+                let known = seen.get(id).filter(|(last, _)| last == sign);
+                (*id, known.copied().unwrap_or((*sign, now)))
+            })
+            .collect();
+        let silent = seen
+            .iter()
+            .filter(|(_, (_, since))| now.saturating_sub(*since) >= ttl);
+        silent.map(|(id, _)| *id).collect()
+    }
+}
+
 /// Sweeps at the configured interval, for as long as it is polled.
 pub async fn run(app: SharedApp) {
-    let mut ticks = tokio::time::interval(app.config.janitor_interval.max(Duration::from_secs(1)));
+    // Several signs of life within the time after which the others take an upload for abandoned.
+    let interval = app.config.janitor_interval.min(app.config.upload_ttl / 4);
+    let mut ticks = tokio::time::interval(interval.max(Duration::from_secs(1)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -77,10 +116,15 @@ async fn touch_live_uploads(app: &App) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
+    // The time, or one more than before: another than before, even of a clock that was set back.
+    let before = || Expr::col(upload::Column::TouchedAt);
+    let sign = CaseStatement::new()
+        .case(before().lt(now), now)
+        .finally(before().add(1));
     let touch = app.db.write(move |transaction| {
         Box::pin(async move {
             upload::Entity::update_many()
-                .col_expr(upload::Column::TouchedAt, Expr::value(now))
+                .col_expr(upload::Column::TouchedAt, sign.into())
                 .filter(upload::Column::Id.is_in(ids))
                 .exec(transaction)
                 .await?;
@@ -93,11 +137,16 @@ async fn touch_live_uploads(app: &App) -> Result<()> {
 /// Uploads that were silent too long: what a crash or a kill left behind.
 #[expect(clippy::disallowed_methods, reason = "the janitor sweeps uploads")]
 async fn abandoned_uploads(app: &App) -> Result<u64> {
-    let silent = upload::Entity::find()
-        .filter(upload::Column::TouchedAt.lt(app.clock.before(app.config.upload_ttl)))
+    let others = upload::Entity::find()
+        .select_only()
+        .columns([upload::Column::Id, upload::Column::TouchedAt])
         .filter(upload::Column::Id.is_not_in(app.live_uploads.ids()))
-        .order_by_asc(upload::Column::TouchedAt)
-        .limit(BATCH);
+        .into_tuple()
+        .all(app.db.read());
+    let ttl = app.config.upload_ttl;
+    let mut silent = app.silences.note(&others.await?, app.clock.uptime(), ttl);
+    silent.truncate(BATCH.try_into().unwrap_or(usize::MAX));
+    let silent = upload::Entity::find().filter(upload::Column::Id.is_in(silent));
     let mut swept = 0;
     for row in silent.all(app.db.read()).await? {
         let key = ContentKey::parse(&row.content_key)

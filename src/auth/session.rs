@@ -13,11 +13,11 @@ use tower_sessions::{
 };
 use uuid::Uuid;
 
-use super::{Actor, active_user};
+use super::{Actor, active_user, sqlite};
 use crate::{
     app::{App, SharedApp},
     clock,
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 const USER_ID: &str = "user_id";
@@ -33,7 +33,7 @@ pub async fn actor(app: &App, session: &Session) -> Result<Actor> {
     let (Some(user_id), Some(epoch)) = (user_id, epoch) else {
         return Ok(Actor::Anonymous);
     };
-    let Some(user) = active_user(app.db.read(), user_id, epoch).await? else {
+    let Some(user) = active_user(&app.db, user_id, epoch).await? else {
         return Ok(Actor::Anonymous);
     };
     renew(app, session).await?;
@@ -50,7 +50,8 @@ async fn renew(app: &App, session: &Session) -> Result<()> {
     session.insert(RENEWED_AT, now).await.map_err(store_error)
 }
 
-/// Signs `user` in, under an id that nobody has seen before (OWASP: session fixation).
+/// Signs `user` in, under an id that nobody has seen before (OWASP: session fixation). When this returns, the session is
+/// stored.
 pub async fn start(session: &Session, user: &user::Model) -> Result<()> {
     session.cycle_id().await.map_err(store_error)?;
     session
@@ -60,7 +61,13 @@ pub async fn start(session: &Session, user: &user::Model) -> Result<()> {
     session
         .insert(CREDENTIAL_EPOCH, user.credential_epoch)
         .await
-        .map_err(store_error)
+        .map_err(store_error)?;
+    if let Err(error) = session.save().await {
+        // Or it would be tried again behind the answer's back.
+        session.clear().await;
+        return Err(store_error(error));
+    }
+    Ok(())
 }
 
 /// Ends the session; requests in flight cannot revive it.
@@ -73,8 +80,20 @@ pub async fn end(session: &Session) -> Result<()> {
     session.flush().await.map_err(store_error)
 }
 
+/// tower-sessions carries a store's error as text, which begins with the code.
 fn store_error(error: tower_sessions::session::Error) -> Error {
-    Error::internal(error)
+    let exhausted = [Code::StorageFull, Code::Unavailable]
+        .into_iter()
+        .find(|code| match &error {
+            tower_sessions::session::Error::Store(session_store::Error::Backend(text)) => {
+                text.starts_with(code.as_str())
+            }
+            _ => false,
+        });
+    match exhausted {
+        Some(code) => Error::exhausted(code).caused_by(error),
+        None => Error::internal(error),
+    }
 }
 
 /// The `session` table as tower-sessions wants it.
@@ -135,6 +154,9 @@ impl SessionStore for Store {
     }
 
     /// Updates the record, and never makes it anew: a request that overlaps a sign-out must not undo it.
+    ///
+    /// All it can add is time, since a session is stored when it begins; so where nothing can be written, as with a full
+    /// disk, the request goes on.
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         let row = self.row(record)?;
         let saved = self.app.db.write(move |transaction| {
@@ -151,17 +173,27 @@ impl SessionStore for Store {
                 Ok(())
             })
         });
-        saved.await.map_err(backend)
+        if let Err(error) = saved.await {
+            tracing::warn!(%error, "a session was not prolonged");
+        }
+        Ok(())
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let app = &self.app;
-        let row = session::Entity::find_by_id(hash(id))
-            .filter(session::Column::ExpiresAt.gt(app.clock.now()))
-            .filter(session::Column::CreatedAt.gt(app.clock.before(app.config.session_lifetime)))
-            .one(app.db.read())
-            .await
-            .map_err(backend)?;
+        let id_hash = hash(id);
+        let row = match app.db.lookups() {
+            Some(lookups) => lookups
+                .run(move |connection| sqlite::session(connection, &id_hash))
+                .await
+                .map_err(backend)?,
+            None => session::Entity::find_by_id(id_hash)
+                .one(app.db.read())
+                .await
+                .map_err(|error| backend(error.into()))?,
+        };
+        let born_after = app.clock.before(app.config.session_lifetime);
+        let row = row.filter(|row| row.expires_at > app.clock.now() && row.created_at > born_after);
         row.map(|row| {
             Ok(Record {
                 id: *id,
@@ -191,6 +223,6 @@ fn hash(id: &Id) -> Vec<u8> {
     Sha256::digest(id.0.to_be_bytes()).to_vec()
 }
 
-fn backend(error: impl fmt::Display) -> session_store::Error {
+fn backend(error: Error) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }

@@ -98,10 +98,10 @@ pub async fn sign_in(
             "User name or password is wrong.",
         ));
     };
+    throttle::forget(app, &user.username_key).await?;
     events::enqueue(app, None, || {
         Event::new(Kind::SignedIn).by(user.id).from(client)
     });
-    throttle::forget(app, &user.username_key).await?;
     if verdict == Verdict::RightButWeak {
         renew_hash(app, &user, password).await?;
     }

@@ -9,10 +9,10 @@ use crate::error::Result;
 
 pub use key::ContentKey;
 pub(crate) use local::sync_dir;
-pub use local::{Local, Staged};
+pub use local::{Local, Staged, check_room};
 
 /// A place for content.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Storage {
     /// A directory of this machine.
     Local(Local),
@@ -20,9 +20,9 @@ pub enum Storage {
 
 impl Storage {
     /// Opens a place for the bytes of `key` to arrive in. Nothing is visible under the key before [`Self::finish`].
-    pub async fn begin(&self, key: &ContentKey) -> Result<Staged> {
+    pub fn begin(&self, key: &ContentKey) -> Staged {
         match self {
-            Self::Local(local) => local.begin(key).await,
+            Self::Local(local) => local.begin(key),
         }
     }
 
@@ -41,6 +41,13 @@ impl Storage {
     pub async fn delete(&self, key: &ContentKey) -> Result<bool> {
         match self {
             Self::Local(local) => local.delete(key).await,
+        }
+    }
+
+    /// Removes what is staged for `key`, and leaves finished content alone.
+    pub async fn unstage(&self, key: &ContentKey) -> Result<()> {
+        match self {
+            Self::Local(local) => local.unstage(key).await,
         }
     }
 

@@ -30,6 +30,7 @@ mod graphql_http;
 mod guessing;
 mod hostile_names;
 mod http_errors;
+mod janitors;
 mod layering;
 mod locks;
 mod multipart;

@@ -111,3 +111,37 @@ async fn what_cannot_be_synced_is_refused_and_leaves_nothing() {
         );
     }
 }
+
+/// The disk is told to begin before all bytes of a large upload are there. The kernel reports what went wrong then, and
+/// only then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_disk_could_not_begin_with_is_refused_at_the_end() {
+    let seed = seed();
+    let mut random = Random::new(seed);
+    let site = Site::new(seed, 1).await;
+    let strace = Strace::watching(&site)
+        .inject("fdatasync", "error=EIO", 1)
+        .with(["-e", "trace=fsync,fdatasync"]);
+    let server = strace.serve(&site).await.unwrap();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let scribe = Scribe::new(&client, &server.base, &site.journal, 0);
+
+    let large = scribe.upload(random.next(), 20 << 20).await;
+
+    assert!(
+        matches!(large, Err(Refusal::Code(_))),
+        "{large:?}; seed {seed}"
+    );
+    scribe.upload(random.next(), 1000).await.unwrap();
+    server.terminate();
+    server.ended().await;
+    let failed = failed(&strace).pop().expect("an early sync failed");
+    let (path, _) = failed.arguments.split_once(')').unwrap();
+    let syncs = strace.calls().into_iter().filter(|call| call.is_on(path));
+    assert_eq!(syncs.count(), 1, "{path} is synced again; seed {seed}");
+    let refused = *site.journal.entries().first_key_value().unwrap().0;
+    site.journal.expect(refused, Life::Absent);
+    let server = site.serve().await;
+    site.journal.hold(&server.base, Scope::Everything).await;
+    site.is_sound().await;
+}

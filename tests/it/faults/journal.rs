@@ -5,14 +5,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Debug,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use sha2::{Digest, Sha256};
 
-use super::random::Random;
+use super::{history::History, random::Random};
 
 /// Whether a file is there, and where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,76 +30,6 @@ pub enum Access {
     Never,
     Granted,
     Revoked,
-}
-
-#[derive(Clone, Debug)]
-struct Step<S> {
-    becomes: S,
-    attempted: SystemTime,
-    acknowledged: Option<SystemTime>,
-}
-
-/// What was done to one thing, in order.
-#[derive(Clone, Debug)]
-pub struct History<S>(Vec<Step<S>>);
-
-impl<S: Copy + Debug + Default + Ord> Default for History<S> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<S: Copy + Debug + Default + Ord> History<S> {
-    fn attempt(&mut self, becomes: S) {
-        self.0.push(Step {
-            becomes,
-            attempted: SystemTime::now(),
-            acknowledged: None,
-        });
-    }
-
-    fn acknowledge(&mut self) {
-        self.0.last_mut().unwrap().acknowledged = Some(SystemTime::now());
-    }
-
-    /// Ends all doubt: this is what a server was seen to have.
-    pub fn settle(&mut self, seen: S) {
-        if self.certain() != Some(seen) {
-            self.attempt(seen);
-            self.acknowledge();
-        }
-    }
-
-    /// What may be the case: what was acknowledged last, and what was attempted after it.
-    pub fn possible(&self) -> BTreeSet<S> {
-        let mut possible = BTreeSet::from([S::default()]);
-        for step in &self.0 {
-            if step.acknowledged.is_some() {
-                possible.clear();
-            }
-            possible.insert(step.becomes);
-        }
-        possible
-    }
-
-    /// What is the case, unless that is in doubt.
-    pub fn certain(&self) -> Option<S> {
-        let possible = self.possible();
-        (possible.len() == 1).then(|| possible.into_iter().next())?
-    }
-
-    fn acknowledgements(&self) -> impl Iterator<Item = SystemTime> {
-        self.0.iter().filter_map(|step| step.acknowledged)
-    }
-
-    fn as_of(&self, known: SystemTime, begun: SystemTime) -> Self {
-        let steps = self.0.iter().filter(|step| step.attempted <= begun);
-        let known = steps.map(|step| Step {
-            acknowledged: step.acknowledged.filter(|at| *at <= known),
-            ..step.clone()
-        });
-        Self(known.collect())
-    }
 }
 
 /// A user, by the name and the API token.
@@ -245,7 +174,7 @@ impl Journal {
     pub fn acknowledge(&self, number: usize) {
         let what = self.change(number, |entry| {
             entry.life.acknowledge();
-            match (entry.life.certain(), entry.life.0.len()) {
+            match (entry.life.certain(), entry.life.len()) {
                 (Some(Life::Live), 1) => "uploads",
                 (Some(Life::Live), _) => "restorations",
                 (Some(Life::Trashed), _) => "trashings",

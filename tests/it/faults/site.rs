@@ -79,7 +79,11 @@ impl Site {
 
     /// Waits until nothing of a server that was killed goes on.
     pub async fn is_quiet(&self) {
-        if let Some(url) = self.program.database_url() {
+        if let Some(url) = self
+            .program
+            .database_url()
+            .filter(|url| url.starts_with("postgres"))
+        {
             wait_for_backends(url).await;
         }
     }
@@ -96,7 +100,7 @@ impl Site {
     /// kept of unfinished uploads. No client may be at work meanwhile; a server may run.
     pub async fn is_sound(&self) {
         let seed = self.journal.seed;
-        // Another instance, for which everything that was under way has been silent for hours.
+        // Another instance, for which everything that was under way is then silent for hours.
         let later = TestApp::beside(&self.program, HOURS).await;
         let keys = is_swept(&later, seed).await;
         let owned = keys
@@ -145,6 +149,8 @@ pub async fn wait_for_backends(url: &str) {
 /// Has `server` sweep, and panics unless nothing is kept of unfinished uploads then, and usage is what the files add up
 /// to. Returns the content keys of all files.
 pub async fn is_swept(server: &TestApp, seed: u64) -> BTreeSet<String> {
+    server.sweep().await;
+    server.advance(HOURS);
     server.sweep().await;
     assert_eq!(server.rows("upload").await, 0, "seed {seed}");
     assert_eq!(server.rows("discarded_content").await, 0, "seed {seed}");

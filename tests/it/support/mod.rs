@@ -3,12 +3,14 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub mod answer;
+pub mod cluster;
 pub mod database;
 pub mod multipart;
 pub mod nginx;
 pub mod person;
 pub mod program;
 pub mod server;
+pub mod volume;
 pub mod wire;
 
 pub use answer::{Answer, Download};

@@ -41,6 +41,8 @@ pub struct Past {
     pub lives: Vec<Life>,
     /// When all accounts were made.
     began: SystemTime,
+    /// When clients had looked at everything after a start.
+    looks: Vec<SystemTime>,
 }
 
 /// One run of the server. Between two of them the machine stays on: what was not synced is not lost yet.
@@ -72,6 +74,7 @@ impl Past {
             secret: Vec::new(),
             lives: Vec::new(),
             began: SystemTime::now(),
+            looks: Vec::new(),
         };
         let mut disk = Disk::new();
         for _ in 0..LIVES {
@@ -96,10 +99,7 @@ impl Past {
             // The database's are not among them.
             Some(_) => 5 + random.below(20),
         };
-        match random.below(2) {
-            0 => command.extend(trace::stop_at_sync(sync)),
-            _ => command.push(trace::FAST.to_owned()),
-        }
+        command.extend(trace::stop_at_sync(sync));
         let command: Vec<_> = command.iter().map(String::as_str).collect();
         let server = program.try_serve(&command).unwrap();
         if self.lives.is_empty() {
@@ -109,6 +109,7 @@ impl Past {
             self.secret = fs::read(program.data_dir().join("secret")).unwrap();
         }
         self.journal.hold(&server.base, Scope::Fresh).await;
+        self.looks.push(SystemTime::now());
         let traffic = Traffic::start(&server.base, &self.journal, random);
         let steps = 15 + random.below(30);
         tokio::select! {
@@ -146,9 +147,10 @@ impl Past {
         let kinds = match self.lives[0].database {
             Some(_) => vec![ends],
             None => vec![
-                self.acknowledgements(),
-                self.acknowledgements(),
+                self.after(self.journal.acknowledgements()),
+                self.after(self.looks.clone()),
                 self.boundaries(),
+                self.after(self.journal.acknowledgements()),
                 self.all(),
             ],
         };
@@ -175,17 +177,13 @@ impl Past {
         self.journal.until(self.at(moment))
     }
 
-    /// Just after an acknowledgement: before the next call returns.
-    fn acknowledgements(&self) -> Vec<Moment> {
-        let moments = self
-            .journal
-            .acknowledgements()
-            .into_iter()
-            .filter_map(|at| {
-                let life = self.lives.iter().position(|life| at <= life.ended)?;
-                let calls = self.lives[life].calls.partition_point(|call| call.at < at);
-                Some(Moment { life, calls })
-            });
+    /// Just after each of these: before the next call returns.
+    fn after(&self, moments: Vec<SystemTime>) -> Vec<Moment> {
+        let moments = moments.into_iter().filter_map(|at| {
+            let life = self.lives.iter().position(|life| at <= life.ended)?;
+            let calls = self.lives[life].calls.partition_point(|call| call.at < at);
+            Some(Moment { life, calls })
+        });
         moments.collect()
     }
 

@@ -25,9 +25,6 @@ pub fn stop_at_sync(count: u64) -> [String; 2] {
     ["-e".to_owned(), what]
 }
 
-/// What makes it faster, and lose the signals that it is to send.
-pub const FAST: &str = "--seccomp-bpf";
-
 /// A call that succeeded. Calls are in the order in which they returned.
 #[derive(Debug)]
 pub struct Call {

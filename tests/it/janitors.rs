@@ -1,0 +1,154 @@
+//! Janitors of several instances at once: none sweeps what lives at another, whatever its clock says.
+
+use std::time::Duration;
+
+use cloakroom::storage::ContentKey;
+use entity::{discarded_content, upload, user};
+use sea_orm::{ActiveModelTrait, EntityTrait};
+
+use crate::support::TestApp;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_off_kills_no_upload_of_another_instance() {
+    for off in [HOUR, DAY] {
+        let server = TestApp::start().await;
+        let alice = server.person("alice").await;
+        let ahead = server.another().await;
+        ahead.advance(off);
+        let on_time = alice.slow_upload().await;
+        let early = alice.at(&ahead.base).slow_upload().await;
+        for round in 0..5 {
+            for upload in [&on_time, &early] {
+                assert!(upload.send(vec![round; 1 << 18]).await);
+            }
+            server
+                .eventually("both have begun", async |server| {
+                    server.rows("upload").await == 2
+                })
+                .await;
+            tokio::join!(server.sweep(), ahead.sweep());
+            // For longer in all than an upload may be silent.
+            for instance in [&server, &ahead] {
+                instance.advance(HOUR / 3);
+            }
+        }
+
+        for upload in [on_time, early] {
+            let answer = upload.finish().await;
+            assert_eq!(answer.data("/uploadFile/size"), 5 << 18);
+        }
+        server.only_files_stay(2).await;
+    }
+}
+
+/// A clock that is set back gives signs of life as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_stands_still_kills_no_upload() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let other = server.another().await;
+    let upload = alice.slow_upload().await;
+    server
+        .eventually("it has begun", async |server| {
+            server.rows("upload").await == 1
+        })
+        .await;
+    for _ in 0..5 {
+        server.sweep().await;
+        other.sweep().await;
+        other.advance(HOUR / 3);
+    }
+
+    let answer = upload.finish().await;
+
+    assert_eq!(answer.data("/uploadFile/size"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_janitors_sweep_what_nobody_owns_and_leave_the_rest() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let kept = alice.upload("kept.txt", b"hello").await;
+    let data = server.app.config.data_dir.clone();
+    let foreign = ["content/notes.txt", "content/ab/README", "staging/lost"];
+    std::fs::create_dir_all(data.join("content/ab")).unwrap();
+    for name in foreign {
+        std::fs::write(data.join(name), b"not ours").unwrap();
+    }
+    // More than a batch of each: what a crash leaves.
+    for _ in 0..230 {
+        leave(&server).await;
+    }
+    let other = server.another().await;
+
+    tokio::join!(server.sweep(), other.sweep());
+    assert_eq!(
+        server.rows("upload").await,
+        230,
+        "they may be alive elsewhere"
+    );
+    for instance in [&server, &other] {
+        instance.advance(HOUR);
+    }
+    tokio::join!(server.sweep(), other.sweep());
+    tokio::join!(server.sweep(), other.sweep());
+
+    for table in ["upload", "discarded_content"] {
+        assert_eq!(server.rows(table).await, 0, "{table}");
+    }
+    let reserved = "SELECT CAST(SUM(reserved_bytes) AS BIGINT) AS number FROM \"user\"";
+    assert_eq!(server.number(reserved).await, 0);
+    for name in foreign {
+        assert_eq!(
+            std::fs::read(data.join(name)).unwrap(),
+            b"not ours",
+            "{name}"
+        );
+    }
+    assert_eq!(server.stored().len(), 1 + foreign.len());
+    assert_eq!(alice.get(&alice.ticket(&kept).await).await.bytes, b"hello");
+}
+
+/// What a crash leaves of an upload, and of a purge: rows and bytes that nobody goes on with.
+async fn leave(server: &TestApp) {
+    let now = server.app.clock.now();
+    let (staged, discarded) = (ContentKey::random(), ContentKey::random());
+    let data = &server.app.config.data_dir;
+    std::fs::write(data.join("staging").join(staged.as_str()), b"half").unwrap();
+    let content = data.join("content").join(discarded.path());
+    std::fs::create_dir_all(content.parent().unwrap()).unwrap();
+    std::fs::write(content, b"whole").unwrap();
+    let leave = server.app.db.write(move |transaction| {
+        Box::pin(async move {
+            let alice = user::Entity::find().one(transaction).await?.unwrap();
+            let mut reserved: user::ActiveModel = alice.clone().into();
+            reserved.reserved_bytes = sea_orm::Set(alice.reserved_bytes + 10);
+            reserved.update(transaction).await?;
+            let upload = upload::Model {
+                id: cloakroom::keys::id(now),
+                user_id: alice.id,
+                content_key: staged.to_string(),
+                reserved_bytes: 10,
+                created_at: now,
+                touched_at: now,
+            };
+            upload::ActiveModel::from(upload)
+                .reset_all()
+                .insert(transaction)
+                .await?;
+            let note = discarded_content::Model {
+                content_key: discarded.to_string(),
+                discarded_at: now,
+            };
+            discarded_content::ActiveModel::from(note)
+                .reset_all()
+                .insert(transaction)
+                .await?;
+            Ok(())
+        })
+    });
+    leave.await.unwrap();
+}
