@@ -4,13 +4,23 @@
 //! `CLOAKROOM_FAULTS_SEED` repeats a run; every failure prints the seed it had.
 
 mod caller;
+mod history;
 mod hold;
 mod journal;
 mod random;
+mod scribe;
 mod site;
+mod strace;
 mod traffic;
 
+mod backup;
+mod breaks;
+mod clock;
 mod databases;
+mod errors;
 mod filling;
 mod full_disks;
 mod load;
+mod order;
+mod power;
+mod syscalls;
