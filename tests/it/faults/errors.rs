@@ -61,6 +61,11 @@ async fn fail(site: &Site, random: &mut Random, count: usize) -> Vec<Call> {
         }
     }
     site.journal.hold(&server.base, Scope::Fresh).await;
+    let keys = site.content_keys().await;
+    for call in &failed {
+        let unsynced = keys.values().find(|key| call.is_on(key));
+        assert_eq!(unsynced, None, "a file is not durable; seed {seed}");
+    }
     failed
 }
 
@@ -80,7 +85,8 @@ async fn what_cannot_be_synced_is_refused_and_leaves_nothing() {
     let mut random = Random::new(seed);
     let site = Site::new(seed, 1).await;
     let mut seen = String::new();
-    for count in 1..=8 {
+    // The later ones find the threads that write bytes and rows at different uploads.
+    for count in [1, 2, 3, 4, 6, 7, 9, 13] {
         for call in fail(&site, &mut random, count).await {
             seen += &call.arguments;
         }
