@@ -66,6 +66,11 @@ async fn fail(site: &Site, random: &mut Random, count: usize) -> (Vec<Call>, boo
         }
     }
     site.journal.hold(&server.base, Scope::Fresh).await;
+    let keys = site.content_keys().await;
+    for call in &failed {
+        let unsynced = keys.values().find(|key| call.is_on(key));
+        assert_eq!(unsynced, None, "a file is not durable; seed {seed}");
+    }
     (failed, true)
 }
 
