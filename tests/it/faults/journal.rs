@@ -251,6 +251,11 @@ impl Journal {
         self.count(what);
     }
 
+    /// Ends the doubt about file `number` before a server is held to it.
+    pub fn expect(&self, number: usize, life: Life) {
+        self.change(number, |entry| entry.life.settle(life));
+    }
+
     /// Before `grantee` is to have `access` to file `number`.
     pub fn attempt_access(&self, number: usize, grantee: usize, access: Access) {
         self.change(number, |entry| {

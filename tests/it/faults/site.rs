@@ -1,14 +1,24 @@
 //! An installation that things happen to, and the journal of what its clients were told.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, Database, DbBackend, QueryResult, Statement};
 
 use super::journal::{Account, Journal};
 use crate::support::{Person, Program, TestApp, program::Serving};
 
 /// After this, an upload that nobody goes on with counts as abandoned.
 const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// How many kills the long form is to have; none in the short one.
+pub fn long() -> Option<u64> {
+    let kills = std::env::var("CLOAKROOM_FAULTS_KILLS").ok()?;
+    Some(kills.parse().expect("CLOAKROOM_FAULTS_KILLS is a number"))
+}
 
 pub struct Site {
     pub program: Program,
@@ -43,17 +53,43 @@ impl Site {
         }
     }
 
-    /// Starts the server, when nothing of one that was killed goes on.
+    /// With one more setting.
+    pub fn set(mut self, setting: &str, value: &str) -> Self {
+        self.program = self.program.set(setting, value);
+        self
+    }
+
+    /// Waits until nothing is left of any upload under way.
+    pub async fn eventually_is_idle(&self) {
+        let beside = TestApp::beside(&self.program, Duration::ZERO).await;
+        beside
+            .eventually("what is broken off goes", async |server| {
+                server.rows("upload").await == 0 && server.rows("discarded_content").await == 0
+            })
+            .await;
+        beside.stop().await;
+        let staged = self
+            .program
+            .data_dir()
+            .join("staging")
+            .read_dir()
+            .unwrap()
+            .count();
+        assert_eq!(staged, 0, "seed {}", self.journal.seed);
+    }
+
+    /// Starts the server, once nothing of one that was killed goes on.
     pub async fn serve(&self) -> Serving {
-        let url = self.program.database_url();
-        if let Some(url) = url.filter(|url| url.starts_with("postgres")) {
-            self.wait_for_backends(url).await;
-        }
+        self.is_quiet().await;
         self.program.serve()
     }
 
-    /// PostgreSQL learns late that a client was killed, and ends the statement under way.
-    async fn wait_for_backends(&self, url: &str) {
+    /// Waits: PostgreSQL learns late that a client was killed, and ends the statement under way.
+    pub async fn is_quiet(&self) {
+        let url = self.program.database_url();
+        let Some(url) = url.filter(|url| url.starts_with("postgres")) else {
+            return;
+        };
         let connection = Database::connect(url).await.unwrap();
         let others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
         let statement = Statement::from_string(DbBackend::Postgres, others);
@@ -68,6 +104,14 @@ impl Site {
         connection.close().await.unwrap();
     }
 
+    /// The content keys of all files, by name.
+    pub async fn content_keys(&self) -> BTreeMap<String, String> {
+        let beside = TestApp::beside(&self.program, Duration::ZERO).await;
+        let keys = content_keys(&beside).await;
+        beside.stop().await;
+        keys
+    }
+
     /// Panics unless, after the janitor's sweeps, every row has its exact bytes and there are no others, and nothing is
     /// kept of unfinished uploads. No client may be at work meanwhile; a server may run.
     pub async fn is_sound(&self) {
@@ -79,7 +123,9 @@ impl Site {
         later.sweep().await;
         assert_eq!(later.rows("upload").await, 0, "seed {seed}");
         assert_eq!(later.rows("discarded_content").await, 0, "seed {seed}");
-        let owned = paths_of_rows(&later).await;
+        let keys = content_keys(&later).await.into_values();
+        let owned = keys.map(|key| format!("content/{}/{}/{key}", &key[..2], &key[2..4]));
+        let owned: BTreeSet<_> = owned.collect();
         let root = self.program.data_dir();
         let stored = later.stored().into_iter();
         let stored = stored.map(|path| path.strip_prefix(&root).unwrap().display().to_string());
@@ -94,15 +140,14 @@ impl Site {
     }
 }
 
-/// Where the bytes of all files are, below the data directory, as the rows have it.
-async fn paths_of_rows(server: &TestApp) -> BTreeSet<String> {
+/// The content keys of all files, by name.
+async fn content_keys(server: &TestApp) -> BTreeMap<String, String> {
     let database = server.app.db.read();
-    let query = "SELECT content_key FROM file";
+    let query = "SELECT name, content_key FROM file";
     let statement = Statement::from_string(database.get_database_backend(), query);
     let rows = database.query_all_raw(statement).await.unwrap();
-    let path = |row: &sea_orm::QueryResult| {
-        let key: String = row.try_get("", "content_key").unwrap();
-        format!("content/{}/{}/{key}", &key[..2], &key[2..4])
-    };
-    rows.iter().map(path).collect()
+    let text = |row: &QueryResult, column| row.try_get("", column).unwrap();
+    rows.iter()
+        .map(|row| (text(row, "name"), text(row, "content_key")))
+        .collect()
 }

@@ -7,13 +7,13 @@ use std::sync::{
 };
 
 use reqwest::Client;
-use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::{
-    caller::{Caller, Refusal, text},
+    caller::Refusal,
     journal::{Access, Entry, Journal, Life},
     random::Random,
+    scribe::Scribe,
 };
 
 /// Above this many files a client would rather delete than upload.
@@ -33,16 +33,14 @@ impl Traffic {
     pub fn start(base: &str, journal: &Arc<Journal>, random: &Random) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let http = Client::builder().no_proxy().build().unwrap();
-        let client = |(account, number)| {
+        let client = |number| {
             let client = TrafficClient {
-                caller: Caller::new(&http, base, account),
-                journal: Arc::clone(journal),
-                account: number,
+                scribe: Scribe::new(&http, base, journal, number),
                 random: random.fork(number as u64),
             };
             tokio::spawn(client.run(Arc::clone(&stop)))
         };
-        let clients = journal.accounts.iter().zip(0..).map(client).collect();
+        let clients = (0..journal.accounts.len()).map(client).collect();
         Self { stop, clients }
     }
 
@@ -61,9 +59,7 @@ impl Traffic {
 }
 
 struct TrafficClient {
-    caller: Caller,
-    journal: Arc<Journal>,
-    account: usize,
+    scribe: Scribe,
     random: Random,
 }
 
@@ -73,10 +69,16 @@ impl TrafficClient {
             match self.act().await {
                 Ok(()) => {}
                 Err(Refusal::Code(code)) => {
-                    *self.journal.counts().refused.entry(code).or_default() += 1;
+                    *self
+                        .scribe
+                        .journal
+                        .counts()
+                        .refused
+                        .entry(code)
+                        .or_default() += 1;
                 }
                 Err(Refusal::Cut) => {
-                    self.journal.counts().in_doubt += 1;
+                    self.scribe.journal.counts().in_doubt += 1;
                     return;
                 }
             }
@@ -98,9 +100,9 @@ impl TrafficClient {
             _ => return self.upload().await,
         };
         match number {
-            Some(number) => self.change(number, life).await,
+            Some(number) => self.scribe.change(number, life).await,
             None if many => match self.choose(Life::Live) {
-                Some(number) => self.change(number, Life::Trashed).await,
+                Some(number) => self.scribe.change(number, Life::Trashed).await,
                 None => self.upload().await,
             },
             None => self.upload().await,
@@ -109,9 +111,9 @@ impl TrafficClient {
 
     /// The numbers of this client's files about which everything is known, and which are as `wanted`.
     fn files(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
-        let entries = self.journal.entries();
+        let entries = self.scribe.journal.entries();
         let mine = entries.iter();
-        mine.filter(|(_, entry)| entry.owner == self.account && entry.is_certain())
+        mine.filter(|(_, entry)| entry.owner == self.scribe.account && entry.is_certain())
             .filter(|(_, entry)| wanted(entry))
             .map(|(number, _)| *number)
             .collect()
@@ -123,55 +125,20 @@ impl TrafficClient {
     }
 
     async fn upload(&mut self) -> Result<(), Refusal> {
-        let limit = if self.random.below(8) == 0 {
-            LARGE
-        } else {
-            SMALL
-        };
-        let size = self.random.below(limit) as usize;
+        let large = self.random.below(8) == 0;
+        let size = self.random.below(if large { LARGE } else { SMALL });
         let seed = self.random.next();
-        let (number, entry) = self.journal.attempt_upload(self.account, seed, size);
-        let id = self.caller.upload(&entry).await?;
-        self.journal.acknowledge_upload(number, &id);
-        Ok(())
+        self.scribe.upload(seed, size as usize).await.map(drop)
     }
 
-    /// Trashes, restores or purges.
-    async fn change(&self, number: usize, life: Life) -> Result<(), Refusal> {
-        let mutation = match life {
-            Life::Trashed => "deleteFile(id: $id)",
-            Life::Purged => "purgeFile(id: $id)",
-            Life::Live | Life::Absent => "restoreFile(id: $id) { id }",
-        };
-        let query = format!("mutation($id: ID!) {{ {mutation} }}");
-        let id = self.journal.entry(number).id;
-        self.journal.attempt(number, life);
-        self.caller.ask(&query, json!({ "id": id })).await?;
-        self.journal.acknowledge(number);
-        Ok(())
-    }
-
-    /// Shares a file with somebody, who takes a ticket at once.
     async fn share(&mut self) -> Result<(), Refusal> {
-        let accounts = self.journal.accounts.len();
-        let grantee =
-            (self.account + 1 + self.random.below(accounts as u64 - 1) as usize) % accounts;
-        let Some(number) = self.choose(Life::Live) else {
-            return self.upload().await;
-        };
-        let account = self.journal.accounts[grantee].clone();
-        let id = self.journal.entry(number).id.unwrap();
-        self.journal
-            .attempt_access(number, grantee, Access::Granted);
-        let query =
-            "mutation($f: ID!, $u: String!) { shareWithUser(fileId: $f, username: $u) { id } }";
-        let variables = json!({ "f": id, "u": account.username });
-        let data = self.caller.ask(query, variables).await?;
-        let share = text(&data["shareWithUser"]["id"]);
-        self.journal.acknowledge_access(number, grantee, &share);
-        let ticket = self.caller.of(&account).ticket(&id).await?;
-        self.journal.keep_ticket(number, grantee, ticket);
-        Ok(())
+        let accounts = self.scribe.journal.accounts.len();
+        let others = self.random.below(accounts as u64 - 1) as usize;
+        let grantee = (self.scribe.account + 1 + others) % accounts;
+        match self.choose(Life::Live) {
+            Some(number) => self.scribe.share(number, grantee).await,
+            None => self.upload().await,
+        }
     }
 
     async fn revoke(&mut self) -> Result<(), Refusal> {
@@ -186,14 +153,7 @@ impl TrafficClient {
         let Some(number) = self.random.pick(&shared).copied() else {
             return self.share().await;
         };
-        let entry = self.journal.entry(number);
-        let grantee = granted(&entry).unwrap();
-        let share = entry.grants[&grantee].share.clone().unwrap();
-        self.journal
-            .attempt_access(number, grantee, Access::Revoked);
-        let query = "mutation($s: ID!) { revokeShare(id: $s) }";
-        self.caller.ask(query, json!({ "s": share })).await?;
-        self.journal.acknowledge_access(number, grantee, &share);
-        Ok(())
+        let grantee = granted(&self.scribe.journal.entry(number)).unwrap();
+        self.scribe.revoke(number, grantee).await
     }
 }

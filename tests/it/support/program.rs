@@ -143,7 +143,7 @@ impl Program {
         };
         let pid = match under {
             [] => child.id(),
-            _ => only_child(child.id()),
+            _ => only_child(child.id()).unwrap_or(child.id()),
         };
         // Its log must go somewhere, or it would block.
         let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect());
@@ -157,9 +157,16 @@ impl Program {
     }
 }
 
-fn only_child(pid: u32) -> u32 {
+/// None, when the process became the server instead of starting it.
+fn only_child(pid: u32) -> Option<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    children.trim().parse().unwrap()
+    children.trim().parse().ok()
+}
+
+fn signal(pid: u32, signal: &str) -> ExitStatus {
+    let mut kill = Command::new("kill");
+    kill.args([signal, &pid.to_string()]).stderr(Stdio::null());
+    kill.status().unwrap()
 }
 
 /// A server of a process of its own; killed when dropped.
@@ -175,25 +182,31 @@ pub struct Serving {
 }
 
 impl Serving {
-    fn signal(&self, signal: &str) {
-        let sent = Command::new("kill")
-            .args([signal, &self.pid.to_string()])
-            .status();
-        assert!(sent.unwrap().success());
-    }
-
     /// Sends SIGTERM, and comes back at once.
     pub fn terminate(&self) {
-        self.signal("-TERM");
+        assert!(signal(self.pid, "-TERM").success());
     }
 
     /// Ends it as the kernel does when memory runs out, and returns when it is gone.
     pub fn kill(mut self) {
         match self.pid == self.child.id() {
             true => self.child.kill().unwrap(),
-            false => self.signal("-KILL"),
+            // It may have been killed already.
+            false if self.has_ended() => {}
+            false => drop(signal(self.pid, "-KILL")),
         }
         self.child.wait().unwrap();
+    }
+
+    /// Whether it ends by itself, within a second.
+    pub async fn ends(&mut self) -> bool {
+        for _ in 0..200 {
+            if self.has_ended() {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        false
     }
 
     /// Stops it, and returns all that it wrote to its log.
@@ -232,10 +245,8 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         // What runs it would otherwise leave it running.
-        if self.pid != self.child.id() && matches!(self.child.try_wait(), Ok(None)) {
-            let _ = Command::new("kill")
-                .args(["-KILL", &self.pid.to_string()])
-                .status();
+        if self.pid != self.child.id() && !self.has_ended() {
+            signal(self.pid, "-KILL");
         }
         let _ = self.child.kill();
         let _ = self.child.wait();

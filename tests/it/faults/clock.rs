@@ -1,0 +1,115 @@
+//! A clock that jumps by hours, ahead and back, under a running server.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use reqwest::Client;
+
+use super::{
+    hold::Scope,
+    journal::Life,
+    random::{Random, seed},
+    scribe::Scribe,
+    site::Site,
+};
+use crate::support::{Person, multipart::envelope};
+
+/// The library that answers for the clock, where Debian has it.
+fn library() -> PathBuf {
+    let mut directories = fs::read_dir("/usr/lib").unwrap().flatten();
+    let library = directories.find_map(|directory| {
+        let library = directory.path().join("faketime/libfaketimeMT.so.1");
+        library.exists().then_some(library)
+    });
+    library.expect("libfaketime is not installed")
+}
+
+/// The clock of one server.
+struct Clock(PathBuf);
+
+impl Clock {
+    fn set(&self, ahead: &str) {
+        // At once, or the server might read half of it.
+        let new = self.0.with_extension("new");
+        fs::write(&new, ahead).unwrap();
+        fs::rename(new, &self.0).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_loses_nothing_and_sweeps_nothing_alive() {
+    let seed = seed();
+    let mut random = Random::new(seed);
+    let site = Site::new(seed, 2)
+        .await
+        .set("TRASH_TTL", "1h")
+        .set("TICKET_TTL", "5m");
+    let clock = Clock(site.program.path("clock"));
+    clock.set("+0");
+    let under = [
+        "env".to_owned(),
+        format!("LD_PRELOAD={}", library().display()),
+        format!("FAKETIME_TIMESTAMP_FILE={}", clock.0.display()),
+        "FAKETIME_NO_CACHE=1".to_owned(),
+        // What measures durations is not set by anybody.
+        "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
+    ];
+    let under: Vec<_> = under.iter().map(String::as_str).collect();
+    let server = site.program.try_serve(&under).unwrap();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let scribe = Scribe::new(&client, &server.base, &site.journal, 0);
+    let person = Person::anonymous(&server.base).with_token(&site.journal.accounts[0].secret);
+    let kept = scribe.upload(random.next(), 1000).await.unwrap();
+    scribe.share(kept, 1).await.unwrap();
+    let id = site.journal.entry(kept).id.unwrap();
+
+    for (jump, ahead) in [("+2h", true), ("+0", false), ("-2h", false), ("+0", true)] {
+        let trashed = scribe.upload(random.next(), 1000).await.unwrap();
+        scribe.change(trashed, Life::Trashed).await.unwrap();
+        let upload = person.slow_upload().await;
+        assert!(upload.send(vec![1; 200_000]).await);
+        let ticket = person.ticket(&id).await;
+        assert_eq!(person.get(&ticket).await.status, 200);
+
+        clock.set(jump);
+
+        let old = if ahead {
+            // By a sweep after the jump, which must leave the upload alone.
+            purged(&person, trashed, &site).await;
+            "TICKET_EXPIRED"
+        } else {
+            ""
+        };
+        assert_eq!(person.get(&ticket).await.code(), old, "seed {seed}");
+        assert_eq!(person.get(&person.ticket(&id).await).await.status, 200);
+        upload.send(envelope().1).await;
+        let answer = upload.answer().await;
+        assert_eq!(answer.data("/uploadFile/size"), 200_000, "seed {seed}");
+        let id = answer.text("/uploadFile/id");
+        assert_eq!(
+            person.get(&person.ticket(&id).await).await.bytes.len(),
+            200_000
+        );
+        person.delete(&id).await.data("/deleteFile");
+        let purge = format!("mutation {{ purgeFile(id: \"{id}\") }}");
+        person.ask(&purge).await.data("/purgeFile");
+    }
+    server.terminate();
+    server.ended().await;
+    let site = site.set("TRASH_TTL", "30d").set("TICKET_TTL", "24h");
+    let server = site.serve().await;
+    site.journal.hold(&server.base, Scope::Everything).await;
+    site.is_sound().await;
+}
+
+/// Waits until the janitor has ended a file that has been in the trash for its time.
+async fn purged(person: &Person, number: usize, site: &Site) {
+    let id = site.journal.entry(number).id.unwrap();
+    for _ in 0..200 {
+        let trash = person.list("trash").await;
+        if !trash.to_string().contains(&id) {
+            return site.journal.expect(number, Life::Purged);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nothing is swept; seed {}", site.journal.seed);
+}
