@@ -170,6 +170,16 @@ impl From<DbErr> for Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        match code.and_then(|code| exhausted_by_code(&code.to_string())) {
+            Some(code) => Self::exhausted(code).caused_by(error),
+            None => Self::internal(error),
+        }
+    }
+}
+
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         let code = match error.kind() {

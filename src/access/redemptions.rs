@@ -9,21 +9,18 @@ use sea_orm::{
     ColumnTrait, Iterable,
     sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement},
 };
-use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{Owned, Readable, grants};
+use super::{Grant, Readable, grants, sight};
 use crate::{
+    batch::Batches,
     clock::Clock,
-    db::Db,
-    error::{Error, Result},
+    db::{Db, Lookups},
+    error::Result,
 };
 
 mod postgres;
 mod sqlite;
-
-/// Tickets checked at once.
-const BATCH_MAX: usize = 32;
 
 /// Why a ticket that was good once opens nothing now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,40 +39,35 @@ pub struct Claim {
     pub credential_epoch: i64,
 }
 
-type Verdict = Result<Readable<file::Model>, Refusal>;
-
-/// A claim that waits for its verdict.
-struct Ask {
-    claim: Claim,
-    answer: oneshot::Sender<Result<Verdict>>,
-}
+pub type Verdict = Result<Readable<file::Model>, Refusal>;
 
 /// Where tickets are checked.
-#[derive(Clone, Debug)]
-pub struct Redemptions {
-    asks: mpsc::Sender<Ask>,
+#[derive(Debug)]
+pub enum Redemptions {
+    Sqlite(Lookups, Clock),
+    Postgres(Batches<Claim, Verdict>),
 }
 
 impl Redemptions {
     /// Starts what checks, which ends when the last handle is dropped.
-    pub fn start(db: &Db, clock: &Clock) -> Result<Self> {
-        let (asks, waiting) = mpsc::channel(1024);
-        match db.sqlite_path() {
-            Some(path) => sqlite::start(path, clock.clone(), waiting)?,
-            None => postgres::start(db, clock, waiting),
+    pub fn start(db: &Db, clock: &Clock) -> Self {
+        match db.lookups() {
+            Some(lookups) => Self::Sqlite(lookups.clone(), clock.clone()),
+            None => Self::Postgres(postgres::start(db, clock)),
         }
-        Ok(Self { asks })
     }
 
     /// The file of `claim`, as the policy has it at this very moment.
     pub async fn check(&self, claim: Claim) -> Result<Verdict> {
-        let (answer, verdict) = oneshot::channel();
-        let gone = || Error::internal("nobody checks tickets any more");
-        self.asks
-            .send(Ask { claim, answer })
-            .await
-            .map_err(|_| gone())?;
-        verdict.await.map_err(|_| gone())?
+        match self {
+            Self::Sqlite(lookups, clock) => {
+                let clock = clock.clone();
+                let facts =
+                    lookups.run(move |connection| sqlite::look_up(connection, &claim, clock.now()));
+                Ok(verdict(facts.await?))
+            }
+            Self::Postgres(batches) => batches.ask(claim).await,
+        }
     }
 }
 
@@ -93,25 +85,12 @@ struct Facts {
 /// `None`: there is no such live file.
 fn verdict(facts: Option<Facts>) -> Verdict {
     let facts = facts.ok_or(Refusal::FileGone)?;
-    match facts {
-        Facts {
-            active: true,
-            owned: true,
-            file,
-            ..
-        } => Ok(Owned(file).into()),
-        Facts {
-            active: true,
-            granted: true,
-            file,
-            ..
-        } => Ok(Readable {
-            row: file,
-            until: None,
-            owned: false,
-        }),
-        _ => Err(Refusal::AccessRevoked),
+    if !facts.active {
+        return Err(Refusal::AccessRevoked);
     }
+    // That the share has not ended is all that this one request needs to know.
+    let grant = facts.granted.then_some(Grant { until: None });
+    sight(facts.file, facts.owned, grant).ok_or(Refusal::AccessRevoked)
 }
 
 /// The [`Facts`] of a claim, its parts given as expressions: whether active, granted, owned, and the file's columns.

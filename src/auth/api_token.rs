@@ -1,11 +1,11 @@
 //! Programs' sign-ins: `Authorization: Bearer crm_…` (RFC 6750 §2.1).
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use entity::api_token;
+use entity::{api_token, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use sha2::{Digest, Sha256};
 
-use super::{Actor, Scopes, active_user};
+use super::{Actor, Scopes, is_active, sqlite};
 use crate::{
     app::App,
     config::Secret,
@@ -29,15 +29,28 @@ pub fn generate() -> (Secret, Vec<u8>) {
 /// Who `secret` signs in. Unlike a missing one, a token that is wrong, expired or revoked is an error.
 #[expect(clippy::disallowed_methods, reason = "credentials are resolved here")]
 pub async fn actor(app: &App, secret: &str) -> Result<Actor> {
-    let token = api_token::Entity::find()
-        .filter(api_token::Column::SecretHash.eq(hash(secret)))
-        .one(app.db.read())
-        .await?
-        .filter(|token| token.expires_at.is_none_or(|end| end > app.clock.now()))
-        .ok_or_else(Error::unauthenticated)?;
-    let user = active_user(app.db.read(), token.user_id, token.credential_epoch)
-        .await?
-        .ok_or_else(Error::unauthenticated)?;
+    let secret_hash = hash(secret);
+    let found = match app.db.lookups() {
+        Some(lookups) => {
+            lookups
+                .run(move |connection| sqlite::api_token(connection, &secret_hash))
+                .await?
+        }
+        None => {
+            api_token::Entity::find()
+                .filter(api_token::Column::SecretHash.eq(secret_hash))
+                .find_also_related(user::Entity)
+                .one(app.db.read())
+                .await?
+        }
+    };
+    let Some((token, Some(user))) = found else {
+        return Err(Error::unauthenticated());
+    };
+    let has_ended = token.expires_at.is_some_and(|end| end <= app.clock.now());
+    if has_ended || !is_active(&user, token.credential_epoch) {
+        return Err(Error::unauthenticated());
+    }
     Ok(Actor::ApiToken {
         user,
         scopes: Scopes {

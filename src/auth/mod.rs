@@ -5,13 +5,17 @@ pub mod client;
 pub mod common_passwords;
 pub mod password;
 pub mod session;
+mod sqlite;
 pub mod throttle;
 
 use entity::user;
-use sea_orm::{DatabaseConnection, EntityTrait};
+use sea_orm::EntityTrait;
 use uuid::Uuid;
 
-use crate::error::{Code, Error, Result};
+use crate::{
+    db::Db,
+    error::{Code, Error, Result},
+};
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -72,11 +76,19 @@ impl Actor {
 
 /// The user `id`, when active and still at `epoch`: otherwise whatever carried the epoch is void.
 #[expect(clippy::disallowed_methods, reason = "credentials are resolved here")]
-async fn active_user(
-    database: &DatabaseConnection,
-    id: Uuid,
-    epoch: i64,
-) -> Result<Option<user::Model>> {
-    let user = user::Entity::find_by_id(id).one(database).await?;
-    Ok(user.filter(|user| !user.disabled && user.credential_epoch == epoch))
+async fn active_user(db: &Db, id: Uuid, epoch: i64) -> Result<Option<user::Model>> {
+    let user = match db.lookups() {
+        Some(lookups) => {
+            lookups
+                .run(move |connection| sqlite::user(connection, id))
+                .await?
+        }
+        None => user::Entity::find_by_id(id).one(db.read()).await?,
+    };
+    Ok(user.filter(|user| is_active(user, epoch)))
+}
+
+/// Whether what carries this `epoch` of the user's credentials may sign them in.
+fn is_active(user: &user::Model, epoch: i64) -> bool {
+    !user.disabled && user.credential_epoch == epoch
 }

@@ -13,7 +13,7 @@ use tower_sessions::{
 };
 use uuid::Uuid;
 
-use super::{Actor, active_user};
+use super::{Actor, active_user, sqlite};
 use crate::{
     app::{App, SharedApp},
     clock,
@@ -33,7 +33,7 @@ pub async fn actor(app: &App, session: &Session) -> Result<Actor> {
     let (Some(user_id), Some(epoch)) = (user_id, epoch) else {
         return Ok(Actor::Anonymous);
     };
-    let Some(user) = active_user(app.db.read(), user_id, epoch).await? else {
+    let Some(user) = active_user(&app.db, user_id, epoch).await? else {
         return Ok(Actor::Anonymous);
     };
     renew(app, session).await?;
@@ -181,12 +181,19 @@ impl SessionStore for Store {
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let app = &self.app;
-        let row = session::Entity::find_by_id(hash(id))
-            .filter(session::Column::ExpiresAt.gt(app.clock.now()))
-            .filter(session::Column::CreatedAt.gt(app.clock.before(app.config.session_lifetime)))
-            .one(app.db.read())
-            .await
-            .map_err(|error| backend(error.into()))?;
+        let id_hash = hash(id);
+        let row = match app.db.lookups() {
+            Some(lookups) => lookups
+                .run(move |connection| sqlite::session(connection, &id_hash))
+                .await
+                .map_err(backend)?,
+            None => session::Entity::find_by_id(id_hash)
+                .one(app.db.read())
+                .await
+                .map_err(|error| backend(error.into()))?,
+        };
+        let born_after = app.clock.before(app.config.session_lifetime);
+        let row = row.filter(|row| row.expires_at > app.clock.now() && row.created_at > born_after);
         row.map(|row| {
             Ok(Record {
                 id: *id,

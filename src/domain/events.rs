@@ -118,13 +118,21 @@ fn log(row: &event::Model) {
 }
 
 /// Records an event in the transaction that makes it true. The log has a line of it once that is committed.
-#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub(super) async fn record(transaction: &DatabaseTransaction, row: event::Model) -> Result<()> {
-    event::ActiveModel::from(row.clone())
-        .reset_all()
-        .insert(transaction)
+    record_all(transaction, vec![row]).await
+}
+
+/// The same for several, at least one.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub(super) async fn record_all(
+    transaction: &DatabaseTransaction,
+    rows: Vec<event::Model>,
+) -> Result<()> {
+    let models = rows.iter().cloned().map(event::ActiveModel::from);
+    event::Entity::insert_many(models.map(ActiveModelTrait::reset_all))
+        .exec_without_returning(transaction)
         .await?;
-    db::after_commit(move || log(&row));
+    db::after_commit(move || rows.iter().for_each(log));
     Ok(())
 }
 

@@ -10,20 +10,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use entity::{discarded_content, event::Kind, file, upload, user};
-use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, ExprTrait},
-};
+use entity::{event::Kind, file, upload, user};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{
     content_type,
     events::{self, Event},
-    file_name, files, quota,
+    file_name, quota,
 };
 use crate::{
     app::{App, SharedApp},
@@ -32,10 +26,19 @@ use crate::{
     storage::{ContentKey, Staged},
 };
 
+mod rows;
+
+use rows::Finished;
+pub use rows::Rows;
+pub(crate) use rows::abort;
+
 /// How many bytes are gathered before they go to a blocking thread together; one upload holds two such batches at most.
 const BATCH_BYTES: usize = 96 * 1024;
-/// How far ahead quota is reserved when the size is not known: fewer transactions, and little held back from others.
-const RESERVE_AHEAD: u64 = 16 << 20;
+/// A file of so many bytes is hashed where it is, in some 20 µs, and written when it is finished.
+const SMALL_BYTES: u64 = 32 * 1024;
+/// How far ahead quota is reserved when the size is not known, at least and at most; in between, as much again as has come.
+/// So a large file takes few transactions, and a small one holds little back from others.
+const RESERVE_AHEAD: [u64; 2] = [256 << 10, 16 << 20];
 
 /// The uploads that this process is taking in, which its janitor must not take for abandoned, whatever the clock says.
 #[derive(Debug, Default)]
@@ -80,8 +83,8 @@ pub struct Upload {
 /// The staged bytes are either here or with the blocking thread that is writing a batch.
 #[derive(Debug)]
 enum Place {
-    Here(Staged),
-    Writing(JoinHandle<std::io::Result<Staged>>),
+    Here(Box<Staged>),
+    Writing(JoinHandle<std::io::Result<Box<Staged>>>),
     /// After a failed write: nothing can be added any more.
     Lost,
 }
@@ -106,19 +109,10 @@ pub struct Naming {
 /// Opens an upload for `user`. `expected` is how many bytes may come, where the client has said so.
 ///
 /// `QUOTA_EXCEEDED` when the user may keep nothing more.
-#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
 pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -> Result<Upload> {
     let now = app.clock.now();
     let key = ContentKey::random();
     let id = keys::id(now);
-    let row = upload::ActiveModel {
-        id: Set(id),
-        user_id: Set(user.id),
-        content_key: Set(key.to_string()),
-        reserved_bytes: Set(0),
-        created_at: Set(now),
-        touched_at: Set(now),
-    };
     app.live_uploads.insert(id);
     let mut upload = Upload {
         app: SharedApp::clone(app),
@@ -129,16 +123,22 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
         head: Vec::new(),
         batch: Vec::new(),
         batched: 0,
-        staged: Place::Lost,
+        staged: Place::Here(Box::new(app.storage.begin(&key))),
         key,
         settled: false,
     };
-    let insert = app
-        .db
-        .write(move |transaction| Box::pin(async move { Ok(row.insert(transaction).await?) }));
-    insert.await?;
-    upload.staged = Place::Here(app.storage.begin(&upload.key).await?);
-    upload.reserve(0, expected.unwrap_or(RESERVE_AHEAD)).await?;
+    let pending = upload::Model {
+        id,
+        user_id: user.id,
+        content_key: upload.key.to_string(),
+        reserved_bytes: 0,
+        created_at: now,
+        touched_at: now,
+    };
+    app.upload_rows.begin(pending).await?;
+    upload
+        .reserve(0, expected.unwrap_or(RESERVE_AHEAD[0]))
+        .await?;
     Ok(upload)
 }
 
@@ -155,7 +155,8 @@ impl Upload {
             .with("limitBytes", limit));
         }
         if self.size > self.reserved {
-            self.reserve(self.size - self.reserved, RESERVE_AHEAD)
+            let [least, most] = RESERVE_AHEAD;
+            self.reserve(self.size - self.reserved, self.size.clamp(least, most))
                 .await?;
         }
         let missing = content_type::SNIFF_BYTES - self.head.len();
@@ -170,8 +171,14 @@ impl Upload {
 
     /// Ends the bytes: they are counted and hashed, and quota reserved too much is given back.
     pub async fn complete(mut self) -> Result<Complete> {
-        self.write_batch().await?;
-        let staged = self.staged().await?;
+        let is_small = self.size <= SMALL_BYTES && self.size == self.batched as u64;
+        if !is_small {
+            self.write_batch().await?;
+        }
+        let mut staged = self.staged().await?;
+        if is_small {
+            staged.hold(std::mem::take(&mut self.batch));
+        }
         let sha256 = staged.sha256();
         self.staged = Place::Here(staged);
         if self.reserved != u64::MAX {
@@ -202,7 +209,7 @@ impl Upload {
         Ok(())
     }
 
-    async fn staged(&mut self) -> Result<Staged> {
+    async fn staged(&mut self) -> Result<Box<Staged>> {
         match std::mem::replace(&mut self.staged, Place::Lost) {
             Place::Here(staged) => Ok(staged),
             Place::Writing(batch) => Ok(batch.await.map_err(Error::internal)??),
@@ -246,7 +253,7 @@ pub async fn finish(app: &SharedApp, uploads: Vec<Naming>) -> Result<Vec<Uuid>> 
             let row = file_row(&app, &naming)?;
             let mut upload = naming.upload.upload;
             let staged = upload.staged().await?;
-            app.storage.finish(staged).await?;
+            app.storage.finish(*staged).await?;
             finished.push((upload, row));
         }
         commit(&app, finished).await
@@ -256,49 +263,32 @@ pub async fn finish(app: &SharedApp, uploads: Vec<Naming>) -> Result<Vec<Uuid>> 
 
 /// Writes the rows of files whose bytes are durable.
 async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result<Vec<Uuid>> {
-    let (mut uploads, rows): (Vec<_>, Vec<_>) = finished.into_iter().unzip();
-    let ids = rows.iter().map(|row| row.id).collect();
-    let pending: Vec<Uuid> = uploads.iter().map(|upload| upload.id).collect();
-    let trail: Vec<_> = rows
-        .iter()
-        .map(|row| events::row(app, Event::of_file(Kind::Uploaded, row).detail(&row.name)))
-        .collect();
-    let commit = app.db.write(move |transaction| {
-        Box::pin(async move {
-            for (upload_id, row) in pending.into_iter().zip(rows) {
-                // An upload that was silent so long that it was swept has no bytes any more.
-                if !settle(transaction, upload_id).await? {
-                    return Err(Error::new(
-                        Code::Unavailable,
-                        "The upload took so long that it was given up; send it again.",
-                    ));
-                }
-                insert_file(transaction, row).await?;
-            }
-            for event in trail {
-                events::record(transaction, event).await?;
-            }
-            Ok(())
-        })
-    });
-    commit.await?;
+    let mut ids = Vec::with_capacity(finished.len());
+    let mut uploads = Vec::with_capacity(finished.len());
+    let mut rows = Vec::with_capacity(finished.len());
+    for (upload, file) in finished {
+        ids.push(file.id);
+        rows.push(Finished {
+            upload_id: upload.id,
+            event: events::row(
+                app,
+                Event::of_file(Kind::Uploaded, &file).detail(&file.name),
+            ),
+            file,
+        });
+        uploads.push(upload);
+    }
+    // An upload that was silent so long that it was swept has no bytes any more.
+    if !app.upload_rows.finish(rows).await? {
+        return Err(Error::new(
+            Code::Unavailable,
+            "The upload took so long that it was given up; send it again.",
+        ));
+    }
     for upload in &mut uploads {
         upload.settled = true;
     }
     Ok(ids)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "files are born here, to the user who uploads them"
-)]
-async fn insert_file(transaction: &DatabaseTransaction, row: file::Model) -> Result<()> {
-    files::account_for(transaction, row.owner_id, row.size, 0).await?;
-    file::ActiveModel::from(row)
-        .reset_all()
-        .insert(transaction)
-        .await?;
-    Ok(())
 }
 
 fn file_row(app: &App, naming: &Naming) -> Result<file::Model> {
@@ -326,53 +316,4 @@ fn file_row(app: &App, naming: &Naming) -> Result<file::Model> {
         created_at: now,
         trashed_at: None,
     })
-}
-
-/// Takes an upload back, unless it has become a file after all: its commit may have succeeded without our hearing of it.
-///
-/// The row becomes a note of discarded content in one transaction, so that whatever happens next, the bytes can be found.
-#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
-pub(crate) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
-    let discarded = discarded_content::Model {
-        content_key: key.to_string(),
-        discarded_at: app.clock.now(),
-    };
-    let take_back = app.db.write(move |transaction| {
-        Box::pin(async move {
-            let pending = settle(transaction, id).await?;
-            if pending {
-                discarded_content::ActiveModel::from(discarded)
-                    .reset_all()
-                    .insert(transaction)
-                    .await?;
-            }
-            Ok(pending)
-        })
-    });
-    if take_back.await? {
-        files::discard(app, key.as_str()).await?;
-    }
-    Ok(())
-}
-
-/// Removes the pending row and what it reserved; says whether it was there. Of a commit and an abort, one gets it.
-#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
-async fn settle(transaction: &DatabaseTransaction, id: Uuid) -> Result<bool> {
-    let Some(row) = upload::Entity::find_by_id(id)
-        .lock_exclusive()
-        .one(transaction)
-        .await?
-    else {
-        return Ok(false);
-    };
-    upload::Entity::delete_by_id(id).exec(transaction).await?;
-    user::Entity::update_many()
-        .col_expr(
-            user::Column::ReservedBytes,
-            Expr::col(user::Column::ReservedBytes).sub(row.reserved_bytes),
-        )
-        .filter(user::Column::Id.eq(row.user_id))
-        .exec(transaction)
-        .await?;
-    Ok(true)
 }

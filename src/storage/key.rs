@@ -24,6 +24,11 @@ impl ContentKey {
         &self.0
     }
 
+    /// Its first two digits, and its first four: the directories above it, outer and inner.
+    pub(super) fn directories(&self) -> [&str; 2] {
+        [&self.0[..2], &self.0[..4]]
+    }
+
     /// Where it lies below the content directory: `ab/cd/abcd…`.
     pub fn path(&self) -> String {
         format!("{}/{}/{}", &self.0[0..2], &self.0[2..4], self.0)

@@ -11,7 +11,7 @@ pub use key::ContentKey;
 pub use local::{Local, Staged, check_room};
 
 /// A place for content.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Storage {
     /// A directory of this machine.
     Local(Local),
@@ -19,9 +19,9 @@ pub enum Storage {
 
 impl Storage {
     /// Opens a place for the bytes of `key` to arrive in. Nothing is visible under the key before [`Self::finish`].
-    pub async fn begin(&self, key: &ContentKey) -> Result<Staged> {
+    pub fn begin(&self, key: &ContentKey) -> Staged {
         match self {
-            Self::Local(local) => local.begin(key).await,
+            Self::Local(local) => local.begin(key),
         }
     }
 

@@ -1,45 +1,25 @@
 //! On PostgreSQL: one query answers all that wait, so that under load tickets share a round trip.
 
-use std::sync::Arc;
-
 use entity::{Timestamp, file};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult,
     sea_query::{Alias, CommonTableExpression, Expr, Values, WithClause, WithQuery},
 };
-use tokio::sync::{Mutex, mpsc};
 
-use super::{Ask, BATCH_MAX, Claim, Facts, Refusal, Verdict, facts, verdict};
-use crate::{clock::Clock, db::Db, error::Result};
+use super::{Claim, Facts, Refusal, Verdict, facts, verdict};
+use crate::{batch::Batches, clock::Clock, db::Db, error::Result};
 
+/// Tickets checked at once.
+const BATCH_MAX: usize = 32;
 /// Batches under way at once: one with the database while another is put together.
-const WORKERS: usize = 2;
+const AT_ONCE: usize = 2;
 
-pub(super) fn start(db: &Db, clock: &Clock, waiting: mpsc::Receiver<Ask>) {
-    let waiting = Arc::new(Mutex::new(waiting));
-    for _ in 0..WORKERS {
-        tokio::spawn(work(db.clone(), clock.clone(), Arc::clone(&waiting)));
-    }
-}
-
-async fn work(db: Db, clock: Clock, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
-    let mut batch = Vec::with_capacity(BATCH_MAX);
-    while waiting.lock().await.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let claims: Vec<Claim> = batch.iter().map(|ask| ask.claim).collect();
-        match check(db.read(), &claims, clock.now()).await {
-            Ok(verdicts) => {
-                for (ask, verdict) in batch.drain(..).zip(verdicts) {
-                    let _ = ask.answer.send(Ok(verdict));
-                }
-            }
-            Err(error) => {
-                error.log();
-                for ask in batch.drain(..) {
-                    let _ = ask.answer.send(Err(error.echo()));
-                }
-            }
-        }
-    }
+pub(super) fn start(db: &Db, clock: &Clock) -> Batches<Claim, Verdict> {
+    let (db, clock) = (db.clone(), clock.clone());
+    Batches::start(BATCH_MAX, AT_ONCE, move |claims: Vec<Claim>| {
+        let (db, now) = (db.clone(), clock.now());
+        async move { check(db.read(), &claims, now).await }
+    })
 }
 
 /// Verdicts on `claims`, in their order.

@@ -1,81 +1,42 @@
-//! On SQLite: one thread with one prepared statement, since handing each query to a thread would cost more than the query.
+//! On SQLite: one prepared statement for each ticket.
 
-use std::{path::Path, thread, time::Duration};
+use std::sync::LazyLock;
 
 use entity::{Timestamp, file};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement};
+use rusqlite::{Connection, OptionalExtension, Row};
 use sea_orm::sea_query::{Expr, SqliteQueryBuilder};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{Ask, BATCH_MAX, Claim, Facts, facts, verdict};
-use crate::{
-    clock::Clock,
-    error::{Error, Result},
-};
+use super::{Claim, Facts, facts};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The facts of a claim: its user is parameter 1, the epoch 2, the file 3, and the present 4.
+static QUERY: LazyLock<String> = LazyLock::new(|| {
+    let [user_id, epoch, file_id, now] = ["?1", "?2", "?3", "?4"].map(Expr::cust);
+    // SQLite's planner needs something to join the file to.
+    facts(&user_id, epoch, file_id, now)
+        .from_values([1], "ask")
+        .to_string(SqliteQueryBuilder)
+});
 
-pub(super) fn start(path: &Path, clock: Clock, waiting: mpsc::Receiver<Ask>) -> Result<()> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(Error::internal)?;
-    connection.busy_timeout(PATIENCE).map_err(Error::internal)?;
-    connection
-        .pragma_update(None, "mmap_size", crate::db::SQLITE_MMAP_BYTES)
-        .map_err(Error::internal)?;
-    let work = move || {
-        if let Err(error) = work(&connection, &clock, waiting) {
-            tracing::error!(%error, "tickets can be checked no more");
-        }
-    };
-    thread::Builder::new()
-        .name("redemptions".to_owned())
-        .spawn(work)?;
-    Ok(())
-}
-
-fn work(
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the loader of files, for tickets"
+)]
+pub(super) fn look_up(
     connection: &Connection,
-    clock: &Clock,
-    mut waiting: mpsc::Receiver<Ask>,
-) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare(&query())?;
-    let mut batch = Vec::with_capacity(BATCH_MAX);
-    while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-        // One look at the database for all: what is committed by now is what counts.
-        let transaction = connection.unchecked_transaction();
-        let now = clock.now();
-        for ask in batch.drain(..) {
-            let found = match &transaction {
-                Ok(_) => check(&mut statement, &ask.claim, now),
-                Err(error) => Err(Error::internal(error.to_string())),
-            };
-            let _ = ask.answer.send(found.map(verdict));
-        }
-    }
-    Ok(())
-}
-
-fn check(statement: &mut Statement<'_>, claim: &Claim, now: Timestamp) -> Result<Option<Facts>> {
+    claim: &Claim,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Facts>> {
     let parameters = (
         claim.user_id.as_bytes(),
         claim.credential_epoch,
         claim.file_id.as_bytes(),
         now.0,
     );
-    statement
+    connection
+        .prepare_cached(&QUERY)?
         .query_row(parameters, read)
         .optional()
-        .map_err(Error::internal)
-}
-
-/// The facts of a claim: its user is parameter 1, the epoch 2, the file 3, and the present 4.
-fn query() -> String {
-    let [user_id, epoch, file_id, now] = ["?1", "?2", "?3", "?4"].map(Expr::cust);
-    // SQLite's planner needs something to join the file to.
-    facts(&user_id, epoch, file_id, now)
-        .from_values([1], "ask")
-        .to_string(SqliteQueryBuilder)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Facts> {

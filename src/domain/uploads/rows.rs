@@ -1,0 +1,224 @@
+//! The rows of uploads: pending ones, and the files that they become. Uploads side by side share statements and commits.
+
+use std::collections::{BTreeMap, HashMap};
+
+use entity::{discarded_content, event, file, upload, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    batch::Batches,
+    db::Db,
+    domain::{events, files},
+    error::Result,
+    storage::ContentKey,
+};
+
+/// Uploads that share a statement at most.
+const BATCH_MAX: usize = 64;
+/// Batches under way at once: while one is being committed, the next gathers.
+const AT_ONCE: usize = 1;
+
+/// The way to the rows.
+#[derive(Debug)]
+pub struct Rows {
+    begun: Batches<upload::Model, ()>,
+    finished: Batches<Vec<Finished>, bool>,
+}
+
+/// An upload whose bytes are durable, and the rows that it becomes.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub upload_id: Uuid,
+    pub file: file::Model,
+    pub event: event::Model,
+}
+
+impl Rows {
+    /// Starts what writes them, which ends when the last handle is dropped.
+    pub fn start(db: &Db) -> Self {
+        let (begin, finish) = (db.clone(), db.clone());
+        Self {
+            begun: Batches::start(BATCH_MAX, AT_ONCE, move |uploads| {
+                let db = begin.clone();
+                async move { insert_pending(&db, uploads).await }
+            }),
+            finished: Batches::start(BATCH_MAX, AT_ONCE, move |uploads| {
+                let db = finish.clone();
+                async move { commit(&db, uploads).await }
+            }),
+        }
+    }
+
+    /// Writes the pending row of an upload.
+    pub(super) async fn begin(&self, upload: upload::Model) -> Result<()> {
+        self.begun.ask(upload).await
+    }
+
+    /// Makes files of the uploads, all of them or none; `false` when one of them was swept meanwhile.
+    pub(super) async fn finish(&self, uploads: Vec<Finished>) -> Result<bool> {
+        self.finished.ask(uploads).await
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
+async fn insert_pending(db: &Db, uploads: Vec<upload::Model>) -> Result<Vec<()>> {
+    let done = vec![(); uploads.len()];
+    let insert = db.write(move |transaction| {
+        Box::pin(async move {
+            let rows = uploads
+                .into_iter()
+                .map(|row| row.into_active_model().reset_all());
+            upload::Entity::insert_many(rows)
+                .exec_without_returning(transaction)
+                .await?;
+            Ok(done)
+        })
+    });
+    insert.await
+}
+
+/// Commits groups of uploads, each of which is whole or refused; says which are committed.
+async fn commit(db: &Db, groups: Vec<Vec<Finished>>) -> Result<Vec<bool>> {
+    let commit = db.write(move |transaction| {
+        Box::pin(async move {
+            let ids = groups.iter().flatten().map(|upload| upload.upload_id);
+            let pending = lock_pending(transaction, ids.collect()).await?;
+            let verdicts: Vec<bool> = groups
+                .iter()
+                .map(|group| {
+                    group
+                        .iter()
+                        .all(|upload| pending.contains_key(&upload.upload_id))
+                })
+                .collect();
+            let finished: Vec<Finished> = groups
+                .into_iter()
+                .zip(&verdicts)
+                .filter(|(_, is_pending)| **is_pending)
+                .flat_map(|(group, _)| group)
+                .collect();
+            if !finished.is_empty() {
+                become_files(transaction, finished, &pending).await?;
+            }
+            Ok(verdicts)
+        })
+    });
+    commit.await
+}
+
+/// Those of the uploads that are still pending, and what they reserve. Nobody else can take them before this transaction
+/// ends.
+#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
+async fn lock_pending(
+    transaction: &DatabaseTransaction,
+    ids: Vec<Uuid>,
+) -> Result<HashMap<Uuid, i64>> {
+    let pending: Vec<(Uuid, i64)> = upload::Entity::find()
+        .select_only()
+        .columns([upload::Column::Id, upload::Column::ReservedBytes])
+        .filter(upload::Column::Id.is_in(ids))
+        // In one order, or two transactions could wait for each other.
+        .order_by_asc(upload::Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    Ok(pending.into_iter().collect())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files are born here, to the users who upload them"
+)]
+async fn become_files(
+    transaction: &DatabaseTransaction,
+    finished: Vec<Finished>,
+    pending: &HashMap<Uuid, i64>,
+) -> Result<()> {
+    let ids: Vec<_> = finished.iter().map(|upload| upload.upload_id).collect();
+    upload::Entity::delete_many()
+        .filter(upload::Column::Id.is_in(ids))
+        .exec(transaction)
+        .await?;
+    // Ordered, for the same reason.
+    let mut usage: BTreeMap<Uuid, (i64, i64)> = BTreeMap::new();
+    for upload in &finished {
+        let (used, reserved) = usage.entry(upload.file.owner_id).or_default();
+        *used += upload.file.size;
+        *reserved += pending.get(&upload.upload_id).copied().unwrap_or_default();
+    }
+    for (user_id, (used, reserved)) in usage {
+        move_usage(transaction, user_id, used, reserved).await?;
+    }
+    let (files, events): (Vec<_>, Vec<_>) = finished
+        .into_iter()
+        .map(|upload| (upload.file.into_active_model().reset_all(), upload.event))
+        .unzip();
+    file::Entity::insert_many(files)
+        .exec_without_returning(transaction)
+        .await?;
+    events::record_all(transaction, events).await
+}
+
+/// Turns bytes that were `reserved` into bytes that are `used`.
+#[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
+async fn move_usage(
+    transaction: &DatabaseTransaction,
+    user_id: Uuid,
+    used: i64,
+    reserved: i64,
+) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(
+            user::Column::UsedBytes,
+            Expr::col(user::Column::UsedBytes).add(used),
+        )
+        .col_expr(
+            user::Column::ReservedBytes,
+            Expr::col(user::Column::ReservedBytes).sub(reserved),
+        )
+        .filter(user::Column::Id.eq(user_id))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Takes an upload back, unless it has become a file after all: its commit may have succeeded without our hearing of it.
+///
+/// The row becomes a note of discarded content in one transaction, so that whatever happens next, the bytes can be found.
+#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
+pub(crate) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
+    let discarded = discarded_content::Model {
+        content_key: key.to_string(),
+        discarded_at: app.clock.now(),
+    };
+    let take_back = app.db.write(move |transaction| {
+        Box::pin(async move {
+            let row = upload::Entity::find_by_id(id)
+                .lock_exclusive()
+                .one(transaction)
+                .await?;
+            // Of a commit and an abort, one gets it.
+            let Some(row) = row else {
+                return Ok(false);
+            };
+            upload::Entity::delete_by_id(id).exec(transaction).await?;
+            move_usage(transaction, row.user_id, 0, row.reserved_bytes).await?;
+            discarded_content::ActiveModel::from(discarded)
+                .reset_all()
+                .insert(transaction)
+                .await?;
+            Ok(true)
+        })
+    });
+    if take_back.await? {
+        files::discard(app, key.as_str()).await?;
+    }
+    Ok(())
+}
