@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-
 use crate::support::{Program, TestApp, Wire, multipart::envelope};
 
 const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
@@ -147,23 +145,5 @@ async fn breaking_off_anywhere_leaves_nothing() {
         let answer = wire.end().await;
         assert!(!answer.body.contains("data"), "at {end}: {answer:?}");
     }
-    server.nothing_stays().await;
-}
-
-/// Also when its row is only just being written, which nobody waits for any more.
-#[tokio::test(flavor = "multi_thread")]
-async fn hanging_up_while_an_upload_begins_leaves_nothing() {
-    let server =
-        TestApp::start_with(|options| options.user_quota = Some("100GiB".to_owned())).await;
-    let alice = server.person("alice").await;
-    for round in 0..20 {
-        let hang_up = async |n: u64| {
-            let upload = alice.slow_upload().await;
-            tokio::time::sleep(Duration::from_micros(round * 150 + n * 40)).await;
-            upload.hang_up().await;
-        };
-        join_all((0..32).map(hang_up)).await;
-    }
-
     server.nothing_stays().await;
 }
