@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What one connection may buffer of what it reads; larger buffers do not make uploads faster.
-const BUFFER_BYTES: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 32 * 1024;
 /// Pause after a failed accept: out of descriptors, most likely, and trying at once would only burn a processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// nginx's workers and the server share a group.

@@ -80,7 +80,7 @@ async fn move_reservation(
         .filter(user::Column::Id.eq(user_id))
         .exec(transaction)
         .await?;
-    upload::Entity::update_many()
+    let moved = upload::Entity::update_many()
         .col_expr(
             upload::Column::ReservedBytes,
             Expr::col(upload::Column::ReservedBytes).add(bytes),
@@ -88,7 +88,14 @@ async fn move_reservation(
         .filter(upload::Column::Id.eq(upload_id))
         .exec(transaction)
         .await?;
-    Ok(())
+    // What was swept meanwhile could never give back what it reserves now.
+    match moved.rows_affected {
+        0 => Err(Error::new(
+            Code::Unavailable,
+            "The upload took so long that it was given up; send it again.",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn left_of(quota: u64, user: &user::Model) -> u64 {

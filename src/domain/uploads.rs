@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
@@ -78,6 +78,8 @@ pub struct Upload {
     batched: usize,
     staged: Place,
     settled: bool,
+    /// Held while its row is being written, which goes on when the client has hung up.
+    row: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The staged bytes are either here or with the blocking thread that is writing a batch.
@@ -126,6 +128,7 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
         staged: Place::Here(Box::new(app.storage.begin(&key))),
         key,
         settled: false,
+        row: Arc::default(),
     };
     let pending = upload::Model {
         id,
@@ -135,7 +138,10 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
         created_at: now,
         touched_at: now,
     };
-    app.upload_rows.begin(pending).await?;
+    let rows = SharedApp::clone(app);
+    upload
+        .write_row(async move { rows.upload_rows.begin(pending).await })
+        .await?;
     upload
         .reserve(0, expected.unwrap_or(RESERVE_AHEAD[0]))
         .await?;
@@ -182,7 +188,10 @@ impl Upload {
         let sha256 = staged.sha256();
         self.staged = Place::Here(staged);
         if self.reserved != u64::MAX {
-            quota::trim(&self.app, self.id, self.user_id, self.reserved - self.size).await?;
+            let (app, id, user_id) = (SharedApp::clone(&self.app), self.id, self.user_id);
+            let surplus = self.reserved - self.size;
+            self.write_row(async move { quota::trim(&app, id, user_id, surplus).await })
+                .await?;
             self.reserved = self.size;
         }
         Ok(Complete {
@@ -192,9 +201,26 @@ impl Upload {
     }
 
     async fn reserve(&mut self, needed: u64, wanted: u64) -> Result<()> {
-        let granted = quota::reserve(&self.app, self.id, self.user_id, needed, wanted).await?;
+        let (app, id, user_id) = (SharedApp::clone(&self.app), self.id, self.user_id);
+        let granted = self
+            .write_row(async move { quota::reserve(&app, id, user_id, needed, wanted).await })
+            .await?;
         self.reserved = self.reserved.saturating_add(granted);
         Ok(())
+    }
+
+    /// Does `write`, to its end even if this upload is dropped meanwhile: only then it is aborted.
+    async fn write_row<T: Send + 'static>(
+        &self,
+        write: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let row = Arc::clone(&self.row).lock_owned().await;
+        let written = tokio::spawn(async move {
+            let written = write.await;
+            drop(row);
+            written
+        });
+        written.await.map_err(Error::internal)?
     }
 
     /// Hands the batch to a blocking thread, once the one before is written, and does not wait for it.
@@ -227,6 +253,7 @@ impl Drop for Upload {
         let app = SharedApp::clone(&self.app);
         let (id, key) = (self.id, self.key.clone());
         let staged = std::mem::replace(&mut self.staged, Place::Lost);
+        let row = Arc::clone(&self.row);
         tokio::spawn(async move {
             // A batch still being written would make the staged file appear again.
             if let Place::Writing(batch) = staged {
@@ -234,6 +261,7 @@ impl Drop for Upload {
             }
             // First of all: on a disk that is full, this is the room that the database needs.
             let unstaged = app.storage.unstage(&key).await;
+            let _row = row.lock().await;
             if let Err(error) = unstaged.and(abort(&app, id, &key).await) {
                 tracing::warn!(%error, "an aborted upload is left to the janitor");
             }

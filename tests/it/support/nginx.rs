@@ -4,12 +4,13 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 /// An nginx that passes on to one server.
 pub struct Nginx {
-    child: Child,
+    child: Mutex<Child>,
     pub base: String,
     /// Where its logs are.
     pub logs: PathBuf,
@@ -58,18 +59,38 @@ impl Nginx {
                 ("SITE", &site.display().to_string()),
             ],
         );
-        let child = Command::new("nginx")
-            .args(["-p", &run_dir, "-c", &main.display().to_string()])
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("nginx is not installed");
         let nginx = Self {
-            child,
+            child: Mutex::new(spawn(&run)),
             base: format!("http://127.0.0.1:{port}"),
             logs: run,
         };
         nginx.wait().await;
         nginx
+    }
+
+    fn signal(&self, signal: &str) {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let pid = child.id().to_string();
+        let _ = Command::new("kill").args([signal, &pid]).status();
+    }
+
+    /// Has new workers take over; the old ones end what they have begun.
+    pub fn reload(&self) {
+        self.signal("-HUP");
+    }
+
+    /// Ends it at once, whatever is under way, and returns when it is gone.
+    pub fn stop(&self) {
+        // Not KILL, which would leave its workers behind.
+        self.signal("-TERM");
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = child.wait();
+    }
+
+    /// Starts it again after [`Self::stop`].
+    pub async fn resume(&self) {
+        *self.child.lock().unwrap_or_else(PoisonError::into_inner) = spawn(&self.logs);
+        self.wait().await;
     }
 
     async fn wait(&self) {
@@ -96,11 +117,20 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        let pid = self.child.id().to_string();
-        // Not KILL, which would leave its workers behind.
-        let _ = Command::new("kill").args(["-TERM", &pid]).status();
-        let _ = self.child.wait();
+        self.stop();
     }
+}
+
+/// An nginx whose directory has all that it needs.
+fn spawn(run: &Path) -> Child {
+    Command::new("nginx")
+        .arg("-p")
+        .arg(run)
+        .arg("-c")
+        .arg(run.join("nginx.conf"))
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("nginx is not installed")
 }
 
 /// Fills in a template of `nginx/`, the one copy of the configuration.
