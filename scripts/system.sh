@@ -35,6 +35,8 @@ need() {
 # What the fault tests run the server with.
 need_fault_tools() {
     need strace strace
+    need sqlite3 sqlite3
+    need rsync rsync
     compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
 }
 

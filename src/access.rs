@@ -203,27 +203,45 @@ async fn sight_of(
     file: file::Model,
     now: Timestamp,
 ) -> Result<Option<Readable<file::Model>>> {
-    if file.owner_id == user_id {
-        return Ok(Some(Owned(file).into()));
-    }
-    let shares = share::Entity::find()
-        .filter(share::Column::FileId.eq(file.id))
-        .filter(grants(Expr::value(user_id), Expr::value(now)))
-        .all(connection)
-        .await?;
-    Ok(through(file, &shares))
+    let owned = file.owner_id == user_id;
+    let shares = match owned {
+        true => Vec::new(),
+        false => {
+            share::Entity::find()
+                .filter(share::Column::FileId.eq(file.id))
+                .filter(grants(Expr::value(user_id), Expr::value(now)))
+                .all(connection)
+                .await?
+        }
+    };
+    Ok(sight(file, owned, Grant::by(&shares)))
 }
 
-/// `file` as seen through `shares` that grant it; `None` without any.
-fn through(file: file::Model, shares: &[share::Model]) -> Option<Readable<file::Model>> {
-    if shares.is_empty() {
-        return None;
+/// What shares grant: sight until then, or without an end.
+struct Grant {
+    until: Option<Timestamp>,
+}
+
+impl Grant {
+    /// By the best of `shares`, all of which grant sight; `None` without any.
+    fn by(shares: &[share::Model]) -> Option<Self> {
+        let ends: Option<Vec<_>> = shares.iter().map(|share| share.expires_at).collect();
+        match ends {
+            Some(ends) => ends.into_iter().max().map(|end| Self { until: Some(end) }),
+            None => Some(Self { until: None }),
+        }
     }
-    let unlimited = shares.iter().any(|share| share.expires_at.is_none());
-    let until = shares.iter().filter_map(|share| share.expires_at).max();
-    Some(Readable {
-        row: file,
-        until: until.filter(|_| !unlimited),
-        owned: false,
-    })
+}
+
+/// The policy's last step, for an active user and a live file: it is theirs, or something grants them sight of it.
+fn sight(file: file::Model, owned: bool, granted: Option<Grant>) -> Option<Readable<file::Model>> {
+    match (owned, granted) {
+        (true, _) => Some(Owned(file).into()),
+        (false, Some(grant)) => Some(Readable {
+            row: file,
+            until: grant.until,
+            owned: false,
+        }),
+        (false, None) => None,
+    }
 }

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Owned, Readable, grants, through};
+use super::{Grant, Owned, Readable, grants, sight};
 use crate::{app::App, error::Result};
 
 /// Which part of a list, newest first: `limit` rows after one id or before another.
@@ -140,7 +140,7 @@ pub async fn shared_with(
         .into_iter()
         .filter_map(|file| {
             let shares = granted.remove(&file.id)?;
-            through(file, &shares)
+            sight(file, false, Grant::by(&shares))
         })
         .collect();
     rows.sort_by_key(|row| row.id);

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Owned, Readable, grants};
+use super::{Grant, Readable, grants, sight};
 use crate::{
     batch::Batches,
     clock::Clock,
@@ -85,25 +85,12 @@ struct Facts {
 /// `None`: there is no such live file.
 fn verdict(facts: Option<Facts>) -> Verdict {
     let facts = facts.ok_or(Refusal::FileGone)?;
-    match facts {
-        Facts {
-            active: true,
-            owned: true,
-            file,
-            ..
-        } => Ok(Owned(file).into()),
-        Facts {
-            active: true,
-            granted: true,
-            file,
-            ..
-        } => Ok(Readable {
-            row: file,
-            until: None,
-            owned: false,
-        }),
-        _ => Err(Refusal::AccessRevoked),
+    if !facts.active {
+        return Err(Refusal::AccessRevoked);
     }
+    // That the share has not ended is all that this one request needs to know.
+    let grant = facts.granted.then_some(Grant { until: None });
+    sight(facts.file, facts.owned, grant).ok_or(Refusal::AccessRevoked)
 }
 
 /// The [`Facts`] of a claim, its parts given as expressions: whether active, granted, owned, and the file's columns.

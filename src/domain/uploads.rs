@@ -36,8 +36,9 @@ pub(crate) use rows::abort;
 const BATCH_BYTES: usize = 96 * 1024;
 /// A file of so many bytes is hashed where it is, in some 20 µs, and written when it is finished.
 const SMALL_BYTES: u64 = 32 * 1024;
-/// How far ahead quota is reserved when the size is not known: fewer transactions, and little held back from others.
-const RESERVE_AHEAD: u64 = 16 << 20;
+/// How far ahead quota is reserved when the size is not known, at least and at most; in between, as much again as has come.
+/// So a large file takes few transactions, and a small one holds little back from others.
+const RESERVE_AHEAD: [u64; 2] = [256 << 10, 16 << 20];
 
 /// The uploads that this process is taking in, which its janitor must not take for abandoned, whatever the clock says.
 #[derive(Debug, Default)]
@@ -135,7 +136,9 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
         touched_at: now,
     };
     app.upload_rows.begin(pending).await?;
-    upload.reserve(0, expected.unwrap_or(RESERVE_AHEAD)).await?;
+    upload
+        .reserve(0, expected.unwrap_or(RESERVE_AHEAD[0]))
+        .await?;
     Ok(upload)
 }
 
@@ -152,7 +155,8 @@ impl Upload {
             .with("limitBytes", limit));
         }
         if self.size > self.reserved {
-            self.reserve(self.size - self.reserved, RESERVE_AHEAD)
+            let [least, most] = RESERVE_AHEAD;
+            self.reserve(self.size - self.reserved, self.size.clamp(least, most))
                 .await?;
         }
         let missing = content_type::SNIFF_BYTES - self.head.len();

@@ -60,13 +60,16 @@ pub async fn read(
     let map = parts.text("map").await?;
     let mut places = Places::parse(&map, &mut params, app.config.max_files_per_request)?;
     let files = ReceivedFiles::default();
+    // Of the body; the rest may all be the file that comes next.
+    let mut seen = (operations.len() + map.len()) as u64;
     while let Some(mut field) = parts.next().await? {
         let paths = places.take(&field)?;
         let file_name = super::disposition::file_name(field.headers());
-        let left = expected.map(|expected| expected.saturating_sub(parts.allowance.taken()));
+        let left = expected.map(|expected| expected.saturating_sub(seen));
         let mut upload = uploads::begin(app, user, left).await?;
         parts.allowance.lift();
         while let Some(chunk) = field.chunk().await.map_err(malformed)? {
+            seen += chunk.len() as u64;
             upload.append(chunk).await?;
         }
         drop(field);

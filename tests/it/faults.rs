@@ -13,6 +13,7 @@ mod site;
 mod strace;
 mod traffic;
 
+mod backup;
 mod breaks;
 mod clock;
 mod databases;
@@ -21,4 +22,5 @@ mod filling;
 mod full_disks;
 mod load;
 mod order;
+mod power;
 mod syscalls;

@@ -172,6 +172,19 @@ async fn what_does_not_fit_the_quota_is_refused_and_holds_nothing_back() {
     server.only_files_stay(2).await;
 }
 
+/// What an upload holds back from the others is about as much as it has, and not a large file's worth.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_uploads_side_by_side_fit_in_a_small_quota() {
+    let server =
+        TestApp::start_with(|options| options.user_quota = Some("100000".to_owned())).await;
+    let alice = server.person("alice").await;
+    let uploads = (0..30).map(|_| alice.upload_with(UPLOAD_FILE, json!({}), "a.bin", b"small"));
+    let answers = futures_util::future::join_all(uploads).await;
+    for answer in answers {
+        assert_eq!(answer.code(), "", "{answer:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_side_by_side_do_not_exceed_the_quota_together() {
     let server =

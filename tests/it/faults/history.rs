@@ -63,11 +63,16 @@ impl<S: Copy + Debug + Default + Ord> History<S> {
         (possible.len() == 1).then(|| possible.into_iter().next())?
     }
 
-    /// The same as it was at `moment`.
-    pub fn until(&self, moment: SystemTime) -> Self {
-        let begun = self.0.iter().filter(|step| step.attempted <= moment);
-        let known = begun.map(|step| Step {
-            acknowledged: step.acknowledged.filter(|at| *at <= moment),
+    /// When something was acknowledged.
+    pub fn acknowledgements(&self) -> impl Iterator<Item = SystemTime> {
+        self.0.iter().filter_map(|step| step.acknowledged)
+    }
+
+    /// Without later answers than `known`, and later requests than `begun`.
+    pub fn as_of(&self, known: SystemTime, begun: SystemTime) -> Self {
+        let steps = self.0.iter().filter(|step| step.attempted <= begun);
+        let known = steps.map(|step| Step {
+            acknowledged: step.acknowledged.filter(|at| *at <= known),
             ..step.clone()
         });
         Self(known.collect())

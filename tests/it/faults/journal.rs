@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use sha2::{Digest, Sha256};
@@ -216,19 +216,45 @@ impl Journal {
         });
     }
 
+    /// Waits until this many more steps are acknowledged.
+    pub async fn has_acknowledged_more(&self, steps: u64) {
+        let acknowledged = || self.counts().acknowledged.values().sum::<u64>();
+        let enough = acknowledged() + steps;
+        while acknowledged() < enough {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     fn count(&self, what: &'static str) {
         *self.counts().acknowledged.entry(what).or_default() += 1;
     }
 
+    /// When something was acknowledged, in no order.
+    pub fn acknowledgements(&self) -> Vec<SystemTime> {
+        let (entries, ended) = (self.entries(), self.ended());
+        let entries = entries.values().chain(ended.values());
+        let moments = entries.flat_map(|entry| {
+            let grants = entry.grants.values();
+            let grants = grants.flat_map(|grant| grant.history.acknowledgements());
+            entry.life.acknowledgements().chain(grants)
+        });
+        moments.collect()
+    }
+
     /// The journal as it was at `moment`: later answers are not in it, and later requests neither.
     pub fn until(&self, moment: SystemTime) -> Self {
+        self.as_of(moment, moment)
+    }
+
+    /// Later answers than `known` are not in it, and later requests than `begun` neither: what is between is in doubt.
+    pub fn as_of(&self, known: SystemTime, begun: SystemTime) -> Self {
         let mut entries = self.entries().clone();
         entries.extend(self.ended().clone());
         for entry in entries.values_mut() {
             entry.fresh = true;
-            entry.life = entry.life.until(moment);
+            entry.life = entry.life.as_of(known, begun);
             for grant in entry.grants.values_mut() {
-                grant.history = grant.history.until(moment);
+                grant.history = grant.history.as_of(known, begun);
             }
         }
         Self {
