@@ -15,8 +15,8 @@ use super::{
 /// One after the other.
 const UPLOADS: usize = 6;
 
-/// How often it starts and has syncs fail later.
-const STARTS: usize = 7;
+/// How often it starts and has syncs fail later: so often that those of bytes and of rows are of different uploads.
+const STARTS: usize = 10;
 
 /// Has the `count`th sync of each thread fail while uploads go on. Returns which those were, and whether it started.
 async fn fail(site: &Site, random: &mut Random, count: usize) -> (Vec<Call>, bool) {
