@@ -3,7 +3,7 @@
 import os
 import signal
 
-from benches.processes import Process, free_port, listens, run
+from benches.processes import Failure, Process, free_port, listens, run
 
 # nginx alone: files without a question asked, and the body of a PUT written to a file.
 STATIC = """
@@ -68,20 +68,28 @@ class Nginx:
         self.process.wait_until(lambda: listens(self.port))
 
 
-def cloakroom_site(root, socket, content_dir):
-    """The site template for an upstream at a unix socket: Cloakroom itself, or the constant one."""
+def cloakroom_site(root, upstream, content_dir, change=None):
+    """The site template for an upstream, a unix socket's path or a port: Cloakroom itself, or the constant one. `change`
+    is text of the template, and what it is replaced by."""
 
     def site(port, directory):
         settings = {
             "LISTEN": f"127.0.0.1:{port}",
             "SERVER_NAME": "_",
             "TLS": "",
-            "UPSTREAM": f"unix:{socket}",
+            "UPSTREAM": f"127.0.0.1:{upstream}" if isinstance(upstream, int) else f"unix:{upstream}",
             "CONTENT_DIR": f"{content_dir}/",
             "MAX_BODY_SIZE": "4g",
             "LOG_DIR": directory,
         }
-        return render(root, "cloakroom.conf.template", settings)
+        template = (root / "nginx/cloakroom.conf.template").read_text()
+        if change:
+            was, is_now = change
+            if was not in template:
+                raise Failure(f"nginx/cloakroom.conf.template has no {was!r} any more")
+            template = template.replace(was, is_now)
+        (directory / "site.template").write_text(template)
+        return render(root, directory / "site.template", settings)
 
     return site
 

@@ -15,19 +15,23 @@ MET = {True: "met", False: "MISSED", None: ""}
 
 def collect(contests, wanted, settings, root, load_before):
     """Everything a run found, ready for JSON."""
+    rows = [contest.result_of(row) for contest in contests for row in contest.rows if row.key in wanted]
+    if not settings.is_verdict:
+        rows = [row | {"met": None} for row in rows]
     return {
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": commit(root),
         "machine": machine() | {"load_before": load_before},
         "settings": {
             "quick": settings.quick,
+            "profile": settings.profile,
             "rounds": settings.rounds,
             "seconds": settings.seconds,
             "files": settings.files,
             "table_sizes": settings.table_sizes,
             "changes": settings.changes,
         },
-        "rows": [contest.result_of(row) for contest in contests for row in contest.rows if row.key in wanted],
+        "rows": rows,
         "readings": {contest.name: {"unit": contest.unit, "sides": contest.readings} for contest in contests},
     }
 

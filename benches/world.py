@@ -26,9 +26,15 @@ class Settings:
     quick: bool = False
     rounds: int = 3
     seconds: int = 5
+    profile: str = "release"
     parent: str | None = None
     # Changed settings of Cloakroom, by name without prefix: an experiment, noted in the results.
     changes: dict = field(default_factory=dict)
+
+    @property
+    def is_verdict(self):
+        """Whether the figures may be held to the targets."""
+        return not self.quick and self.profile == "release"
 
     @property
     def files(self):
@@ -63,7 +69,7 @@ class World:
         self.stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self.target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target")).absolute()
         self.made = {}
-        self.binary = self.target / "release/cloakroom"
+        self.binary = self.target / settings.profile / "cloakroom"
 
     def __enter__(self):
         return self
@@ -89,7 +95,7 @@ class World:
         return self.made[name]
 
     def example(self, name):
-        return self.target / "release/examples" / name
+        return self.target / self.settings.profile / "examples" / name
 
     @cached_property
     def shop(self):

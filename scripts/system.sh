@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# For up and test: messages, the system's packages, and the web bundle. Sourced with the checkout as working directory.
+# For up, test and faults: messages, the system's packages, and the web bundle. Sourced with the checkout as working directory.
 
 # Debian keeps nginx where an ordinary user's PATH does not look; rustup's directory is often only in an interactive PATH.
 PATH=$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin
@@ -30,6 +30,14 @@ missing=()
 # need COMMAND PACKAGE…: notes the packages when there is no such command.
 need() {
     have "$1" || missing+=("${@:2}")
+}
+
+# What the fault tests run the server with.
+need_fault_tools() {
+    need strace strace
+    need sqlite3 sqlite3
+    need rsync rsync
+    compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
 }
 
 # Installs what `need` noted, says so, and leaves no service running or enabled on account of it.

@@ -1,6 +1,12 @@
 //! What a request needs: the database, the storage, the clock, the keys, the configuration.
 
-use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, sync::Arc};
+use std::{
+    fs::DirBuilder,
+    io::{self, ErrorKind},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::Path,
+    sync::Arc,
+};
 
 use crate::{
     access::Redemptions,
@@ -15,7 +21,7 @@ use crate::{
     },
     error::Result,
     janitor::Silences,
-    storage::{Local, Storage},
+    storage::{self, Local, Storage},
 };
 
 /// One running Cloakroom. Shared by every request through an [`Arc`].
@@ -61,6 +67,21 @@ impl App {
 }
 
 /// nginx's group passes through to the content; nobody else does.
-fn make_data_dir(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o750).create(path)
+fn make_data_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o750).create(path)?;
+    // Its name, and those of the directories that were made on the way to it, are to survive a power loss as well.
+    let path = path.canonicalize()?;
+    let device = path.metadata()?.dev();
+    for directory in path.ancestors().skip(1) {
+        // What another disk is mounted on was there before.
+        if directory.metadata()?.dev() != device {
+            break;
+        }
+        match storage::sync_dir(directory) {
+            // Nothing in there is this process's work.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }

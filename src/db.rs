@@ -2,8 +2,9 @@
 //! at a time on SQLite, and survive a client that hangs up.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     future::Future,
+    io::{self, ErrorKind},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     pin::Pin,
@@ -15,7 +16,7 @@ use group_commit::GroupCommit;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, TransactionTrait, sqlx::Connection,
+    DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx::Connection,
 };
 
 use crate::error::{Error, Result};
@@ -95,6 +96,7 @@ impl Db {
                 .create(true)
                 .mode(0o600)
                 .open(path);
+            sync_log(path)?;
             let writer = Database::connect(sqlite(url, 1, false)).await?;
             let reader = Database::connect(sqlite(url, READERS, true)).await?;
             let group = Some(GroupCommit::start(writer.clone()));
@@ -122,22 +124,30 @@ impl Db {
         })
     }
 
-    /// Brings the schema up to date. On PostgreSQL, several instances may do so at once: one does, the others wait.
-    #[expect(clippy::disallowed_methods, reason = "a lock reads no row")]
+    /// Brings the schema up to date. Several instances may do so at once: one does, the others wait.
     pub async fn migrate(&self) -> Result<(), DbErr> {
-        if self.writer.get_database_backend() != DbBackend::Postgres {
-            return Migrator::up(&self.writer, None).await;
-        }
-        let lock = self.writer.begin().await?;
-        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            .await?;
-        Migrator::up(&self.writer, None).await?;
-        lock.commit().await
+        let transaction = self.begin_migration().await?;
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await
     }
 
     /// Takes back the newest `steps` steps of the schema.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
-        Migrator::down(&self.writer, Some(steps)).await
+        let transaction = self.begin_migration().await?;
+        Migrator::down(&transaction, Some(steps)).await?;
+        transaction.commit().await
+    }
+
+    /// One transaction for all steps: a table that is there without a note of it would stop every later start.
+    #[expect(clippy::disallowed_methods, reason = "a lock reads no row")]
+    async fn begin_migration(&self) -> Result<DatabaseTransaction, DbErr> {
+        if self.writer.get_database_backend() != DbBackend::Postgres {
+            return self.writer.begin_with_options(immediate()).await;
+        }
+        let transaction = self.writer.begin().await?;
+        let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+        transaction.execute_unprepared(&lock).await?;
+        Ok(transaction)
     }
 
     /// For queries outside a transaction. On SQLite these connections cannot write.
@@ -226,6 +236,22 @@ where
             let undone = transaction.rollback().await.is_ok();
             Err(Failure { error, undone })
         }
+    }
+}
+
+/// What a killed process wrote to SQLite's log and did not sync is visible again: it is made durable before anyone reads it.
+fn sync_log(path: &str) -> io::Result<()> {
+    match File::open(format!("{path}-wal")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        log => log?.sync_all(),
+    }
+}
+
+/// Waits for SQLite's lock at the beginning, rather than failing at the first write.
+fn immediate() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
     }
 }
 

@@ -165,7 +165,9 @@ async fn discarded(app: &App) -> Result<u64> {
         .limit(BATCH);
     let mut swept = 0;
     for row in noted.all(app.db.read()).await? {
-        files::discard(app, &row.content_key).await?;
+        if !files::discard(app, &row.content_key).await? {
+            break;
+        }
         swept += 1;
     }
     Ok(swept)

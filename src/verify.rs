@@ -169,8 +169,7 @@ async fn check_contents(
             continue;
         }
         report.orphans.push(key.to_string());
-        if depth.repair {
-            app.storage.delete(&key).await?;
+        if depth.repair && app.storage.delete(&key).await? {
             report.removed += 1;
         }
         progress(report);

@@ -6,13 +6,10 @@
 use std::{future::Future, panic::AssertUnwindSafe, pin::Pin};
 
 use futures_util::FutureExt;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{AfterCommit, Failure, InTransaction, PATIENCE, alone};
+use super::{AfterCommit, Failure, InTransaction, PATIENCE, alone, immediate};
 use crate::error::{Code, Error, Result};
 
 /// Writes that share a commit at most: the first of them waits for the last.
@@ -107,12 +104,7 @@ async fn run(writer: DatabaseConnection, mut waiting: mpsc::Receiver<Job>) {
 
 /// Runs the jobs of `group` in one transaction.
 async fn commit(writer: &DatabaseConnection, group: &mut Vec<Job>) {
-    let options = TransactionOptions {
-        // Waits for the lock here, rather than failing at the first write.
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    let begun = writer.begin_with_options(options).await;
+    let begun = writer.begin_with_options(immediate()).await;
     let begun = begun.map_err(Error::from);
     let mut lost = None;
     let mut answers = Vec::with_capacity(group.len());

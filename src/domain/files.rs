@@ -120,15 +120,19 @@ pub(crate) async fn purge_row(app: &App, file: &file::Model, event: Event) -> Re
         })
     });
     purge.await?;
-    discard(app, &file.content_key).await
+    discard(app, &file.content_key).await?;
+    Ok(())
 }
 
-/// Unlinks content that is noted as discarded, then strikes the note.
+/// Unlinks content that is noted as discarded, then strikes the note. False while a backup is being made: then it does
+/// neither, and the janitor comes back to it.
 #[expect(clippy::disallowed_methods, reason = "content ends here")]
-pub(crate) async fn discard(app: &App, content_key: &str) -> Result<()> {
+pub(crate) async fn discard(app: &App, content_key: &str) -> Result<bool> {
     let key = ContentKey::parse(content_key)
         .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
-    app.storage.delete(&key).await?;
+    if !app.storage.delete(&key).await? {
+        return Ok(false);
+    }
     let strike = app.db.write(move |transaction| {
         Box::pin(async move {
             discarded_content::Entity::delete_by_id(key.as_str().to_owned())
@@ -137,7 +141,8 @@ pub(crate) async fn discard(app: &App, content_key: &str) -> Result<()> {
             Ok(())
         })
     });
-    strike.await
+    strike.await?;
+    Ok(true)
 }
 
 /// Adds to what `owner_id` uses in all and in the trash, bytes.

@@ -15,7 +15,7 @@ use crate::{
     auth::client::ClientAddress,
     config::Secret,
     error::{Code, Error, Result},
-    keys,
+    keys, storage,
 };
 
 /// The layout below. Another one gets another number, and this one goes on being verified for a day.
@@ -283,6 +283,8 @@ fn kept_secret(path: &Path) -> io::Result<Secret> {
             _ => {}
         }
     }
+    // Even if it was there: the process that made it may have been killed before it came to this.
+    storage::sync_dir(path.parent().unwrap_or(path))?;
     let secret = fs::read_to_string(path)?.trim().to_owned();
     if secret.len() < 64 {
         return Err(io::Error::other(format!(

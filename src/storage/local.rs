@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -36,6 +36,8 @@ const FINISH_AT_ONCE: usize = 4;
 pub struct Local {
     staging: Arc<Path>,
     content: Arc<Path>,
+    /// Whoever makes a backup holds this file locked, so that nothing is unlinked meanwhile.
+    purge_lock: Arc<Path>,
     durable: Durable,
     small: Batches<Staged, Result<()>>,
 }
@@ -156,12 +158,19 @@ impl Local {
         for directory in [&staging, &content] {
             make_dir(directory)?;
         }
+        let purge_lock = data_dir.join("purge.lock");
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(FILE_MODE)
+            .open(&purge_lock)?;
         sync_dir(data_dir)?;
         let durable = Durable::default();
         Ok(Self {
             small: finish_batches(&content, &durable),
             staging,
             content,
+            purge_lock: purge_lock.into(),
             durable,
         })
     }
@@ -189,15 +198,30 @@ impl Local {
 
     pub(super) async fn unstage(&self, key: &ContentKey) -> Result<()> {
         let path = self.staging.join(key.as_str());
-        blocking(move || remove(&path)).await
+        blocking(move || unless_missing(fs::remove_file(path))).await
     }
 
-    pub(super) async fn delete(&self, key: &ContentKey) -> Result<()> {
+    pub(super) async fn delete(&self, key: &ContentKey) -> Result<bool> {
+        let lock = Arc::clone(&self.purge_lock);
         let paths = [
             self.staging.join(key.as_str()),
             self.content.join(key.path()),
         ];
-        blocking(move || paths.iter().try_for_each(|path| remove(path))).await
+        blocking(move || {
+            let lock = File::open(lock)?;
+            match lock.try_lock_shared() {
+                Err(TryLockError::WouldBlock) => return Ok(false),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Ok(()) => {}
+            }
+            for path in paths {
+                unless_missing(fs::remove_file(&path))?;
+                // Even if it was not there: a process that was killed may have removed it, and synced nothing.
+                unless_missing(sync_dir(parent(&path)))?;
+            }
+            Ok(true)
+        })
+        .await
     }
 
     pub(super) async fn open(&self, key: &ContentKey) -> Result<Option<File>> {
@@ -294,14 +318,6 @@ fn tempfile(directory: &Path) -> io::Result<File> {
         .open(directory)
 }
 
-/// No matter if it is gone already.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 fn make_dir(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -309,8 +325,16 @@ fn make_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_dir(path: &Path) -> io::Result<()> {
+/// Has the names in a directory survive a power loss, or the absence of those that were removed.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+fn unless_missing(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 fn parent(path: &Path) -> &Path {

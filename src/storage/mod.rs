@@ -8,6 +8,7 @@ use std::fs::File;
 use crate::error::Result;
 
 pub use key::ContentKey;
+pub(crate) use local::sync_dir;
 pub use local::{Local, Staged, check_room};
 
 /// A place for content.
@@ -34,8 +35,10 @@ impl Storage {
         }
     }
 
-    /// Removes what `key` has, staged or finished; no matter if there is nothing.
-    pub async fn delete(&self, key: &ContentKey) -> Result<()> {
+    /// Removes what `key` has, staged or finished; no matter if there is nothing. A power loss does not bring it back.
+    ///
+    /// False while a backup is being made, which keeps everything.
+    pub async fn delete(&self, key: &ContentKey) -> Result<bool> {
         match self {
             Self::Local(local) => local.delete(key).await,
         }

@@ -4,6 +4,7 @@
 //! `CLOAKROOM_FAULTS_SEED` repeats a run; every failure prints the seed it had.
 
 mod caller;
+mod history;
 mod hold;
 mod journal;
 mod random;
@@ -12,6 +13,7 @@ mod site;
 mod strace;
 mod traffic;
 
+mod backup;
 mod breaks;
 mod clock;
 mod databases;
@@ -21,6 +23,7 @@ mod filling;
 mod full_disks;
 mod load;
 mod order;
+mod power;
 mod proxies;
 mod steady;
 mod syscalls;

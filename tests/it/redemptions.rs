@@ -2,8 +2,9 @@
 
 use futures_util::future::join_all;
 use reqwest::header::RANGE;
+use serde_json::json;
 
-use crate::support::{Download, TestApp};
+use crate::support::{Download, TestApp, person::PASSWORD};
 
 /// Tickets that wait are checked by one query; each gets the answer that is its own.
 #[tokio::test(flavor = "multi_thread")]
@@ -38,6 +39,51 @@ async fn tickets_redeemed_together_open_their_own_file_or_none() {
             }
         }
     }
+}
+
+/// Two instances share nothing but the database. What one has acknowledged counts for the very next request to the other,
+/// though that is busy with the same tickets all the while.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_revoked_on_one_instance_opens_nothing_on_another() {
+    let here = TestApp::start().await;
+    let there = here.another().await;
+    let (alice, bob) = (here.person("alice").await, here.person("bob").await);
+    let file = alice.upload("a.txt", b"hello").await;
+    let idle = alice.share_with(&file, "bob").await;
+    let ticket = bob.ticket(&file).await.replace(&here.base, &there.base);
+    let busy: Vec<_> = (0..8)
+        .map(|_| {
+            let (bob, ticket) = (bob.clone(), ticket.clone());
+            tokio::spawn(async move {
+                loop {
+                    bob.get(&ticket).await;
+                }
+            })
+        })
+        .collect();
+    alice.revoke(&idle).await.data("/revokeShare");
+    for round in 0..30 {
+        assert_eq!(
+            bob.get(&ticket).await.code(),
+            "ACCESS_REVOKED",
+            "round {round}"
+        );
+        let share = alice.share_with(&file, "bob").await;
+        assert_eq!(bob.get(&ticket).await.bytes, b"hello", "round {round}");
+        alice.revoke(&share).await.data("/revokeShare");
+    }
+    busy.iter().for_each(tokio::task::JoinHandle::abort);
+
+    let token = bob.token("[READ]").await;
+    let program = bob.with_token(&token).at(&there.base);
+    let me = program.ask("{ me { username } }").await;
+    assert_eq!(me.text("/me/username"), "bob");
+    alice.share_with(&file, "bob").await;
+    let change = "mutation($p: String!) { changePassword(current: $p, new: \"another horse, another battery\") { id } }";
+    let changed = bob.ask_with(change, json!({ "p": PASSWORD })).await;
+    changed.data("/changePassword");
+    assert_eq!(bob.get(&ticket).await.code(), "ACCESS_REVOKED");
+    assert_eq!(program.ask("{ me { id } }").await.code(), "UNAUTHENTICATED");
 }
 
 #[tokio::test(flavor = "multi_thread")]

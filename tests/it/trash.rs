@@ -122,6 +122,28 @@ async fn a_purged_file_leaves_the_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_purge_during_a_backup_leaves_the_bytes_until_its_end() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let lock = std::fs::File::open(server.app.config.data_dir.join("purge.lock")).unwrap();
+    lock.lock().unwrap();
+    // More than the janitor takes at a time.
+    let purges = (0..101).map(async |_| {
+        let file = alice.upload("a.txt", b"hello").await;
+        alice.delete(&file).await.data("/deleteFile");
+        assert_eq!(purge(&alice, &file).await.text("/purgeFile"), file);
+    });
+    futures_util::future::join_all(purges).await;
+
+    server.sweep().await;
+    assert_eq!((server.stored().len(), usage(&alice).await), (101, (0, 0)));
+
+    lock.unlock().unwrap();
+    server.sweep().await;
+    server.nothing_stays().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_trash_empties_itself_after_its_time() {
     let server = TestApp::start_with(|options| options.trash_ttl = "1h".into()).await;
     let alice = server.person("alice").await;

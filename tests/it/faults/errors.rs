@@ -15,15 +15,20 @@ use super::{
 /// One after the other.
 const UPLOADS: usize = 6;
 
-/// Has the `count`th sync of each thread fail while uploads go on, and returns which those were.
-async fn fail(site: &Site, random: &mut Random, count: usize) -> Vec<Call> {
+/// How often it starts and has syncs fail later.
+const STARTS: usize = 7;
+
+/// Has the `count`th sync of each thread fail while uploads go on. Returns which those were, and whether it started.
+async fn fail(site: &Site, random: &mut Random, count: usize) -> (Vec<Call>, bool) {
     let seed = site.journal.seed;
     let strace = Strace::watching(site).inject("fsync,fdatasync", "error=EIO", count);
     let mut refused = Vec::new();
     let Ok(server) = strace.serve(site).await else {
-        // The first sync of all is that of the data directory, at the start.
-        assert_eq!(count, 1, "it does not start; seed {seed}");
-        return failed(&strace);
+        // The first syncs of all are those of the data directory and what is above it, at the start.
+        let failed = failed(&strace);
+        let is_of_start = failed.iter().any(|call| !is_of_bytes(call));
+        assert!(is_of_start, "it does not start: {failed:?}; seed {seed}");
+        return (failed, false);
     };
     let client = Client::builder().no_proxy().build().unwrap();
     let scribe = Scribe::new(&client, &server.base, &site.journal, 0);
@@ -61,7 +66,12 @@ async fn fail(site: &Site, random: &mut Random, count: usize) -> Vec<Call> {
         }
     }
     site.journal.hold(&server.base, Scope::Fresh).await;
-    failed
+    let keys = site.content_keys().await;
+    for call in &failed {
+        let unsynced = keys.values().find(|key| call.is_on(key));
+        assert_eq!(unsynced, None, "a file is not durable; seed {seed}");
+    }
+    (failed, true)
 }
 
 fn is_of_bytes(call: &Call) -> bool {
@@ -80,10 +90,12 @@ async fn what_cannot_be_synced_is_refused_and_leaves_nothing() {
     let mut random = Random::new(seed);
     let site = Site::new(seed, 1).await;
     let mut seen = String::new();
-    for count in 1..=8 {
-        for call in fail(&site, &mut random, count).await {
-            seen += &call.arguments;
-        }
+    let (mut count, mut starts) = (0, 0);
+    while starts < STARTS {
+        count += 1;
+        let (failed, has_started) = fail(&site, &mut random, count).await;
+        failed.iter().for_each(|call| seen += &call.arguments);
+        starts += usize::from(has_started);
     }
     let server = site.serve().await;
     site.journal.hold(&server.base, Scope::Everything).await;
@@ -103,4 +115,38 @@ async fn what_cannot_be_synced_is_refused_and_leaves_nothing() {
             "no failure on {place}: {seen}; seed {seed}"
         );
     }
+}
+
+/// The disk is told to begin before all bytes of a large upload are there. The kernel reports what went wrong then, and
+/// only then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_disk_could_not_begin_with_is_refused_at_the_end() {
+    let seed = seed();
+    let mut random = Random::new(seed);
+    let site = Site::new(seed, 1).await;
+    let strace = Strace::watching(&site)
+        .inject("fdatasync", "error=EIO", 1)
+        .with(["-e", "trace=fsync,fdatasync"]);
+    let server = strace.serve(&site).await.unwrap();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let scribe = Scribe::new(&client, &server.base, &site.journal, 0);
+
+    let large = scribe.upload(random.next(), 20 << 20).await;
+
+    assert!(
+        matches!(large, Err(Refusal::Code(_))),
+        "{large:?}; seed {seed}"
+    );
+    scribe.upload(random.next(), 1000).await.unwrap();
+    server.terminate();
+    server.ended().await;
+    let failed = failed(&strace).pop().expect("an early sync failed");
+    let (path, _) = failed.arguments.split_once(')').unwrap();
+    let syncs = strace.calls().into_iter().filter(|call| call.is_on(path));
+    assert_eq!(syncs.count(), 1, "{path} is synced again; seed {seed}");
+    let refused = *site.journal.entries().first_key_value().unwrap().0;
+    site.journal.expect(refused, Life::Absent);
+    let server = site.serve().await;
+    site.journal.hold(&server.base, Scope::Everything).await;
+    site.is_sound().await;
 }

@@ -5,14 +5,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Debug,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use sha2::{Digest, Sha256};
 
-use super::random::Random;
+use super::{history::History, random::Random};
 
 /// Whether a file is there, and where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,72 +30,6 @@ pub enum Access {
     Never,
     Granted,
     Revoked,
-}
-
-#[derive(Clone, Debug)]
-struct Step<S> {
-    becomes: S,
-    attempted: SystemTime,
-    acknowledged: Option<SystemTime>,
-}
-
-/// What was done to one thing, in order.
-#[derive(Clone, Debug)]
-pub struct History<S>(Vec<Step<S>>);
-
-impl<S: Copy + Debug + Default + Ord> Default for History<S> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<S: Copy + Debug + Default + Ord> History<S> {
-    fn attempt(&mut self, becomes: S) {
-        self.0.push(Step {
-            becomes,
-            attempted: SystemTime::now(),
-            acknowledged: None,
-        });
-    }
-
-    fn acknowledge(&mut self) {
-        self.0.last_mut().unwrap().acknowledged = Some(SystemTime::now());
-    }
-
-    /// Ends all doubt: this is what a server was seen to have.
-    pub fn settle(&mut self, seen: S) {
-        if self.certain() != Some(seen) {
-            self.attempt(seen);
-            self.acknowledge();
-        }
-    }
-
-    /// What may be the case: what was acknowledged last, and what was attempted after it.
-    pub fn possible(&self) -> BTreeSet<S> {
-        let mut possible = BTreeSet::from([S::default()]);
-        for step in &self.0 {
-            if step.acknowledged.is_some() {
-                possible.clear();
-            }
-            possible.insert(step.becomes);
-        }
-        possible
-    }
-
-    /// What is the case, unless that is in doubt.
-    pub fn certain(&self) -> Option<S> {
-        let possible = self.possible();
-        (possible.len() == 1).then(|| possible.into_iter().next())?
-    }
-
-    fn until(&self, moment: SystemTime) -> Self {
-        let begun = self.0.iter().filter(|step| step.attempted <= moment);
-        let known = begun.map(|step| Step {
-            acknowledged: step.acknowledged.filter(|at| *at <= moment),
-            ..step.clone()
-        });
-        Self(known.collect())
-    }
 }
 
 /// A user, by the name and the API token.
@@ -241,7 +174,7 @@ impl Journal {
     pub fn acknowledge(&self, number: usize) {
         let what = self.change(number, |entry| {
             entry.life.acknowledge();
-            match (entry.life.certain(), entry.life.0.len()) {
+            match (entry.life.certain(), entry.life.len()) {
                 (Some(Life::Live), 1) => "uploads",
                 (Some(Life::Live), _) => "restorations",
                 (Some(Life::Trashed), _) => "trashings",
@@ -283,19 +216,45 @@ impl Journal {
         });
     }
 
+    /// Waits until this many more steps are acknowledged.
+    pub async fn has_acknowledged_more(&self, steps: u64) {
+        let acknowledged = || self.counts().acknowledged.values().sum::<u64>();
+        let enough = acknowledged() + steps;
+        while acknowledged() < enough {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     fn count(&self, what: &'static str) {
         *self.counts().acknowledged.entry(what).or_default() += 1;
     }
 
+    /// When something was acknowledged, in no order.
+    pub fn acknowledgements(&self) -> Vec<SystemTime> {
+        let (entries, ended) = (self.entries(), self.ended());
+        let entries = entries.values().chain(ended.values());
+        let moments = entries.flat_map(|entry| {
+            let grants = entry.grants.values();
+            let grants = grants.flat_map(|grant| grant.history.acknowledgements());
+            entry.life.acknowledgements().chain(grants)
+        });
+        moments.collect()
+    }
+
     /// The journal as it was at `moment`: later answers are not in it, and later requests neither.
     pub fn until(&self, moment: SystemTime) -> Self {
+        self.as_of(moment, moment)
+    }
+
+    /// Later answers than `known` are not in it, and later requests than `begun` neither: what is between is in doubt.
+    pub fn as_of(&self, known: SystemTime, begun: SystemTime) -> Self {
         let mut entries = self.entries().clone();
         entries.extend(self.ended().clone());
         for entry in entries.values_mut() {
             entry.fresh = true;
-            entry.life = entry.life.until(moment);
+            entry.life = entry.life.as_of(known, begun);
             for grant in entry.grants.values_mut() {
-                grant.history = grant.history.until(moment);
+                grant.history = grant.history.as_of(known, begun);
             }
         }
         Self {

@@ -37,8 +37,12 @@ impl Random {
     /// The `size` bytes of `seed`.
     pub fn bytes(seed: u64, size: usize) -> Vec<u8> {
         let mut random = Self::new(seed);
-        let words = std::iter::repeat_with(|| random.next().to_le_bytes());
-        words.flatten().take(size).collect()
+        let mut bytes = Vec::with_capacity(size + 8);
+        while bytes.len() < size {
+            bytes.extend_from_slice(&random.next().to_le_bytes());
+        }
+        bytes.truncate(size);
+        bytes
     }
 }
 

@@ -12,7 +12,7 @@ use super::journal::{Account, Journal};
 use crate::support::{Person, Program, TestApp, program::Serving};
 
 /// After this, an upload that nobody goes on with counts as abandoned.
-const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
+pub const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// How many kills the long form is to have; none in the short one.
 pub fn long() -> Option<u64> {
@@ -37,14 +37,7 @@ impl Site {
             .set("TICKET_TTL", "24h")
             .set("JANITOR_INTERVAL", "1s");
         let server = program.serve();
-        let mut enrolled = Vec::new();
-        for number in 0..accounts {
-            let username = format!("user{number}");
-            let person = Person::anonymous(&server.base);
-            person.sign_up(&username).await;
-            let secret = person.token("[READ, WRITE]").await;
-            enrolled.push(Account { username, secret });
-        }
+        let enrolled = enrol(&server.base, accounts).await;
         server.terminate();
         server.ended().await;
         Self {
@@ -84,24 +77,15 @@ impl Site {
         self.program.serve()
     }
 
-    /// Waits: PostgreSQL learns late that a client was killed, and ends the statement under way.
+    /// Waits until nothing of a server that was killed goes on.
     pub async fn is_quiet(&self) {
-        let url = self.program.database_url();
-        let Some(url) = url.filter(|url| url.starts_with("postgres")) else {
-            return;
-        };
-        let connection = Database::connect(url).await.unwrap();
-        let others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        let statement = Statement::from_string(DbBackend::Postgres, others);
-        while connection
-            .query_one_raw(statement.clone())
-            .await
-            .unwrap()
-            .is_some()
+        if let Some(url) = self
+            .program
+            .database_url()
+            .filter(|url| url.starts_with("postgres"))
         {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            wait_for_backends(url).await;
         }
-        connection.close().await.unwrap();
     }
 
     /// The content keys of all files, by name.
@@ -118,26 +102,63 @@ impl Site {
         let seed = self.journal.seed;
         // Another instance, for which everything that was under way is then silent for hours.
         let later = TestApp::beside(&self.program, HOURS).await;
-        later.sweep().await;
-        later.advance(HOURS);
-        later.sweep().await;
-        assert_eq!(later.rows("upload").await, 0, "seed {seed}");
-        assert_eq!(later.rows("discarded_content").await, 0, "seed {seed}");
-        let keys = content_keys(&later).await.into_values();
-        let owned = keys.map(|key| format!("content/{}/{}/{key}", &key[..2], &key[2..4]));
+        let keys = is_swept(&later, seed).await;
+        let owned = keys
+            .iter()
+            .map(|key| format!("content/{}/{}/{key}", &key[..2], &key[2..4]));
         let owned: BTreeSet<_> = owned.collect();
         let root = self.program.data_dir();
         let stored = later.stored().into_iter();
         let stored = stored.map(|path| path.strip_prefix(&root).unwrap().display().to_string());
         assert_eq!(stored.collect::<BTreeSet<_>>(), owned, "seed {seed}");
-        let miscounted = "SELECT COUNT(*) AS number FROM \"user\" u WHERE reserved_bytes <> 0 OR used_bytes <> \
-            (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id) OR trashed_bytes <> \
-            (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id AND trashed_at IS NOT NULL)";
-        assert_eq!(later.number(miscounted).await, 0, "quota; seed {seed}");
         later.stop().await;
         let verified = self.program.run(&["verify", "--deep"]);
         assert_eq!(verified.status, Some(0), "seed {seed}: {verified:?}");
     }
+}
+
+/// New accounts at the server at `base`.
+pub async fn enrol(base: &str, accounts: usize) -> Vec<Account> {
+    let mut enrolled = Vec::new();
+    for number in 0..accounts {
+        let username = format!("user{number}");
+        let person = Person::anonymous(base);
+        person.sign_up(&username).await;
+        let secret = person.token("[READ, WRITE]").await;
+        enrolled.push(Account { username, secret });
+    }
+    enrolled
+}
+
+/// PostgreSQL learns late that a client was killed, and ends the statement under way.
+pub async fn wait_for_backends(url: &str) {
+    let connection = Database::connect(url).await.unwrap();
+    let others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let statement = Statement::from_string(DbBackend::Postgres, others);
+    while connection
+        .query_one_raw(statement.clone())
+        .await
+        .unwrap()
+        .is_some()
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    connection.close().await.unwrap();
+}
+
+/// Has `server` sweep, and panics unless nothing is kept of unfinished uploads then, and usage is what the files add up
+/// to. Returns the content keys of all files.
+pub async fn is_swept(server: &TestApp, seed: u64) -> BTreeSet<String> {
+    server.sweep().await;
+    server.advance(HOURS);
+    server.sweep().await;
+    assert_eq!(server.rows("upload").await, 0, "seed {seed}");
+    assert_eq!(server.rows("discarded_content").await, 0, "seed {seed}");
+    let miscounted = "SELECT COUNT(*) AS number FROM \"user\" u WHERE reserved_bytes <> 0 OR used_bytes <> \
+        (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id) OR trashed_bytes <> \
+        (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id AND trashed_at IS NOT NULL)";
+    assert_eq!(server.number(miscounted).await, 0, "quota; seed {seed}");
+    content_keys(server).await.into_values().collect()
 }
 
 /// The content keys of all files, by name.

@@ -106,9 +106,9 @@ fn read(log: &Path) -> Vec<Call> {
         let thread = thread.parse().unwrap();
         let at: u64 = at.replace('.', "").parse().unwrap();
         if rest.starts_with("<... ") {
-            let call = unfinished.remove(&thread).map(|index| &mut calls[index]);
-            if let (Some(call), Some(took)) = (call, took(rest)) {
-                call.ended = Some(call.began + took);
+            if let Some(index) = unfinished.remove(&thread) {
+                calls[index].ended = took(rest).map(|took| calls[index].began + took);
+                calls[index].arguments += rest;
             }
             continue;
         }

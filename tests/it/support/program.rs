@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use cloakroom::config::Secret;
 use tempfile::TempDir;
 
 use super::{Database, TestApp};
@@ -29,6 +30,11 @@ pub struct Printed {
 
 impl Program {
     pub async fn new() -> Self {
+        Self::with(Database::chosen().create().await)
+    }
+
+    /// A machine with this database; without one, SQLite's is going to be in its data directory.
+    pub fn with(database: Option<Secret>) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data = directory.path().join("data").display().to_string();
         let mut program = Self {
@@ -37,7 +43,7 @@ impl Program {
         }
         .set("DATA_DIR", &data)
         .set("LISTEN", "127.0.0.1:0");
-        if let Some(url) = Database::chosen().create().await {
+        if let Some(url) = database {
             program = program.set("DATABASE_URL", url.expose());
         }
         program
@@ -163,7 +169,7 @@ fn only_child(pid: u32) -> Option<u32> {
     children.trim().parse().ok()
 }
 
-fn signal(pid: u32, signal: &str) -> ExitStatus {
+pub fn signal(pid: u32, signal: &str) -> ExitStatus {
     let mut kill = Command::new("kill");
     kill.args([signal, &pid.to_string()]).stderr(Stdio::null());
     kill.status().unwrap()
