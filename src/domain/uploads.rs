@@ -32,8 +32,10 @@ use rows::Finished;
 pub use rows::Rows;
 pub(crate) use rows::abort;
 
-/// How many bytes are gathered before they go to a blocking thread together; one upload holds two such batches at most.
-const BATCH_BYTES: usize = 96 * 1024;
+/// How many bytes an upload gathers before they go to a blocking thread together, at least and at most; it holds two such
+/// batches. Few uploads share [`GATHERED_BYTES`], in larger batches and with fewer waits; many take the least each.
+const BATCH_BYTES: [usize; 2] = [96 << 10, 512 << 10];
+const GATHERED_BYTES: usize = 2 << 20;
 /// A file of so many bytes is hashed where it is, in some 20 µs, and written when it is finished.
 const SMALL_BYTES: u64 = 32 * 1024;
 /// How far ahead quota is reserved when the size is not known, at least and at most; in between, as much again as has come.
@@ -48,6 +50,12 @@ impl LiveUploads {
     /// Their ids at this moment.
     pub fn ids(&self) -> Vec<Uuid> {
         self.lock().iter().copied().collect()
+    }
+
+    /// How large a batch of each may be at present.
+    fn batch_bytes(&self) -> usize {
+        let [least, most] = BATCH_BYTES;
+        (GATHERED_BYTES / self.lock().len().max(1)).clamp(least, most)
     }
 
     fn insert(&self, id: Uuid) {
@@ -169,7 +177,7 @@ impl Upload {
         self.head.extend(chunk.iter().take(missing));
         self.batched += chunk.len();
         self.batch.push(chunk);
-        if self.batched >= BATCH_BYTES {
+        if self.batched >= self.app.live_uploads.batch_bytes() {
             self.write_batch().await?;
         }
         Ok(())

@@ -26,7 +26,7 @@ const FILE_MODE: u32 = 0o640;
 const PROBE_BYTES: usize = 64 * 1024;
 
 /// How much may be written before the disk is told to begin.
-const EARLY_SYNC_BYTES: usize = 16 << 20;
+const EARLY_SYNC_BYTES: usize = 8 << 20;
 /// Small contents that are finished by one thread, one after the other, and threads that do so.
 const FINISH_MAX: usize = 8;
 const FINISH_AT_ONCE: usize = 4;
