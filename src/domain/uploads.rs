@@ -4,10 +4,7 @@
 //! file's row, the answer. So every committed row has its exact bytes, and bytes without a row can be found by the
 //! pending row and swept.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use entity::{event::Kind, file, upload, user};
@@ -26,51 +23,19 @@ use crate::{
     storage::{ContentKey, Staged},
 };
 
+mod live;
 mod rows;
 
+pub use live::LiveUploads;
 use rows::Finished;
 pub use rows::Rows;
 pub(crate) use rows::abort;
 
-/// How many bytes an upload gathers before they go to a blocking thread together, at least and at most; it holds two such
-/// batches. Few uploads share [`GATHERED_BYTES`], in larger batches and with fewer waits; many take the least each.
-const BATCH_BYTES: [usize; 2] = [96 << 10, 512 << 10];
-const GATHERED_BYTES: usize = 2 << 20;
 /// A file of so many bytes is hashed where it is, in some 20 µs, and written when it is finished.
 const SMALL_BYTES: u64 = 32 * 1024;
 /// How far ahead quota is reserved when the size is not known, at least and at most; in between, as much again as has come.
 /// So a large file takes few transactions, and a small one holds little back from others.
 const RESERVE_AHEAD: [u64; 2] = [256 << 10, 16 << 20];
-
-/// The uploads that this process is taking in, which its janitor must not take for abandoned, whatever the clock says.
-#[derive(Debug, Default)]
-pub struct LiveUploads(Mutex<HashSet<Uuid>>);
-
-impl LiveUploads {
-    /// Their ids at this moment.
-    pub fn ids(&self) -> Vec<Uuid> {
-        self.lock().iter().copied().collect()
-    }
-
-    /// How large a batch of each may be at present.
-    fn batch_bytes(&self) -> usize {
-        let [least, most] = BATCH_BYTES;
-        (GATHERED_BYTES / self.lock().len().max(1)).clamp(least, most)
-    }
-
-    fn insert(&self, id: Uuid) {
-        self.lock().insert(id);
-    }
-
-    fn remove(&self, id: Uuid) {
-        self.lock().remove(&id);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<Uuid>> {
-        // A set of ids stays whole whatever panicked while holding it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// One file's bytes on their way in. Dropped before it is finished, it is aborted.
 #[derive(Debug)]

@@ -7,13 +7,9 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
 };
 
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
-
-use super::ContentKey;
+use super::{ContentKey, Staged};
 use crate::{
     batch::Batches,
     error::{Error, Result},
@@ -21,12 +17,10 @@ use crate::{
 
 /// nginx's group may read; nobody else may.
 const DIRECTORY_MODE: u32 = 0o750;
-const FILE_MODE: u32 = 0o640;
+pub(super) const FILE_MODE: u32 = 0o640;
 /// What has to fit on a disk that counts as usable.
 const PROBE_BYTES: usize = 64 * 1024;
 
-/// How much may be written before the disk is told to begin.
-const EARLY_SYNC_BYTES: usize = 8 << 20;
 /// Small contents that are finished by one thread, one after the other, and threads that do so.
 const FINISH_MAX: usize = 8;
 const FINISH_AT_ONCE: usize = 4;
@@ -62,95 +56,6 @@ impl Durable {
     }
 }
 
-/// Bytes that have arrived but are not content yet. There is a file once they are written.
-#[derive(Debug)]
-pub struct Staged {
-    key: ContentKey,
-    path: PathBuf,
-    file: Option<File>,
-    /// Hashed, and still to be written.
-    held: Vec<Bytes>,
-    /// Written since the last sync began.
-    unsynced: usize,
-    early_sync: Option<thread::JoinHandle<io::Result<()>>>,
-    hash: Sha256,
-}
-
-impl Staged {
-    /// Writes `chunks` behind what is there and hashes them. Blocks, so call it off the async threads.
-    pub fn append(&mut self, chunks: &[Bytes]) -> io::Result<()> {
-        self.write(chunks)?;
-        self.hash(chunks);
-        self.unsynced += chunks.iter().map(Bytes::len).sum::<usize>();
-        if self.unsynced >= EARLY_SYNC_BYTES {
-            self.sync_early()?;
-        }
-        Ok(())
-    }
-
-    /// Has the disk begin while bytes still arrive, rather than when all are here. One sync at a time: where the disk is
-    /// slower than the client, the next one takes more.
-    fn sync_early(&mut self) -> io::Result<()> {
-        if self
-            .early_sync
-            .as_ref()
-            .is_some_and(|sync| !sync.is_finished())
-        {
-            return Ok(());
-        }
-        self.end_early_sync()?;
-        self.unsynced = 0;
-        let file = self.file()?.try_clone()?;
-        let sync = thread::Builder::new().name("early sync".to_owned());
-        self.early_sync = Some(sync.spawn(move || file.sync_data())?);
-        Ok(())
-    }
-
-    /// The kernel reports a failed write once: a later sync may know nothing of it.
-    fn end_early_sync(&mut self) -> io::Result<()> {
-        match self.early_sync.take().map(thread::JoinHandle::join) {
-            Some(Ok(synced)) => synced,
-            Some(Err(_panic)) => Err(io::Error::other("a sync panicked")),
-            None => Ok(()),
-        }
-    }
-
-    /// Hashes `chunks`, which are all and few, and keeps them in memory until they become content: one trip to another
-    /// thread instead of two.
-    pub fn hold(&mut self, chunks: Vec<Bytes>) {
-        self.hash(&chunks);
-        self.held = chunks;
-    }
-
-    fn hash(&mut self, chunks: &[Bytes]) {
-        for chunk in chunks {
-            self.hash.update(chunk);
-        }
-    }
-
-    fn write(&mut self, chunks: &[Bytes]) -> io::Result<()> {
-        let mut file = self.file()?;
-        chunks.iter().try_for_each(|chunk| file.write_all(chunk))
-    }
-
-    fn file(&mut self) -> io::Result<&File> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(FILE_MODE)
-                .open(&self.path)?,
-        };
-        Ok(self.file.insert(file))
-    }
-
-    /// SHA-256 of all that was appended so far.
-    pub fn sha256(&self) -> [u8; 32] {
-        self.hash.clone().finalize().into()
-    }
-}
-
 impl Local {
     /// The content directory in `data_dir`, made if it is missing.
     pub fn open_dir(data_dir: &Path) -> io::Result<Self> {
@@ -176,20 +81,12 @@ impl Local {
     }
 
     pub(super) fn begin(&self, key: &ContentKey) -> Staged {
-        Staged {
-            key: key.clone(),
-            path: self.staging.join(key.as_str()),
-            file: None,
-            held: Vec::new(),
-            unsynced: 0,
-            early_sync: None,
-            hash: Sha256::new(),
-        }
+        Staged::new(key.clone(), self.staging.join(key.as_str()))
     }
 
     /// Small content is finished several at a time: waking a thread for each would cost more than the writing.
     pub(super) async fn finish(&self, staged: Staged) -> Result<()> {
-        if staged.file.is_none() {
+        if !staged.is_on_disk() {
             return self.small.ask(staged).await?;
         }
         let (content, durable) = (Arc::clone(&self.content), self.durable.clone());
@@ -277,7 +174,7 @@ fn finish_batches(content: &Arc<Path>, durable: &Durable) -> Batches<Staged, Res
 
 /// The order is the promise: bytes, then name, then the directories that lead to the name.
 fn finish(content: &Path, durable: &Durable, mut staged: Staged) -> io::Result<()> {
-    let key = staged.key.clone();
+    let key = staged.key().clone();
     let to = content.join(key.path());
     let inner = parent(&to);
     let outer = parent(inner);
@@ -289,10 +186,7 @@ fn finish(content: &Path, durable: &Durable, mut staged: Staged) -> io::Result<(
         make_dir(outer)?;
         make_dir(inner)?;
     }
-    let held = std::mem::take(&mut staged.held);
-    staged.write(&held)?;
-    staged.end_early_sync()?;
-    staged.file()?.sync_all()?;
+    staged.sync()?;
     if !known[1] {
         sync_dir(outer)?;
         if !known[0] {
@@ -300,7 +194,7 @@ fn finish(content: &Path, durable: &Durable, mut staged: Staged) -> io::Result<(
         }
         durable.add([outer_digits, inner_digits]);
     }
-    fs::rename(&staged.path, &to)?;
+    fs::rename(staged.path(), &to)?;
     sync_dir(inner)
 }
 

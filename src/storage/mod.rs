@@ -2,6 +2,7 @@
 
 mod key;
 mod local;
+mod staged;
 
 use std::fs::File;
 
@@ -9,7 +10,8 @@ use crate::error::Result;
 
 pub use key::ContentKey;
 pub(crate) use local::sync_dir;
-pub use local::{Local, Staged, check_room};
+pub use local::{Local, check_room};
+pub use staged::Staged;
 
 /// A place for content.
 #[derive(Debug)]
