@@ -36,7 +36,9 @@ impl Journal {
     /// Panics unless the server at `base` has all that was acknowledged, and each thing in doubt wholly or not at all.
     /// What it has ends the doubt. No client may be at work meanwhile.
     pub async fn hold(&self, base: &str, scope: Scope) {
-        let client = Client::builder().no_proxy().build().unwrap();
+        // A connection for each request: a proxy that reloads may close one that waits for its next.
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0);
+        let client = client.build().unwrap();
         let owners = (0..self.accounts.len()).map(|owner| {
             let caller = Caller::new(&client, base, &self.accounts[owner]);
             async move { self.hold_owner(&caller, owner, scope).await }
