@@ -5,14 +5,12 @@ import signal
 
 from benches.processes import Failure, Process, free_port, listens, run
 
-# nginx alone: files without a question asked, and the body of a PUT written to a file.
+# nginx alone: files without a question asked, and the body of a PUT written to a file. Files are sent as Cloakroom's are.
 STATIC = """
 server {{
     listen 127.0.0.1:{port};
     keepalive_requests 10000;
-    sendfile on;
-    sendfile_max_chunk 2m;
-    tcp_nopush on;
+    output_buffers 2 128k;
     location / {{ root {root}; }}
 }}
 """
@@ -31,9 +29,7 @@ upstream django {{
 server {{
     listen 127.0.0.1:{port};
     keepalive_requests 10000;
-    sendfile on;
-    sendfile_max_chunk 2m;
-    tcp_nopush on;
+    output_buffers 2 128k;
     location /uploads/ {{ internal; alias {media}/; }}
     location / {{
         proxy_pass http://django;

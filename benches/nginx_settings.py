@@ -23,12 +23,13 @@ class Change:
     is_now: str
 
 
+SENDFILE = "sendfile on; sendfile_max_chunk 2m; tcp_nopush on;"
 CHANGES = [
     Change("nginx-keepalive", "a new upstream connection each", KIB, 'Connection        ""', 'Connection        "close"'),
-    Change("nginx-sendfile", "sendfile off", MIB, "sendfile     on;", "sendfile     off;"),
-    Change("nginx-sendfile-1k", "sendfile off", KIB, "sendfile     on;", "sendfile     off;"),
-    Change("nginx-nopush", "tcp_nopush off", KIB, "tcp_nopush   on;", "tcp_nopush   off;"),
-    Change("nginx-chunk", "sendfile_max_chunk 256k", MIB, "sendfile_max_chunk 2m;", "sendfile_max_chunk 256k;"),
+    Change("nginx-sendfile-1k", "sendfile on", KIB, "sendfile       off;", SENDFILE),
+    Change("nginx-sendfile-1m", "sendfile on", MIB, "sendfile       off;", SENDFILE),
+    Change("nginx-sendfile-100m", "sendfile on", 100 * MIB, "sendfile       off;", SENDFILE),
+    Change("nginx-buffers", "buffers of 32 KiB", MIB, "output_buffers 2 128k;", "output_buffers 2 32k;"),
     Change(
         *("nginx-file-cache", "a cache of open files", KIB, "open_file_cache off;"),
         "open_file_cache max=10000 inactive=60s; open_file_cache_valid 60s;",
@@ -45,7 +46,7 @@ def prepare(change):
         tickets = shop.tickets(change.size)
 
         def load(name, port):
-            return Load(world, f"{change.key}-{name}", port, tickets, least_bytes=change.size).answers_a_second
+            return Load(world, f"{change.key}-{name}", port, tickets, least_bytes=change.size).bytes_a_second
 
         return {AS_IT_IS: load("is", shop.port), "changed": load("changed", changed.port)}
 
@@ -75,7 +76,7 @@ CONTESTS = [
         f"nginx: {change.what}, {NAMES[change.size]}",
         [Row(change.key, f"{change.what}, {NAMES[change.size]}", "changed", AS_IT_IS, "nginx as it is")],
         prepare(change),
-        "answers/s",
+        "bytes/s",
         quick=False,
     )
     for change in CHANGES

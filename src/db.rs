@@ -32,8 +32,8 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a writer waits for SQLite's lock, and anybody for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much of an SQLite database is read through a memory map.
-const SQLITE_MMAP_BYTES: i64 = 256 << 20;
+/// How much of an SQLite database is read through a memory map: address space, not memory. SQLite allows no more.
+const SQLITE_MMAP_BYTES: i64 = 2 << 30;
 
 /// An arbitrary number that stands for the right to migrate.
 const MIGRATION_LOCK: i64 = 0x636c_6f61_6b72;
