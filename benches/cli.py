@@ -91,10 +91,11 @@ def install(packages):
 
 def build(debug):
     say("Building")
-    profile = [] if debug else ["--release"]
-    # Two steps: together, the examples' dependencies would have a say in how the server's are built.
-    for target in ["--bins"], ["--examples"]:
-        if subprocess.run(["cargo", "build", *profile, "--locked", *target], cwd=ROOT).returncode != 0:
+    # Two steps: together, the examples' dependencies would have a say in how the server's are built. A debug build is
+    # the tests', which does not care.
+    steps = [["--workspace", "--bins", "--examples"]] if debug else [["--release", "--bins"], ["--release", "--examples"]]
+    for step in steps:
+        if subprocess.run(["cargo", "build", "--locked", *step], cwd=ROOT).returncode != 0:
             sys.exit("benches/run: the build failed")
 
 
