@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::Arc,
+    sync::mpsc,
     time::Duration,
 };
 
@@ -13,6 +14,9 @@ use cloakroom::config::Secret;
 use tempfile::TempDir;
 
 use super::{Database, TestApp};
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// How an operator's machine is set up: a data directory, a database, and nothing else in the environment.
 pub struct Program {
@@ -133,6 +137,15 @@ impl Program {
         let mut child = self.command(under, &[]).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
+        // Under strace a start can stand still for good; then it is killed, which ends its log.
+        let pid = child.id();
+        let (_started, starting) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if starting.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                only_child(pid).map(|server| signal(server, "-KILL"));
+                signal(pid, "-KILL");
+            }
+        });
         let base = loop {
             let Some(Ok(line)) = lines.next() else {
                 child.wait().unwrap();
