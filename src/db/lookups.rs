@@ -50,10 +50,7 @@ impl Lookups {
         });
         let failed = |_| Error::internal("a look-up did not end");
         self.waiting.send(lookup).await.map_err(|_| failed(()))?;
-        found
-            .await
-            .map_err(|_| failed(()))?
-            .map_err(Error::internal)
+        Ok(found.await.map_err(|_| failed(()))??)
     }
 }
 

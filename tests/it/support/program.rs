@@ -137,7 +137,7 @@ impl Program {
         let mut child = self.command(under, &[]).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
-        // Under strace a start can stand still for good; then it is killed, which ends its log.
+        // A start that stands still would have the test wait for good: it is killed, which ends its log.
         let pid = child.id();
         let (_started, starting) = mpsc::channel::<()>();
         std::thread::spawn(move || {

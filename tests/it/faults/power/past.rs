@@ -96,8 +96,12 @@ impl Past {
         let mut command = trace::command(&trace);
         let sync = match program.database_url() {
             None => SYNCS_TO_BEGIN + random.below(60),
-            // The database's are not among them.
-            Some(_) => 5 + random.below(20),
+            // The database's are not among them. A start makes one for each directory above, and three more; the server
+            // is to get over it.
+            Some(_) => {
+                let above = program.data_dir().ancestors().count();
+                above as u64 + 3 + random.below(20)
+            }
         };
         command.extend(trace::stop_at_sync(sync));
         let command: Vec<_> = command.iter().map(String::as_str).collect();
