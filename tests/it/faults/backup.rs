@@ -4,7 +4,6 @@
 use std::{fs, path::Path, process::Command, sync::Arc, time::SystemTime};
 
 use super::{
-    hold::Scope,
     random::{Random, seed},
     site::{Site, wait_for_backends},
     traffic::Traffic,
@@ -43,12 +42,10 @@ async fn a_backup_of_a_server_at_work_restores_what_was_acknowledged_before_it()
             journal: Arc::new(site.journal.as_of(began, ended)),
         };
         let server = restored.serve().await;
-        restored.journal.hold(&server.base, Scope::Everything).await;
-        restored.is_sound().await;
+        restored.holds_everything(&server.base).await;
     }
     traffic.stop().await;
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
     eprintln!("{:?}", site.journal.counts());
 }
 

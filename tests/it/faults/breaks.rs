@@ -64,8 +64,7 @@ async fn an_upload_that_is_reset_anywhere_is_no_file_and_leaves_nothing() {
     }
     // Not by a sweep: what has been broken off is taken back at once.
     site.eventually_is_idle().await;
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,6 +121,5 @@ async fn a_server_that_is_stopped_answers_what_is_under_way_and_loses_nothing() 
         }
     }
     let server = site.serve().await;
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
 }

@@ -5,7 +5,6 @@ use std::{fs, path::PathBuf, time::Duration};
 use reqwest::Client;
 
 use super::{
-    hold::Scope,
     journal::Life,
     random::{Random, seed},
     scribe::Scribe,
@@ -97,8 +96,7 @@ async fn a_clock_that_jumps_loses_nothing_and_sweeps_nothing_alive() {
     server.ended().await;
     let site = site.set("TRASH_TTL", "30d").set("TICKET_TTL", "24h");
     let server = site.serve().await;
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
 }
 
 /// Waits until the janitor has ended a file that has been in the trash for its time.

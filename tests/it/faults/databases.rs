@@ -115,21 +115,12 @@ async fn strike(blow: Blow, rounds: u64) {
             }
             Blow::CutConnections => cut_connections(&cluster).await,
         }
-        let before = site.journal.counts().acknowledged.values().sum::<u64>();
-        let recovered = async {
-            while site.journal.counts().acknowledged.values().sum::<u64>() < before + 20 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), recovered)
-            .await
-            .expect("the server does not recover");
+        site.recovers_within(Duration::from_secs(30)).await;
         traffic.stop().await;
         // From the very first request on, nothing of what happened is left.
         site.journal.hold(&server.base, Scope::Fresh).await;
     }
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
     let counts = site.journal.counts().clone();
     eprintln!("{counts:?}");
     let codes: Vec<_> = counts.refused.keys().collect();

@@ -70,21 +70,12 @@ async fn nothing_acknowledged_is_lost_when_descriptors_run_out_under_load() {
             .expect("it has descriptors enough");
         tokio::time::sleep(Duration::from_millis(200)).await;
         drop(crowd);
-        let before = site.journal.counts().acknowledged.values().sum::<u64>();
-        let recovered = async {
-            while site.journal.counts().acknowledged.values().sum::<u64>() < before + 20 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), recovered)
-            .await
-            .expect("the server does not recover");
+        site.recovers_within(Duration::from_secs(20)).await;
         traffic.stop().await;
         site.journal.hold(&server.base, Scope::Fresh).await;
     }
     assert!(!server.has_ended());
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
     let counts = site.journal.counts().clone();
     eprintln!("{counts:?}");
     let mut codes = counts.refused.keys();

@@ -98,8 +98,7 @@ async fn what_cannot_be_synced_is_refused_and_leaves_nothing() {
         starts += usize::from(has_started);
     }
     let server = site.serve().await;
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
     let mut places = vec![
         "/data>",
         "/data/staging/",
@@ -147,6 +146,5 @@ async fn what_the_disk_could_not_begin_with_is_refused_at_the_end() {
     let refused = *site.journal.entries().first_key_value().unwrap().0;
     site.journal.expect(refused, Life::Absent);
     let server = site.serve().await;
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
 }

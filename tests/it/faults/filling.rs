@@ -29,20 +29,11 @@ async fn fill_under_load(program: Program, disk: Volume) {
         tokio::time::sleep(Duration::from_micros(random.below(100_000))).await;
         disk.make_room();
         // The same clients go on, without a restart.
-        let before = site.journal.counts().acknowledged.values().sum::<u64>();
-        let recovered = async {
-            while site.journal.counts().acknowledged.values().sum::<u64>() < before + 20 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), recovered)
-            .await
-            .expect("the server does not recover");
+        site.recovers_within(Duration::from_secs(20)).await;
         traffic.stop().await;
         site.journal.hold(&server.base, Scope::Fresh).await;
     }
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
     let counts = site.journal.counts().clone();
     eprintln!("{counts:?}");
     let codes: Vec<_> = counts.refused.keys().collect();

@@ -115,11 +115,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed_under_load() {
     let traffic = load.traffic(&server);
     tokio::time::sleep(Duration::from_millis(100)).await;
     traffic.stop().await;
-    load.site
-        .journal
-        .hold(&server.base, Scope::Everything)
-        .await;
-    load.site.is_sound().await;
+    load.site.holds_everything(&server.base).await;
     eprintln!("kills: {:?}", load.killed);
     eprintln!("{:?}; seed {seed}", load.site.journal.counts());
 }

@@ -4,7 +4,6 @@ use futures_util::future::join_all;
 use reqwest::Client;
 
 use super::{
-    hold::Scope,
     journal::Life,
     random::{Random, seed},
     scribe::Scribe,
@@ -158,6 +157,5 @@ async fn bytes_are_durable_before_their_row_and_the_row_before_the_answer() {
         "bytes go before their row; seed {seed}"
     );
     let server = site.serve().await;
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
 }

@@ -162,7 +162,6 @@ async fn nothing_acknowledged_is_lost_when_nginx_is_restarted_under_load() {
         }
         site.journal.hold(&server.base, Scope::Fresh).await;
     }
-    site.journal.hold(&server.base, Scope::Everything).await;
-    site.is_sound().await;
+    site.holds_everything(&server.base).await;
     eprintln!("{:?}", site.journal.counts());
 }

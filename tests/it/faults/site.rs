@@ -8,7 +8,10 @@ use std::{
 
 use sea_orm::{ConnectionTrait, Database, DbBackend, QueryResult, Statement};
 
-use super::journal::{Account, Journal};
+use super::{
+    hold::Scope,
+    journal::{Account, Journal},
+};
 use crate::support::{Person, Program, TestApp, program::Serving};
 
 /// After this, an upload that nobody goes on with counts as abandoned.
@@ -94,6 +97,19 @@ impl Site {
         let keys = content_keys(&beside).await;
         beside.stop().await;
         keys
+    }
+
+    /// Panics unless the clients that are at work get ahead again in time.
+    pub async fn recovers_within(&self, time: Duration) {
+        tokio::time::timeout(time, self.journal.has_acknowledged_more(20))
+            .await
+            .expect("the server does not recover");
+    }
+
+    /// Panics unless everything is as the journal has it, and sound.
+    pub async fn holds_everything(&self, base: &str) {
+        self.journal.hold(base, Scope::Everything).await;
+        self.is_sound().await;
     }
 
     /// Panics unless, after the janitor's sweeps, every row has its exact bytes and there are no others, and nothing is
