@@ -1,14 +1,12 @@
 //! Files: renaming, and the way out by the trash.
 
-use entity::{Timestamp, discarded_content, event::Kind, file, user};
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait},
-};
+use entity::{Timestamp, discarded_content, event::Kind, file};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
     events::{self, Event},
     file_name,
+    quota::{self, Change},
 };
 use crate::{
     access::Owned,
@@ -82,7 +80,11 @@ async fn move_to(
                 .await?;
             found(moved.rows_affected)?;
             let trashed = if trashed_at.is_some() { size } else { -size };
-            account_for(transaction, owner_id, 0, trashed).await?;
+            let change = Change {
+                trashed,
+                ..Change::default()
+            };
+            quota::account_for(transaction, owner_id, change).await?;
             events::record(transaction, event).await
         })
     });
@@ -115,7 +117,12 @@ pub(crate) async fn purge_row(app: &App, file: &file::Model, event: Event) -> Re
                 .reset_all()
                 .insert(transaction)
                 .await?;
-            account_for(transaction, owner_id, -size, -size).await?;
+            let change = Change {
+                used: -size,
+                trashed: -size,
+                reserved: 0,
+            };
+            quota::account_for(transaction, owner_id, change).await?;
             events::record(transaction, event).await
         })
     });
@@ -143,29 +150,6 @@ pub(crate) async fn discard(app: &App, content_key: &str) -> Result<bool> {
     });
     strike.await?;
     Ok(true)
-}
-
-/// Adds to what `owner_id` uses in all and in the trash, bytes.
-#[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
-pub(super) async fn account_for(
-    transaction: &DatabaseTransaction,
-    owner_id: uuid::Uuid,
-    used: i64,
-    trashed: i64,
-) -> Result<()> {
-    user::Entity::update_many()
-        .col_expr(
-            user::Column::UsedBytes,
-            Expr::col(user::Column::UsedBytes).add(used),
-        )
-        .col_expr(
-            user::Column::TrashedBytes,
-            Expr::col(user::Column::TrashedBytes).add(trashed),
-        )
-        .filter(user::Column::Id.eq(owner_id))
-        .exec(transaction)
-        .await?;
-    Ok(())
 }
 
 /// Somebody else changed the row between the check and now.

@@ -65,6 +65,38 @@ pub fn check_ahead(app: &App, user: &user::Model, at_least: u64) -> Result<()> {
     }
 }
 
+/// What is added to a user's bytes, less where negative.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Change {
+    /// In all, the trash included.
+    pub used: i64,
+    pub trashed: i64,
+    /// By uploads under way.
+    pub reserved: i64,
+}
+
+/// Accounts for a change of what `user_id` has, in the transaction that makes it so.
+#[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
+pub(super) async fn account_for(
+    transaction: &DatabaseTransaction,
+    user_id: Uuid,
+    change: Change,
+) -> Result<()> {
+    let more = |column: user::Column, bytes| (column, Expr::col(column).add(bytes));
+    let columns = [
+        more(user::Column::UsedBytes, change.used),
+        more(user::Column::TrashedBytes, change.trashed),
+        more(user::Column::ReservedBytes, change.reserved),
+    ];
+    let user = user::Entity::update_many().filter(user::Column::Id.eq(user_id));
+    columns
+        .into_iter()
+        .fold(user, |user, (column, sum)| user.col_expr(column, sum))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
 #[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
 async fn move_reservation(
     transaction: &DatabaseTransaction,
@@ -72,14 +104,11 @@ async fn move_reservation(
     user_id: Uuid,
     bytes: i64,
 ) -> Result<()> {
-    user::Entity::update_many()
-        .col_expr(
-            user::Column::ReservedBytes,
-            Expr::col(user::Column::ReservedBytes).add(bytes),
-        )
-        .filter(user::Column::Id.eq(user_id))
-        .exec(transaction)
-        .await?;
+    let change = Change {
+        reserved: bytes,
+        ..Change::default()
+    };
+    account_for(transaction, user_id, change).await?;
     let moved = upload::Entity::update_many()
         .col_expr(
             upload::Column::ReservedBytes,

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entity::{discarded_content, event, file, upload, user};
+use entity::{discarded_content, event, file, upload};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
 
@@ -14,7 +13,10 @@ use crate::{
     app::App,
     batch::Batches,
     db::Db,
-    domain::{events, files},
+    domain::{
+        events, files,
+        quota::{self, Change},
+    },
     error::Result,
     storage::ContentKey,
 };
@@ -147,14 +149,14 @@ async fn become_files(
         .exec(transaction)
         .await?;
     // Ordered, for the same reason.
-    let mut usage: BTreeMap<Uuid, (i64, i64)> = BTreeMap::new();
+    let mut changes: BTreeMap<Uuid, Change> = BTreeMap::new();
     for upload in &finished {
-        let (used, reserved) = usage.entry(upload.file.owner_id).or_default();
-        *used += upload.file.size;
-        *reserved += pending.get(&upload.upload_id).copied().unwrap_or_default();
+        let change = changes.entry(upload.file.owner_id).or_default();
+        change.used += upload.file.size;
+        change.reserved -= pending.get(&upload.upload_id).copied().unwrap_or_default();
     }
-    for (user_id, (used, reserved)) in usage {
-        move_usage(transaction, user_id, used, reserved).await?;
+    for (user_id, change) in changes {
+        quota::account_for(transaction, user_id, change).await?;
     }
     let (files, events): (Vec<_>, Vec<_>) = finished
         .into_iter()
@@ -164,29 +166,6 @@ async fn become_files(
         .exec_without_returning(transaction)
         .await?;
     events::record_all(transaction, events).await
-}
-
-/// Turns bytes that were `reserved` into bytes that are `used`.
-#[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
-async fn move_usage(
-    transaction: &DatabaseTransaction,
-    user_id: Uuid,
-    used: i64,
-    reserved: i64,
-) -> Result<()> {
-    user::Entity::update_many()
-        .col_expr(
-            user::Column::UsedBytes,
-            Expr::col(user::Column::UsedBytes).add(used),
-        )
-        .col_expr(
-            user::Column::ReservedBytes,
-            Expr::col(user::Column::ReservedBytes).sub(reserved),
-        )
-        .filter(user::Column::Id.eq(user_id))
-        .exec(transaction)
-        .await?;
-    Ok(())
 }
 
 /// Takes an upload back, unless it has become a file after all: its commit may have succeeded without our hearing of it.
@@ -209,7 +188,11 @@ pub(crate) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
                 return Ok(false);
             };
             upload::Entity::delete_by_id(id).exec(transaction).await?;
-            move_usage(transaction, row.user_id, 0, row.reserved_bytes).await?;
+            let change = Change {
+                reserved: -row.reserved_bytes,
+                ..Change::default()
+            };
+            quota::account_for(transaction, row.user_id, change).await?;
             discarded_content::ActiveModel::from(discarded)
                 .reset_all()
                 .insert(transaction)
