@@ -12,7 +12,7 @@ use entity::{
     Timestamp, discarded_content, event, event::Kind, file, session, share, throttle, upload,
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{CaseStatement, Expr, ExprTrait},
 };
 use tracing::{info, warn};
@@ -173,65 +173,6 @@ async fn discarded(app: &App) -> Result<u64> {
     Ok(swept)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the janitor sweeps sessions")]
-async fn expired_sessions(app: &App) -> Result<u64> {
-    let now = app.clock.now();
-    let expired = session::Entity::find()
-        .filter(session::Column::ExpiresAt.lte(now))
-        .limit(BATCH);
-    let ids: Vec<_> = expired
-        .all(app.db.read())
-        .await?
-        .into_iter()
-        .map(|row| row.id_hash)
-        .collect();
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    let delete = app.db.write(move |transaction| {
-        Box::pin(async move {
-            let deleted = session::Entity::delete_many()
-                .filter(session::Column::IdHash.is_in(ids))
-                // Used again since it was found.
-                .filter(session::Column::ExpiresAt.lte(now))
-                .exec(transaction)
-                .await?;
-            Ok(deleted.rows_affected)
-        })
-    });
-    delete.await
-}
-
-/// Shares that have ended grant nothing already; this keeps scans over them short.
-#[expect(clippy::disallowed_methods, reason = "the janitor sweeps shares")]
-async fn expired_shares(app: &App) -> Result<u64> {
-    let now = app.clock.now();
-    let expired = share::Entity::find()
-        .filter(share::Column::ExpiresAt.lte(now))
-        .limit(BATCH);
-    let ids: Vec<_> = expired
-        .all(app.db.read())
-        .await?
-        .into_iter()
-        .map(|row| row.id)
-        .collect();
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    let delete = app.db.write(move |transaction| {
-        Box::pin(async move {
-            let deleted = share::Entity::delete_many()
-                .filter(share::Column::Id.is_in(ids))
-                // Prolonged since it was found.
-                .filter(share::Column::ExpiresAt.lte(now))
-                .exec(transaction)
-                .await?;
-            Ok(deleted.rows_affected)
-        })
-    });
-    delete.await
-}
-
 /// Files that have been in the trash for their time.
 #[expect(clippy::disallowed_methods, reason = "the janitor sweeps the trash")]
 async fn old_trash(app: &App) -> Result<u64> {
@@ -251,45 +192,43 @@ async fn old_trash(app: &App) -> Result<u64> {
     Ok(swept)
 }
 
-/// Limits under which every try is back.
-#[expect(clippy::disallowed_methods, reason = "the janitor sweeps throttles")]
-async fn spent_throttles(app: &App) -> Result<u64> {
-    let now = app.clock.now();
+/// Deletes some of the rows that are `due`, by their key `id`. One that is due no more when its turn comes stays.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the janitor sweeps what has had its time"
+)]
+async fn delete_due<E: EntityTrait>(app: &App, id: E::Column, due: Expr) -> Result<u64> {
+    let some = E::find()
+        .select_only()
+        .column(id)
+        .filter(due.clone())
+        .limit(BATCH)
+        .into_query();
+    let delete = E::delete_many().filter(id.in_subquery(some)).filter(due);
     let delete = app.db.write(move |transaction| {
-        Box::pin(async move {
-            let deleted = throttle::Entity::delete_many()
-                .filter(throttle::Column::ClearAt.lte(now))
-                .exec(transaction)
-                .await?;
-            Ok(deleted.rows_affected)
-        })
+        Box::pin(async move { Ok(delete.exec(transaction).await?.rows_affected) })
     });
     delete.await
 }
 
-#[expect(clippy::disallowed_methods, reason = "the janitor sweeps events")]
+async fn expired_sessions(app: &App) -> Result<u64> {
+    let due = session::Column::ExpiresAt.lte(app.clock.now());
+    delete_due::<session::Entity>(app, session::Column::IdHash, due).await
+}
+
+/// Shares that have ended grant nothing already; this keeps scans over them short.
+async fn expired_shares(app: &App) -> Result<u64> {
+    let due = share::Column::ExpiresAt.lte(app.clock.now());
+    delete_due::<share::Entity>(app, share::Column::Id, due).await
+}
+
+/// Limits under which every try is back.
+async fn spent_throttles(app: &App) -> Result<u64> {
+    let due = throttle::Column::ClearAt.lte(app.clock.now());
+    delete_due::<throttle::Entity>(app, throttle::Column::Subject, due).await
+}
+
 async fn old_events(app: &App) -> Result<u64> {
-    let old = event::Entity::find()
-        .filter(event::Column::At.lte(app.clock.before(app.config.event_ttl)))
-        .order_by_asc(event::Column::At)
-        .limit(BATCH);
-    let ids: Vec<_> = old
-        .all(app.db.read())
-        .await?
-        .into_iter()
-        .map(|row| row.id)
-        .collect();
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    let delete = app.db.write(move |transaction| {
-        Box::pin(async move {
-            let deleted = event::Entity::delete_many()
-                .filter(event::Column::Id.is_in(ids))
-                .exec(transaction)
-                .await?;
-            Ok(deleted.rows_affected)
-        })
-    });
-    delete.await
+    let due = event::Column::At.lte(app.clock.before(app.config.event_ttl));
+    delete_due::<event::Entity>(app, event::Column::Id, due).await
 }
