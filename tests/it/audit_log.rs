@@ -1,0 +1,168 @@
+//! The log and the database tell what happened, and no secret, nothing that a name forges, and nothing that was refused.
+
+use serde_json::json;
+
+use crate::support::{
+    Parts, Person,
+    multipart::CONTENT_TYPE,
+    person::PASSWORD,
+    program::{Program, Serving},
+};
+
+/// A server whose log and database are looked through: everything of value that its clients had.
+async fn a_busy_day(server: &Serving) -> Vec<String> {
+    let (alice, bob) = (
+        Person::anonymous(&server.base),
+        Person::anonymous(&server.base),
+    );
+    alice.sign_up("alice").await;
+    bob.sign_up("bob").await;
+    let typed = "typed-into-the-wrong-field";
+    bob.sign_in(typed, PASSWORD).await;
+    bob.sign_in("bob", typed).await;
+    bob.sign_in("bob", PASSWORD).await.data("/signIn");
+    let token = alice.token("[READ, WRITE]").await;
+    let program = alice.with_token(&token);
+    let file = program.upload("a.txt", b"a").await;
+    alice.share_with(&file, "bob").await;
+    let mut secrets: Vec<String> = [PASSWORD, typed, &token].map(str::to_owned).into();
+    for person in [&alice, &bob, &program] {
+        let ticket = person.ticket(&file).await;
+        assert_eq!(person.get(&ticket).await.status, 200);
+        assert_eq!(person.get(&format!("{ticket}A")).await.status, 404);
+        assert_eq!(
+            person.get(&format!("{ticket}?x={ticket}")).await.status,
+            200
+        );
+        secrets.push(ticket.rsplit_once('/').unwrap().1.to_owned());
+        secrets.extend(person.cookie().split_once('=').map(|(_, id)| id.to_owned()));
+    }
+    // A query by GET, whose address holds a variable and a bearer token that is wrong.
+    let url = format!(
+        "{}/graphql?query={{me{{id}}}}&variables={{\"p\":\"{typed}\"}}",
+        server.base
+    );
+    let wrong = alice.client.get(&url).bearer_auth(format!("{token}x"));
+    assert_eq!(wrong.send().await.unwrap().status(), 401);
+    let new = "another long password";
+    let change =
+        "mutation($c: String!, $n: String!) { changePassword(current: $c, new: $n) { id } }";
+    alice
+        .ask_with(change, json!({ "c": PASSWORD, "n": new }))
+        .await
+        .data("/changePassword");
+    secrets.push(new.to_owned());
+    secrets.extend(alice.cookie().split_once('=').map(|(_, id)| id.to_owned()));
+    secrets
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_the_log_or_in_the_database() {
+    for (format, level) in [("json", "info"), ("text", "debug")] {
+        let program = Program::new()
+            .await
+            .set("LOG_FORMAT", format)
+            .set("LOG", level);
+        let server = program.serve();
+        let secrets = a_busy_day(&server).await;
+        assert!(secrets.len() >= 9, "{secrets:?}");
+        let mut log = server.log().await;
+        assert!(
+            log.contains("Downloaded") && log.contains("SignInRefused"),
+            "{log}"
+        );
+        // The database, where it is a file; the secret that signs is beside it, not in it.
+        let secret = std::fs::read_to_string(program.data_dir().join("secret")).unwrap();
+        for entry in std::fs::read_dir(program.data_dir()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && !path.ends_with("secret") {
+                log.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+            }
+        }
+        for secret in secrets.iter().chain([&secret]) {
+            assert!(
+                !log.contains(secret.as_str()),
+                "{secret} can be read ({format})"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_name_forges_a_line_of_the_log() {
+    for format in ["json", "text"] {
+        let program = Program::new().await.set("LOG_FORMAT", format);
+        let server = program.serve();
+        let alice = Person::anonymous(&server.base);
+        alice.sign_up("alice").await;
+        let forged = "x%0D%0A2031-01-01T00:00:00Z  INFO audit: kind=SignedIn%1B[2J%E2%80%AE.txt";
+        let headers =
+            format!("Content-Disposition: form-data; name=\"0\"; filename*=UTF-8''{forged}");
+        let body = Parts::upload_file().part(&headers, b"x").end();
+        let file = alice
+            .post_body(CONTENT_TYPE, body)
+            .await
+            .text("/uploadFile/id");
+        let hostile = "y\r\n2031-01-01T00:00:00Z  INFO audit: kind=SignedIn \u{1b}[2J \u{2028}\u{85}\u{202e}z";
+        for query in [
+            "mutation($f: ID!, $n: String!) { renameFile(id: $f, name: $n) { id } }",
+            "mutation($n: String!) { createApiToken(name: $n, scopes: [READ]) { secret } }",
+            "mutation($n: String!) { signUp(username: $n, password: $n) { id } }",
+            "mutation($n: String!) { signIn(username: $n, password: $n) { id } }",
+        ] {
+            let answer = alice
+                .ask_with(query, json!({ "f": file, "n": hostile }))
+                .await;
+            assert_ne!(answer.code(), "", "{query}");
+        }
+        let named = "mutation { createApiToken(name: \"\\u2028 \\u202e quoted \\\" name\", scopes: [READ]) { secret } }";
+        alice.ask(named).await.text("/createApiToken/secret");
+
+        let log = server.log().await;
+
+        assert!(
+            log.contains("Uploaded") && log.contains("ApiTokenCreated"),
+            "{log}"
+        );
+        for line in log.lines() {
+            let begins = if format == "json" {
+                "{\"timestamp\":\""
+            } else {
+                "20"
+            };
+            assert!(
+                line.starts_with(begins) && !line.starts_with("2031"),
+                "{line:?}"
+            );
+            assert!(
+                !line.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)),
+                "{line:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_leaves_no_line_in_the_log() {
+    let program = Program::new().await.set("LOG_FORMAT", "json");
+    let server = program.serve();
+    let alice = Person::anonymous(&server.base);
+    alice.sign_up("alice").await;
+    let again =
+        format!("mutation {{ signUp(username: \"Alice\", password: \"{PASSWORD}\") {{ id }} }}");
+    assert_eq!(alice.ask(&again).await.code(), "CONFLICT");
+    let file = alice.upload("a.txt", b"a").await;
+    assert_eq!(alice.delete(&file).await.code(), "");
+    assert_eq!(alice.delete(&file).await.code(), "NOT_FOUND");
+    let rename = "mutation($f: ID!) { renameFile(id: $f, name: \"b.txt\") { id } }";
+    assert_ne!(
+        alice.ask_with(rename, json!({ "f": file })).await.code(),
+        ""
+    );
+
+    let log = server.log().await;
+
+    let count = |kind: &str| log.matches(&format!("\"kind\":\"{kind}\"")).count();
+    let counts = ["SignedUp", "Uploaded", "Trashed", "Renamed"].map(count);
+    assert_eq!(counts, [1, 1, 1, 0], "{log}");
+}
