@@ -98,12 +98,12 @@ def small(world, _needed):
 
     rounds = iter(range(1_000_000))
 
-    def disk():
+    def disk(*layout):
         directory = world.directory / f"durable-{next(rounds)}"
         directory.mkdir()
-        return float(run([world.example("durable_writes"), directory, DURABLE_WRITES, load.connections, KIB]))
+        return float(run([world.example("durable_writes"), directory, DURABLE_WRITES, load.connections, KIB, *layout]))
 
-    return {"Cloakroom": cloakroom, "write + fsync": disk}
+    return {"Cloakroom": cloakroom, "write + fsync": disk, "layout": lambda: disk("as-content")}
 
 
 def count(database):
@@ -128,7 +128,9 @@ CONTESTS = [
             Row(
                 *("upload-1k", "upload 1 KiB, 32 at a time", "Cloakroom", "write + fsync", "write + fsync a file"),
                 at_least=0.5,
-            )
+            ),
+            Row("upload-1k-layout", "the same", "Cloakroom", "layout", "the same writes in our directories"),
+            Row("upload-1k-floor", "those writes alone", "layout", "write + fsync", "write + fsync a file"),
         ],
         small,
         "files/s",
