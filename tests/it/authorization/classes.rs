@@ -169,3 +169,14 @@ pub const TICKET_HOLDERS: Statuses = Statuses {
     ],
     refused: 404,
 };
+
+#[test]
+fn whom_a_class_does_not_mention_is_refused() {
+    for caller in ANYBODY {
+        assert!(outcome(&[], *caller).is_refusal(), "{caller:?}");
+    }
+    assert_eq!(outcome(OWNER_ONLY, Stranger), Hidden);
+    assert_eq!(outcome(OWNER_ONLY, Recipient), Denied);
+    assert_eq!(outcome(SIGNING_IN, Disabled), Unauth);
+    assert_eq!(TICKET_HOLDERS.of(Anonymous), 404);
+}
