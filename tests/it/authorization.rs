@@ -32,7 +32,10 @@ fn every_field_of_the_schema_has_a_row() {
 #[test]
 fn every_row_asks_for_its_field() {
     let types = Types::of(SDL);
+    let mut rows = BTreeSet::new();
     for row in FIELDS {
+        let is_new = rows.insert((row.field, row.operation));
+        assert!(is_new, "FIELDS has {} twice", row.field);
         let path = types.path(&world::document(row.operation));
         assert!(
             path.iter().any(|field| field == row.field),
