@@ -25,6 +25,10 @@ pub struct Lookups {
 
 impl Lookups {
     /// Starts the thread over the database file `path`, which it can only read.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "look-ups have their one connection from here"
+    )]
     pub(super) fn start(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;

@@ -1,124 +1,172 @@
 //! Imports point down only: `http`, `graphql` → `domain` → `access`, `storage` → `entity`.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-/// What the code below a path must not name: another crate, or one of this crate's modules as `crate::…`.
-const FORBIDDEN: [(&str, &[&str]); 6] = [
+mod paths;
+
+use paths::paths;
+
+/// The modules of `src`, from the top down. A module names only modules of lines below its own.
+const LAYERS: [&[&str]; 15] = [
+    &["main"],
+    &["server"],
+    &["http"],
+    &["graphql"],
+    &["verify"],
+    &["app"],
+    &["janitor"],
+    &["domain"],
+    &["access"],
+    &["auth", "storage"],
+    &["db"],
+    &["batch"],
+    &["config"],
+    &["clock", "keys"],
+    &["error"],
+];
+
+/// What points down, and yet may not be.
+const NEVER: [(&str, &str); 2] = [("access", "storage"), ("graphql", "storage")];
+
+/// Crates, and the modules that may name them.
+const CRATES: [(&str, &[&str]); 8] = [
+    ("async_graphql", &["graphql", "http"]),
+    ("axum", &["http", "server"]),
+    ("hyper", &["http", "server"]),
+    ("migration", &["db"]),
+    ("rusqlite", &["access", "auth", "db", "error"]),
     (
-        "entity/src",
-        &["async_graphql", "axum", "cloakroom", "migration"],
-    ),
-    (
-        "src/storage",
+        "sea_orm",
         &[
-            "async_graphql",
-            "axum",
-            "sea_orm",
-            "crate::access",
-            "crate::auth",
-            "crate::domain",
-            "crate::graphql",
-            "crate::http",
-            "crate::server",
+            "access", "auth", "db", "domain", "error", "janitor", "verify",
         ],
     ),
+    ("tower_http", &["http"]),
+    ("tower_sessions", &["auth", "http"]),
+];
+
+/// What points up all the same, and why. This list only gets shorter.
+const EXCEPTIONS: [(&str, &str, &str); 9] = [
     (
-        "src/access",
-        &[
-            "async_graphql",
-            "axum",
-            "crate::domain",
-            "crate::graphql",
-            "crate::http",
-            "crate::server",
-            "crate::storage",
-        ],
+        "access",
+        "crate::app",
+        "takes all of the App for its database and clock",
     ),
     (
-        "src/auth",
-        &[
-            "async_graphql",
-            "axum",
-            "crate::domain",
-            "crate::graphql",
-            "crate::http",
-            "crate::server",
-        ],
+        "auth",
+        "crate::app",
+        "takes all of the App for its database and clock",
+    ),
+    ("config", "axum", "tells a URL by axum's type"),
+    (
+        "config",
+        "crate::db",
+        "asks where an SQLite database is kept",
     ),
     (
-        "src/domain",
-        &[
-            "async_graphql",
-            "axum",
-            "http",
-            "tower_http",
-            "tower_sessions",
-            "crate::graphql",
-            "crate::http",
-            "crate::janitor",
-            "crate::server",
-        ],
+        "domain",
+        "crate::app",
+        "takes all of the App for its database and storage",
+    ),
+    ("error", "axum", "gives each code its status by axum's type"),
+    (
+        "graphql",
+        "tower_sessions",
+        "begins and ends the request's session",
     ),
     (
-        "src/graphql",
-        &["axum", "crate::http", "crate::server", "crate::storage"],
+        "http",
+        "sea_orm",
+        "asks itself whether the database answers",
+    ),
+    (
+        "janitor",
+        "crate::app",
+        "takes all of the App for its database and storage",
     ),
 ];
 
 #[test]
-fn imports_point_down_only() {
-    let mut wrong = Vec::new();
-    for (layer, forbidden) in FORBIDDEN {
-        let files = files_of(layer);
-        assert!(!files.is_empty(), "there is no {layer}: correct FORBIDDEN");
-        for file in files {
-            let source = fs::read_to_string(&file).unwrap();
-            let named = paths(&source, &module_of(&file));
-            let climbs = named.iter().filter(|path| {
-                let begins = |with: &&&str| {
-                    path.strip_prefix(**with)
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-                };
-                forbidden.iter().any(|forbidden| begins(&forbidden))
-            });
-            wrong.extend(climbs.map(|path| format!("{}: {path}", file.display())));
-        }
-    }
-    assert!(
-        wrong.is_empty(),
-        "these point up or across:\n{}",
-        wrong.join("\n")
+fn every_module_has_its_layer() {
+    let layers: Vec<_> = LAYERS.concat();
+    let modules: BTreeSet<_> = graph().into_keys().collect();
+    let listed = BTreeSet::from_iter(layers.iter().map(|module| (*module).to_owned()));
+    assert_eq!(
+        modules, listed,
+        "LAYERS has the modules of src, each of them"
     );
+    assert_eq!(layers.len(), listed.len(), "LAYERS has a module twice");
 }
 
 #[test]
-fn every_way_to_name_a_path_is_seen() {
-    let source = "
-        use std::{fmt, io::{self, Read as _}};
-        // use crate::not::code;
-        use crate::{app::App, http::{request_id, problem::{self}}};
-        use super::super::graphql::File;
-        fn f(x: &axum::Router) { let s = \"crate::in::text\"; self::g(); super::h::<u8>(); }
-    ";
-    let module = ["domain".to_owned(), "files".to_owned()];
-    assert_eq!(
-        paths(source, &module),
-        [
-            "std::fmt",
-            "std::io::self",
-            "std::io::Read",
-            "crate::app::App",
-            "crate::http::request_id",
-            "crate::http::problem::self",
-            "crate::graphql::File",
-            "axum::Router",
-            "crate::domain::files::g",
-            "crate::domain::h",
-        ]
+fn imports_point_down_only() {
+    let found: BTreeSet<_> = graph()
+        .into_iter()
+        .flat_map(|(from, named)| named.into_iter().map(move |to| (from.clone(), to)))
+        .filter(|(from, to)| !may_name(from, to))
+        .collect();
+    let excepted = EXCEPTIONS.iter();
+    let excepted = excepted.map(|(from, to, _)| ((*from).to_owned(), (*to).to_owned()));
+    let excepted = excepted.collect();
+    let wrong: Vec<_> = found.difference(&excepted).collect();
+    assert!(wrong.is_empty(), "these point up or across: {wrong:#?}");
+    let idle: Vec<_> = excepted.difference(&found).collect();
+    assert!(
+        idle.is_empty(),
+        "{idle:?} are no more: take them out of EXCEPTIONS"
     );
+}
+
+/// Whether the module `from` may name `to`, a module as `crate::…` or a crate.
+fn may_name(from: &str, to: &str) -> bool {
+    let Some(to) = to.strip_prefix("crate::") else {
+        let rule = CRATES.iter().find(|(name, _)| *name == to);
+        return rule.is_none_or(|(_, modules)| modules.contains(&from));
+    };
+    let layer = |module: &str| LAYERS.iter().position(|layer| layer.contains(&module));
+    // What is in no layer, such as all of the crate by `*`, is nobody's.
+    layer(to).is_some_and(|below| Some(below) > layer(from)) && !NEVER.contains(&(from, to))
+}
+
+/// What each module of `src` names: other modules as `crate::…`, and crates.
+fn graph() -> BTreeMap<String, BTreeSet<String>> {
+    let mut graph = BTreeMap::new();
+    for file in files_of("src") {
+        let module = module_of(&file);
+        // `lib.rs` lists the modules, and is none.
+        let Some(from) = module.first() else {
+            continue;
+        };
+        let named: &mut BTreeSet<_> = graph.entry(from.clone()).or_default();
+        for path in paths(&fs::read_to_string(&file).unwrap(), &module) {
+            let mut parts = path.split("::");
+            let to = match (parts.next().unwrap(), parts.next()) {
+                // What the library is to the program.
+                ("crate" | "cloakroom", part) => format!("crate::{}", part.unwrap_or("*")),
+                (name, _) => name.to_owned(),
+            };
+            if to != format!("crate::{from}") {
+                named.insert(to);
+            }
+        }
+    }
+    graph
+}
+
+#[test]
+fn the_tables_know_nobody() {
+    for file in files_of("entity/src") {
+        let source = fs::read_to_string(&file).unwrap();
+        for path in paths(&source, &[]) {
+            let name = path.split("::").next().unwrap();
+            let is_wrong = ["async_graphql", "axum", "cloakroom", "migration"].contains(&name);
+            assert!(!is_wrong, "{}: {path}", file.display());
+        }
+    }
 }
 
 /// The sources of a module: `path.rs`, and all below `path`.
@@ -145,105 +193,4 @@ fn module_of(file: &Path) -> Vec<String> {
         .split('/')
         .filter(|part| !["mod", "lib"].contains(part));
     parts.map(str::to_owned).collect()
-}
-
-/// Every path of two parts or more in `source`, with braces spread out and `super` and `self` resolved from `module`.
-fn paths(source: &str, module: &[String]) -> Vec<String> {
-    let tokens = tokens(source);
-    let (mut found, mut at) = (Vec::new(), 0);
-    while at < tokens.len() {
-        if is_name(&tokens[at]) && tokens.get(at + 1).is_some_and(|next| next == "::") {
-            path(&tokens, &mut at, Vec::new(), &mut found);
-        } else {
-            at += 1;
-        }
-    }
-    let resolved = found.into_iter().map(|path| resolve(path, module));
-    resolved.collect()
-}
-
-/// Reads one path, or one branch of a tree of them, that continues `path`.
-fn path(tokens: &[String], at: &mut usize, mut path: Vec<String>, found: &mut Vec<Vec<String>>) {
-    loop {
-        match tokens.get(*at).map(String::as_str) {
-            Some("{") => {
-                *at += 1;
-                while tokens.get(*at).is_some_and(|token| token != "}") {
-                    self::path(tokens, at, path.clone(), found);
-                    // `as name`, and the comma.
-                    while tokens.get(*at).is_some_and(|it| it != "}" && it != ",") {
-                        *at += 1;
-                    }
-                    *at += usize::from(tokens.get(*at).is_some_and(|token| token == ","));
-                }
-                *at += 1;
-                return;
-            }
-            Some(name) if is_name(name) => path.push(name.to_owned()),
-            _ => break,
-        }
-        *at += 1;
-        if tokens.get(*at).is_none_or(|token| token != "::") {
-            break;
-        }
-        *at += 1;
-    }
-    found.push(path);
-}
-
-fn resolve(path: Vec<String>, module: &[String]) -> String {
-    let first = path[0].clone();
-    if first != "super" && first != "self" {
-        return path.join("::");
-    }
-    let above = path.iter().take_while(|part| *part == "super").count();
-    let rest = path
-        .iter()
-        .skip_while(|part| ["super", "self"].contains(&part.as_str()));
-    let mut resolved = vec!["crate".to_owned()];
-    resolved.extend(module[..module.len().saturating_sub(above)].iter().cloned());
-    resolved.extend(rest.cloned());
-    resolved.join("::")
-}
-
-fn is_name(token: &str) -> bool {
-    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
-/// Names, `::` and single characters; without comments and literals.
-fn tokens(source: &str) -> Vec<String> {
-    let (mut tokens, mut rest) = (Vec::new(), source);
-    while let Some(first) = rest.chars().next() {
-        let length = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if first == '"' {
-            literal(rest)
-        } else if is_name(rest) {
-            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
-            let name = &rest[..end.unwrap_or(rest.len())];
-            tokens.push(name.to_owned());
-            name.len()
-        } else if rest.starts_with("::") {
-            tokens.push("::".to_owned());
-            2
-        } else {
-            if !first.is_whitespace() {
-                tokens.push(first.to_string());
-            }
-            first.len_utf8()
-        };
-        rest = &rest[length..];
-    }
-    tokens
-}
-
-/// How long the string literal is that `text` begins with.
-fn literal(text: &str) -> usize {
-    let mut escaped = false;
-    let end = text.char_indices().skip(1).find(|(_, c)| {
-        let ends = *c == '"' && !escaped;
-        escaped = *c == '\\' && !escaped;
-        ends
-    });
-    end.map_or(text.len(), |(at, _)| at + 1)
 }

@@ -1,274 +1,200 @@
 //! Who gets what, field by field and route by route.
 
-pub use Outcome::{Denied, Empty, Hidden, Null, Unauth, Yes};
+use super::classes::*;
 
-/// Who asks, in the order of the table's columns. `FILE` is one file to all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// Nobody; and `FILE` is shared with everyone who is signed in.
-    Anonymous,
-    /// A user without a share. There was one once.
-    Stranger,
-    /// A user with a share of their own.
-    Recipient,
-    /// A user whom only the share with everyone reaches.
-    Everyone,
-    Owner,
-    /// The owner, after the operator disabled the account: the session is from before.
-    Disabled,
-    /// The owner's program, with a token of scope READ.
-    Reader,
-    /// The owner's program, with a token of scope WRITE.
-    Writer,
-}
-
-/// What an actor sees of the field that an operation ends in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A value.
-    Yes,
-    /// Null, and no error.
-    Null,
-    /// An empty list, and no error.
-    Empty,
-    /// `UNAUTHENTICATED`
-    Unauth,
-    /// `NOT_FOUND`
-    Hidden,
-    /// `FORBIDDEN`
-    Denied,
-}
-
-/// What each actor, in their order, gets of one field.
+/// What callers get of one field.
+#[derive(Clone, Copy)]
 pub struct Row {
     pub field: &'static str,
-    /// `FILE`, `SHARE`, `TRASHED`, `TOKEN`: ids of the owner's; `ME`: the actor's name; `PASSWORD`: everyone's.
+    pub class: Outcomes,
+    /// May use the variables of `world::VARIABLES` without declaring them. Selects one field at each level, since the
+    /// outcome is that of the last one.
     pub operation: &'static str,
-    pub outcomes: [Outcome; 8],
+    /// Whether it runs in a world of its own, since it changes who the caller is.
+    pub is_alone: bool,
 }
 
-/// What status each actor, in their order, gets of one route. `TICKET` was issued to the actor while they had sight.
-pub struct RouteRow {
-    pub route: &'static str,
-    pub path: &'static str,
-    pub statuses: [u16; 8],
-}
-
-const fn row(field: &'static str, operation: &'static str, outcomes: [Outcome; 8]) -> Row {
+const fn row(field: &'static str, class: Outcomes, operation: &'static str) -> Row {
     Row {
         field,
+        class,
         operation,
-        outcomes,
+        is_alone: false,
     }
 }
 
-const fn route(route: &'static str, path: &'static str, statuses: [u16; 8]) -> RouteRow {
-    RouteRow {
-        route,
-        path,
-        statuses,
+impl Row {
+    const fn alone(mut self) -> Self {
+        self.is_alone = true;
+        self
+    }
+
+    pub fn is_mutation(&self) -> bool {
+        self.operation.starts_with("mutation")
     }
 }
+
+/// What callers get of one route: the request is sent as it stands here, with the caller's credentials.
+#[derive(Clone, Copy)]
+pub struct RouteRow {
+    /// The method and the route, as the route table has it.
+    pub route: &'static str,
+    pub class: Statuses,
+    /// The path and the query; the route's own path where nothing else is said. `{ticket}` is the caller's ticket.
+    pub path: Option<&'static str>,
+    pub headers: &'static [(&'static str, &'static str)],
+    pub body: &'static str,
+}
+
+const fn route(route: &'static str, class: Statuses) -> RouteRow {
+    RouteRow {
+        route,
+        class,
+        path: None,
+        headers: &[],
+        body: "",
+    }
+}
+
+impl RouteRow {
+    const fn at(mut self, path: &'static str) -> Self {
+        self.path = Some(path);
+        self
+    }
+
+    const fn sending(
+        mut self,
+        headers: &'static [(&'static str, &'static str)],
+        body: &'static str,
+    ) -> Self {
+        self.headers = headers;
+        self.body = body;
+        self
+    }
+}
+
+/// Tables that an operation may change although it is refused or is a query, and why.
+pub const CHANGED_ALL_THE_SAME: &[(&str, &str, &str)] = &[
+    (
+        "Mutation.signIn",
+        "throttle",
+        "a try counts, right or wrong",
+    ),
+    ("Mutation.signIn", "event", "the trail has every try"),
+];
+
+/// The same for all routes.
+pub const CHANGED_BY_ROUTES: &[(&str, &str)] = &[(
+    "event",
+    "the trail has every download and every refusal, half a second later",
+)];
 
 #[rustfmt::skip]
 pub const ROUTES: &[RouteRow] = &[
-    //                            ANON STRA RECI EVER OWNE DISA READ WRIT
-    route("GET /graphql", "/graphql?query={me{id}}",
-                                 [200, 200, 200, 200, 200, 200, 200, 200]),
-    route("POST /graphql", "/graphql",
-                                 [200, 200, 200, 200, 200, 200, 200, 200]),
-    route("GET /graphiql/{*path}", "/graphiql/no-such-file",
-                                 [404, 404, 404, 404, 404, 404, 404, 404]),
-    route("GET /download/{ticket}", "/download/TICKET",
-                                 [404, 403, 200, 200, 200, 403, 200, 200]),
-    route("HEAD /download/{ticket}", "/download/TICKET",
-                                 [404, 403, 200, 200, 200, 403, 200, 200]),
-    route("GET /healthz", "/healthz",
-                                 [200, 200, 200, 200, 200, 200, 200, 200]),
-    route("GET /readyz", "/readyz",
-                                 [200, 200, 200, 200, 200, 200, 200, 200]),
+    route("GET /graphql", ANSWERED).at("/graphql?query={me{id}}"),
+    route("POST /graphql", ANSWERED)
+        .sending(&[("content-type", "application/json")], r#"{ "query": "{ me { id } }" }"#),
+    route("GET /graphiql/{*path}", ABSENT).at("/graphiql/no-such-file"),
+    route("GET /download/{ticket}", TICKET_HOLDERS),
+    route("HEAD /download/{ticket}", TICKET_HOLDERS),
+    route("GET /healthz", ANSWERED),
+    route("GET /readyz", ANSWERED),
 ];
 
 #[rustfmt::skip]
 pub const FIELDS: &[Row] = &[
-    // ANONYMOUS STRANGER RECIPIENT EVERYONE OWNER DISABLED READ WRITE
+    row("Query.me", WHO_AM_I, "{ me { id } }"),
+    row("Query.user", FOR_SIGNED_IN, r#"{ user(username: "olivia") { id } }"#),
+    row("Query.file", VISIBLE, "{ file(id: $file) { id } }"),
+    row("Query.files", OWN_LIST, "{ files { nodes { id } } }"),
+    row("Query.sharedWithMe", RECEIVED_LIST, "{ sharedWithMe { nodes { id } } }"),
+    row("Query.trash", OWN_LIST, "{ trash { nodes { id } } }"),
+    row("Query.downloadTicket", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
+    row("Query.apiTokens", OWN_LIST_IN_PERSON, "{ apiTokens { id } }"),
+    row("Query.limits", PUBLIC, "{ limits { maxPageSize } }"),
 
-    row("Query.me", "{ me { id } }",
-        [Null,   Yes,    Yes,    Yes,    Yes,    Null,   Yes,    Yes]),
-    row("Query.user", "{ user(username: \"olivia\") { id } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("Query.file", "{ file(id: FILE) { id } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("Query.files", "{ files { nodes { id } } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Yes,    Yes]),
-    row("Query.sharedWithMe", "{ sharedWithMe { nodes { id } } }",
-        [Unauth, Empty,  Yes,    Yes,    Empty,  Unauth, Empty,  Empty]),
-    row("Query.trash", "{ trash { nodes { id } } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Yes,    Yes]),
-    row("Query.downloadTicket", "{ downloadTicket(fileId: FILE) { url } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("Query.apiTokens", "{ apiTokens { id } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Denied, Denied]),
-    row("Query.limits", "{ limits { maxPageSize } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
+    row("File.id", VISIBLE, "{ file(id: $file) { id } }"),
+    row("File.name", VISIBLE, "{ file(id: $file) { name } }"),
+    row("File.size", VISIBLE, "{ file(id: $file) { size } }"),
+    row("File.contentType", VISIBLE, "{ file(id: $file) { contentType } }"),
+    row("File.sha256", VISIBLE, "{ file(id: $file) { sha256 } }"),
+    row("File.createdAt", VISIBLE, "{ file(id: $file) { createdAt } }"),
+    row("File.trashedAt", OWN_LIST, "{ trash { nodes { trashedAt } } }"),
+    row("File.owner", VISIBLE, "{ file(id: $file) { owner { id } } }"),
+    row("File.shares", VISIBLE, "{ file(id: $file) { shares { id } } }"),
+    row("File.downloadTicket", VISIBLE, "{ file(id: $file) { downloadTicket { url } } }"),
+    row("File.events", OWNER_ONLY, "{ file(id: $file) { events { edges { cursor } } } }"),
 
-    row("File.id", "{ file(id: FILE) { id } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("File.name", "{ file(id: FILE) { name } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("File.size", "{ file(id: FILE) { size } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("File.contentType", "{ file(id: FILE) { contentType } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("File.sha256", "{ file(id: FILE) { sha256 } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("File.createdAt", "{ file(id: FILE) { createdAt } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("File.trashedAt", "{ trash { nodes { trashedAt } } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Yes,    Yes]),
-    row("File.owner", "{ file(id: FILE) { owner { id } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("File.shares", "{ file(id: FILE) { shares { id } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("File.downloadTicket", "{ file(id: FILE) { downloadTicket { url } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("File.events", "{ file(id: FILE) { events { edges { cursor } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
+    row("FileConnection.edges", OWN_LIST, "{ files { edges { cursor } } }"),
+    row("FileConnection.nodes", OWN_LIST, "{ files { nodes { id } } }"),
+    row("FileConnection.pageInfo", FOR_SIGNED_IN, "{ files { pageInfo { hasNextPage } } }"),
+    row("FileEdge.node", OWN_LIST, "{ files { edges { node { id } } } }"),
+    row("FileEdge.cursor", OWN_LIST, "{ files { edges { cursor } } }"),
+    row("PageInfo.hasPreviousPage", FOR_SIGNED_IN, "{ files { pageInfo { hasPreviousPage } } }"),
+    row("PageInfo.hasNextPage", FOR_SIGNED_IN, "{ files { pageInfo { hasNextPage } } }"),
+    row("PageInfo.startCursor", OWN_OR_NULL, "{ files { pageInfo { startCursor } } }"),
+    row("PageInfo.endCursor", OWN_OR_NULL, "{ files { pageInfo { endCursor } } }"),
 
-    row("FileConnection.edges", "{ files { edges { cursor } } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Yes,    Yes]),
-    row("FileConnection.nodes", "{ files { nodes { id } } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Yes,    Yes]),
-    row("FileConnection.pageInfo", "{ files { pageInfo { hasNextPage } } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("FileEdge.node", "{ files { edges { node { id } } } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Yes,    Yes]),
-    row("FileEdge.cursor", "{ files { edges { cursor } } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Yes,    Yes]),
-    row("PageInfo.hasPreviousPage", "{ files { pageInfo { hasPreviousPage } } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("PageInfo.hasNextPage", "{ files { pageInfo { hasNextPage } } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("PageInfo.startCursor", "{ files { pageInfo { startCursor } } }",
-        [Unauth, Null,   Null,   Null,   Yes,    Unauth, Yes,    Yes]),
-    row("PageInfo.endCursor", "{ files { pageInfo { endCursor } } }",
-        [Unauth, Null,   Null,   Null,   Yes,    Unauth, Yes,    Yes]),
+    row("EventConnection.edges", OWNER_ONLY, "{ file(id: $file) { events { edges { cursor } } } }"),
+    row("EventConnection.pageInfo", OWNER_ONLY, "{ file(id: $file) { events { pageInfo { endCursor } } } }"),
+    row("EventEdge.node", OWNER_ONLY, "{ file(id: $file) { events { edges { node { id } } } } }"),
+    row("EventEdge.cursor", OWNER_ONLY, "{ file(id: $file) { events { edges { cursor } } } }"),
+    row("Event.id", OWNER_ONLY, "{ file(id: $file) { events { edges { node { id } } } } }"),
+    row("Event.at", OWNER_ONLY, "{ file(id: $file) { events { edges { node { at } } } } }"),
+    row("Event.kind", OWNER_ONLY, "{ file(id: $file) { events { edges { node { kind } } } } }"),
+    row("Event.user", OWNER_ONLY, "{ file(id: $file) { events { edges { node { user { id } } } } } }"),
+    row("Event.detail", OWNER_ONLY, "{ file(id: $file) { events { edges { node { detail } } } } }"),
 
-    row("EventConnection.edges", "{ file(id: FILE) { events { edges { cursor } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
-    row("EventConnection.pageInfo", "{ file(id: FILE) { events { pageInfo { endCursor } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
-    row("EventEdge.node", "{ file(id: FILE) { events { edges { node { id } } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
-    row("EventEdge.cursor", "{ file(id: FILE) { events { edges { cursor } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
-    row("Event.id", "{ file(id: FILE) { events { edges { node { id } } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
-    row("Event.at", "{ file(id: FILE) { events { edges { node { at } } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
-    row("Event.kind", "{ file(id: FILE) { events { edges { node { kind } } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
-    row("Event.user", "{ file(id: FILE) { events { edges { node { user { id } } } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
-    row("Event.detail", "{ file(id: FILE) { events { edges { node { detail } } } } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Yes,    Yes]),
-
-    row("Share.id", "{ file(id: FILE) { shares { id } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("Share.file", "{ file(id: FILE) { shares { file { id } } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("Share.audience", "{ file(id: FILE) { shares { audience } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
+    row("Share.id", VISIBLE, "{ file(id: $file) { shares { id } } }"),
+    row("Share.file", VISIBLE, "{ file(id: $file) { shares { file { id } } } }"),
+    row("Share.audience", VISIBLE, "{ file(id: $file) { shares { audience } } }"),
     // The one share that reaches everyone names nobody, and the other is none of their business.
-    row("Share.user", "{ file(id: FILE) { shares { user { id } } } }",
-        [Unauth, Hidden, Yes,    Null,   Yes,    Unauth, Yes,    Yes]),
-    row("Share.createdAt", "{ file(id: FILE) { shares { createdAt } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("Share.expiresAt", "{ file(id: FILE) { shares { expiresAt } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
+    row("Share.user", VISIBLE_NAME_OF_SHARE, "{ file(id: $file) { shares { user { id } } } }"),
+    row("Share.createdAt", VISIBLE, "{ file(id: $file) { shares { createdAt } } }"),
+    row("Share.expiresAt", VISIBLE, "{ file(id: $file) { shares { expiresAt } } }"),
 
-    row("User.id", "{ file(id: FILE) { owner { id } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("User.username", "{ file(id: FILE) { owner { username } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("User.createdAt", "{ file(id: FILE) { owner { createdAt } } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("User.usage", "{ file(id: FILE) { owner { usage { usedBytes } } } }",
-        [Unauth, Hidden, Null,   Null,   Yes,    Unauth, Yes,    Yes]),
-    row("Usage.usedBytes", "{ user(username: \"olivia\") { usage { usedBytes } } }",
-        [Unauth, Null,   Null,   Null,   Yes,    Unauth, Yes,    Yes]),
-    row("Usage.trashedBytes", "{ user(username: \"olivia\") { usage { trashedBytes } } }",
-        [Unauth, Null,   Null,   Null,   Yes,    Unauth, Yes,    Yes]),
-    row("Usage.quotaBytes", "{ user(username: \"olivia\") { usage { quotaBytes } } }",
-        [Unauth, Null,   Null,   Null,   Yes,    Unauth, Yes,    Yes]),
+    row("User.id", VISIBLE, "{ file(id: $file) { owner { id } } }"),
+    row("User.username", VISIBLE, "{ file(id: $file) { owner { username } } }"),
+    row("User.createdAt", VISIBLE, "{ file(id: $file) { owner { createdAt } } }"),
+    row("User.usage", VISIBLE_OWNER_ONLY, "{ file(id: $file) { owner { usage { usedBytes } } } }"),
+    row("Usage.usedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { usedBytes } } }"#),
+    row("Usage.trashedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { trashedBytes } } }"#),
+    row("Usage.quotaBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { quotaBytes } } }"#),
 
-    row("DownloadTicket.url", "{ downloadTicket(fileId: FILE) { url } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("DownloadTicket.expiresAt", "{ downloadTicket(fileId: FILE) { expiresAt } }",
-        [Unauth, Hidden, Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
+    row("DownloadTicket.url", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
+    row("DownloadTicket.expiresAt", VISIBLE, "{ downloadTicket(fileId: $file) { expiresAt } }"),
 
-    row("ApiToken.id", "{ apiTokens { id } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Denied, Denied]),
-    row("ApiToken.name", "{ apiTokens { name } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Denied, Denied]),
-    row("ApiToken.scopes", "{ apiTokens { scopes } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Denied, Denied]),
-    row("ApiToken.createdAt", "{ apiTokens { createdAt } }",
-        [Unauth, Empty,  Empty,  Empty,  Yes,    Unauth, Denied, Denied]),
-    row("ApiToken.expiresAt", "{ apiTokens { expiresAt } }",
-        [Unauth, Empty,  Empty,  Empty,  Null,   Unauth, Denied, Denied]),
-    row("CreatedApiToken.secret", "mutation { createApiToken(name: \"x\", scopes: [READ]) { secret } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Denied, Denied]),
-    row("CreatedApiToken.apiToken",
-        "mutation { createApiToken(name: \"x\", scopes: [READ]) { apiToken { id } } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Denied, Denied]),
+    row("ApiToken.id", OWN_LIST_IN_PERSON, "{ apiTokens { id } }"),
+    row("ApiToken.name", OWN_LIST_IN_PERSON, "{ apiTokens { name } }"),
+    row("ApiToken.scopes", OWN_LIST_IN_PERSON, "{ apiTokens { scopes } }"),
+    row("ApiToken.createdAt", OWN_LIST_IN_PERSON, "{ apiTokens { createdAt } }"),
+    row("ApiToken.expiresAt", OWN_LIST_IN_PERSON, "{ apiTokens { expiresAt } }"),
+    row("CreatedApiToken.secret", FOR_PEOPLE, r#"mutation { createApiToken(name: "x", scopes: [READ]) { secret } }"#),
+    row("CreatedApiToken.apiToken", FOR_PEOPLE, r#"mutation { createApiToken(name: "x", scopes: [READ]) { apiToken { id } } }"#),
 
-    row("Limits.maxFileSize", "{ limits { maxFileSize } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
-    row("Limits.maxFilesPerRequest", "{ limits { maxFilesPerRequest } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
-    row("Limits.maxPageSize", "{ limits { maxPageSize } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
-    row("Limits.ticketTtlSeconds", "{ limits { ticketTtlSeconds } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
-    row("Limits.trashTtlSeconds", "{ limits { trashTtlSeconds } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
-    row("Limits.userQuotaBytes", "{ limits { userQuotaBytes } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
-    row("Limits.signUpOpen", "{ limits { signUpOpen } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
+    row("Limits.maxFileSize", PUBLIC, "{ limits { maxFileSize } }"),
+    row("Limits.maxFilesPerRequest", PUBLIC, "{ limits { maxFilesPerRequest } }"),
+    row("Limits.maxPageSize", PUBLIC, "{ limits { maxPageSize } }"),
+    row("Limits.ticketTtlSeconds", PUBLIC, "{ limits { ticketTtlSeconds } }"),
+    row("Limits.trashTtlSeconds", PUBLIC, "{ limits { trashTtlSeconds } }"),
+    row("Limits.userQuotaBytes", PUBLIC, "{ limits { userQuotaBytes } }"),
+    row("Limits.signUpOpen", PUBLIC, "{ limits { signUpOpen } }"),
 
-    row("Mutation.createApiToken", "mutation { createApiToken(name: \"x\", scopes: [READ]) { secret } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Denied, Denied]),
-    row("Mutation.revokeApiToken", "mutation { revokeApiToken(id: TOKEN) }",
-        [Unauth, Hidden, Hidden, Hidden, Yes,    Unauth, Denied, Denied]),
-    row("Mutation.uploadFile", "mutation($file: Upload!) { uploadFile(file: $file) { id } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Denied, Yes]),
-    row("Mutation.uploadFiles", "mutation($file: Upload!) { uploadFiles(files: [$file]) { id } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Denied, Yes]),
-    row("Mutation.renameFile", "mutation { renameFile(id: FILE, name: \"x\") { name } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Denied, Yes]),
-    row("Mutation.deleteFile", "mutation { deleteFile(id: FILE) }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Denied, Yes]),
-    row("Mutation.restoreFile", "mutation { restoreFile(id: TRASHED) { id } }",
-        [Unauth, Hidden, Hidden, Hidden, Yes,    Unauth, Denied, Yes]),
-    row("Mutation.purgeFile", "mutation { purgeFile(id: TRASHED) }",
-        [Unauth, Hidden, Hidden, Hidden, Yes,    Unauth, Denied, Yes]),
-    row("Mutation.shareWithUser", "mutation { shareWithUser(fileId: FILE, username: \"sam\") { id } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Denied, Yes]),
-    row("Mutation.shareWithAuthenticated", "mutation { shareWithAuthenticated(fileId: FILE) { id } }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Denied, Yes]),
-    row("Mutation.revokeShare", "mutation { revokeShare(id: SHARE) }",
-        [Unauth, Hidden, Denied, Denied, Yes,    Unauth, Denied, Yes]),
+    row("Mutation.createApiToken", FOR_PEOPLE, r#"mutation { createApiToken(name: "x", scopes: [READ]) { secret } }"#),
+    row("Mutation.revokeApiToken", OWNER_IN_PERSON, "mutation { revokeApiToken(id: $token) }"),
+    row("Mutation.uploadFile", FOR_WRITERS, "mutation { uploadFile(file: $upload) { id } }"),
+    row("Mutation.uploadFiles", FOR_WRITERS, "mutation { uploadFiles(files: [$upload]) { id } }"),
+    row("Mutation.renameFile", OWNER_WRITES, r#"mutation { renameFile(id: $file, name: "x") { name } }"#),
+    row("Mutation.deleteFile", OWNER_WRITES, "mutation { deleteFile(id: $file) }"),
+    row("Mutation.restoreFile", OWNER_WRITES_UNSEEN, "mutation { restoreFile(id: $trashed) { id } }"),
+    row("Mutation.purgeFile", OWNER_WRITES_UNSEEN, "mutation { purgeFile(id: $trashed) }"),
+    row("Mutation.shareWithUser", OWNER_WRITES, r#"mutation { shareWithUser(fileId: $file, username: "sam") { id } }"#),
+    row("Mutation.shareWithAuthenticated", OWNER_WRITES, "mutation { shareWithAuthenticated(fileId: $file) { id } }"),
+    row("Mutation.revokeShare", OWNER_WRITES, "mutation { revokeShare(id: $share) }"),
 
-    // These change who the actor is: each runs in a world of its own.
-    row("Mutation.signUp", "mutation { signUp(username: \"newcomer\", password: PASSWORD) { id } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
-    row("Mutation.signIn", "mutation { signIn(username: ME, password: PASSWORD) { id } }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Unauth, Yes,    Yes]),
-    row("Mutation.signOut", "mutation { signOut }",
-        [Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes,    Yes]),
-    row("Mutation.changePassword",
-        "mutation { changePassword(current: PASSWORD, new: \"another password\") { id } }",
-        [Unauth, Yes,    Yes,    Yes,    Yes,    Unauth, Denied, Denied]),
+    // These change who the caller is.
+    row("Mutation.signUp", PUBLIC, r#"mutation { signUp(username: "newcomer", password: $password) { id } }"#).alone(),
+    row("Mutation.signIn", SIGNING_IN, "mutation { signIn(username: $me, password: $password) { id } }").alone(),
+    row("Mutation.signOut", PUBLIC, "mutation { signOut }").alone(),
+    row("Mutation.changePassword", FOR_PEOPLE, r#"mutation { changePassword(current: $password, new: "another password") { id } }"#).alone(),
 ];

@@ -1,25 +1,42 @@
-//! Where an actor of the table lives: a server, an owner with files, and others they are shared with.
+//! Where a caller of the table lives: a server, an owner with files, and others they are shared with.
 
 use std::time::Duration;
 
-use cloakroom::domain::accounts;
-use entity::{api_token, file, share, user};
-use sea_orm::{EntityTrait, QueryOrder};
+use entity::user;
+use reqwest::{Method, multipart};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
-use super::table::{Actor, Denied, Empty, Hidden, Null, Outcome, Unauth, Yes};
+use super::{
+    classes::*,
+    table::RouteRow,
+    tables::{Rows, Tables},
+};
 use crate::support::{Answer, Person, TestApp, person::PASSWORD};
 
-/// A server, and `actor` on it. Olivia owns, Rita is a recipient, Sam is a stranger.
+/// What the operations of the table may use: things of the owner, the caller's name, everyone's password, and a file
+/// that comes with the request.
+const VARIABLES: [(&str, &str); 7] = [
+    ("file", "ID!"),
+    ("share", "ID!"),
+    ("trashed", "ID!"),
+    ("token", "ID!"),
+    ("me", "String!"),
+    ("password", "String!"),
+    ("upload", "Upload!"),
+];
+
+/// A server, and `caller` on it. Olivia owns, Rita is a recipient, Sam is a stranger.
 pub struct World {
-    pub actor: Actor,
-    pub server: TestApp,
+    pub caller: Caller,
+    server: TestApp,
     /// Who asks.
-    pub person: Person,
-    /// The part of `/download/…` that was issued to the actor while they had sight; not a ticket for who never had.
-    pub ticket: String,
+    person: Person,
+    /// The part of `/download/…` that was issued to the caller while they had sight; not a ticket for who never had.
+    ticket: String,
     owner: Person,
     things: Things,
+    tables: Tables,
 }
 
 /// Ids of what belongs to the owner.
@@ -32,26 +49,26 @@ struct Things {
 }
 
 impl World {
-    pub async fn of(actor: Actor) -> Self {
+    pub async fn of(caller: Caller) -> Self {
         let server = TestApp::start_with(|options| options.user_quota = Some("1GiB".into())).await;
         let owner = server.person("olivia").await;
         let (recipient, stranger) = (server.person("rita").await, server.person("sam").await);
-        let person = match actor {
-            Actor::Anonymous => server.anonymous(),
-            Actor::Stranger | Actor::Everyone => stranger,
-            Actor::Recipient => recipient,
-            Actor::Owner | Actor::Disabled => owner.clone(),
-            Actor::Reader => owner.with_token(&owner.token("[READ]").await),
-            Actor::Writer => owner.with_token(&owner.token("[WRITE]").await),
+        let person = match caller {
+            Anonymous => server.anonymous(),
+            Stranger | Everyone => stranger,
+            Recipient => recipient,
+            Owner | Disabled => owner.clone(),
+            Reader => owner.with_token(&owner.token("[READ]").await),
+            Writer => owner.with_token(&owner.token("[WRITE]").await),
         };
-        let things = things(&server, &owner, actor).await;
-        let ticket = ticket(&owner, &person, &things.file, actor).await;
-        if actor == Actor::Disabled {
-            let disable = accounts::set_disabled(&server.app, "olivia", true);
-            disable.await.unwrap();
+        let things = things(&server, &owner, caller).await;
+        let ticket = ticket(&owner, &person, &things.file, caller).await;
+        if caller == Disabled {
+            disable(&server).await;
         }
         Self {
-            actor,
+            caller,
+            tables: Tables::of(&server.app.db).await,
             server,
             person,
             ticket,
@@ -63,98 +80,150 @@ impl World {
     /// Replaces what the owner has, so that one mutation does not feel the one before.
     pub async fn renew(&mut self) {
         // Nothing that a disabled owner does may work, and so nothing has changed.
-        if self.actor != Actor::Disabled {
-            self.things = things(&self.server, &self.owner, self.actor).await;
+        if self.caller != Disabled {
+            self.things = things(&self.server, &self.owner, self.caller).await;
         }
     }
 
-    /// All that a refusal must leave as it was.
-    #[expect(clippy::disallowed_methods, reason = "the test looks into the tables")]
-    pub async fn state(&self) -> impl PartialEq + use<> {
-        let rows = self.server.app.db.read();
-        let files = file::Entity::find().order_by_asc(file::Column::Id);
-        let shares = share::Entity::find().order_by_asc(share::Column::Id);
-        let tokens = api_token::Entity::find().order_by_asc(api_token::Column::Id);
-        let users = user::Entity::find().order_by_asc(user::Column::Id);
-        (
-            files.all(rows).await.unwrap(),
-            shares.all(rows).await.unwrap(),
-            tokens.all(rows).await.unwrap(),
-            users.all(rows).await.unwrap(),
-        )
+    /// Every row of every table.
+    pub async fn rows(&self) -> Rows {
+        self.tables.rows().await
     }
 
-    /// Runs `operation` as the actor.
+    /// Runs a row's operation as the caller. Subscriptions, once there are any, come by another way, and end here too.
     pub async fn run(&self, operation: &str) -> Outcome {
-        let me = match self.actor {
-            Actor::Stranger | Actor::Everyone => "sam",
-            Actor::Recipient => "rita",
-            _ => "olivia",
+        let variables = json!({
+            "file": self.things.file,
+            "share": self.things.share,
+            "trashed": self.things.trashed,
+            "token": self.things.token,
+            "me": match self.caller {
+                Stranger | Everyone => "sam",
+                Recipient => "rita",
+                Anonymous | Owner | Disabled | Reader | Writer => "olivia",
+            },
+            "password": PASSWORD,
+        });
+        let document = document(operation);
+        let answer = match variables_of(operation).any(|name| name == "upload") {
+            true => self.upload(&document, variables).await,
+            false => self.person.ask_with(&document, variables).await,
         };
-        let operation = operation
-            .replace("FILE", &quoted(&self.things.file))
-            .replace("SHARE", &quoted(&self.things.share))
-            .replace("TRASHED", &quoted(&self.things.trashed))
-            .replace("TOKEN", &quoted(&self.things.token))
-            .replace("ME", &quoted(me))
-            .replace("PASSWORD", &quoted(PASSWORD));
-        let answer = match operation.contains("$file: Upload!") {
-            true => {
-                let upload = self
-                    .person
-                    .upload_with(&operation, json!({}), "a.txt", b"a");
-                upload.await
-            }
-            false => self.person.ask(&operation).await,
-        };
-        outcome(&answer)
+        outcome_of(&answer)
+    }
+
+    /// The answer to an operation whose variable `$upload` is a file of this request.
+    async fn upload(&self, document: &str, mut variables: Value) -> Answer {
+        variables["upload"] = Value::Null;
+        let operations = json!({ "query": document, "variables": variables });
+        let form = multipart::Form::new()
+            .text("operations", operations.to_string())
+            .text("map", r#"{ "0": ["variables.upload"] }"#)
+            .part("0", multipart::Part::bytes(b"a").file_name("a.txt"));
+        Answer::of(self.person.post().multipart(form).send().await.unwrap()).await
+    }
+
+    /// Sends a row's request as the caller.
+    pub async fn status(&self, row: &RouteRow) -> u16 {
+        let (method, path) = row.route.split_once(' ').unwrap();
+        let path = row.path.unwrap_or(path).replace("{ticket}", &self.ticket);
+        let url = format!("{}{path}", self.server.base);
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.person.request(method, &url).body(row.body);
+        for (name, value) in row.headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap().status().as_u16()
     }
 }
 
+/// A row's operation with the variables it uses declared.
+pub fn document(operation: &str) -> String {
+    let (kind, selection) = operation.split_at(operation.find('{').unwrap());
+    let kind = match kind.trim() {
+        "" => "query",
+        kind => kind,
+    };
+    let used = VARIABLES.iter().filter(|(variable, _)| {
+        let mut names = variables_of(operation);
+        names.any(|name| name == *variable)
+    });
+    let declared: Vec<_> = used.map(|(name, of)| format!("${name}: {of}")).collect();
+    match declared.is_empty() {
+        true => format!("{kind} {selection}"),
+        false => format!("{kind}({}) {selection}", declared.join(", ")),
+    }
+}
+
+/// The names after every `$`.
+fn variables_of(operation: &str) -> impl Iterator<Item = &str> {
+    let names = operation.split('$').skip(1);
+    names.map(|rest| {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+        &rest[..end.unwrap_or(rest.len())]
+    })
+}
+
+/// Disables the owner by nothing but the flag. An operator's command voids the session as well, and would hide it when
+/// nobody looks at the flag.
+async fn disable(server: &TestApp) {
+    let disable = server.app.db.write(|transaction| {
+        Box::pin(async move {
+            user::Entity::update_many()
+                .col_expr(user::Column::Disabled, true.into())
+                .filter(user::Column::Username.eq("olivia"))
+                .exec(transaction)
+                .await?;
+            Ok(())
+        })
+    });
+    disable.await.unwrap();
+}
+
 /// A file shared with Rita and, for those whom that is about, with everyone; a file in the trash; an API token.
-async fn things(server: &TestApp, owner: &Person, actor: Actor) -> Things {
+async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
     let file = owner.upload("notes.txt", b"hello").await;
     let end = server.date_in(Duration::from_secs(3600));
     let with_user = "mutation($f: ID!, $e: DateTime) {
         made: shareWithUser(fileId: $f, username: \"rita\", expiresAt: $e) { id } }";
     let with_everyone = "mutation($f: ID!, $e: DateTime) {
         made: shareWithAuthenticated(fileId: $f, expiresAt: $e) { id } }";
-    let variables = json!({ "f": file, "e": end });
+    let variables = json!({ "f": file, "e": &end });
     let mut share = owner.ask_with(with_user, variables.clone()).await;
-    if matches!(actor, Actor::Anonymous | Actor::Everyone) {
+    if matches!(caller, Anonymous | Everyone) {
         share = owner.ask_with(with_everyone, variables).await;
     }
     let trashed = owner.upload("old.txt", b"old").await;
     let trash = json!({ "f": trashed });
     let trash = owner.ask_with("mutation($f: ID!) { deleteFile(id: $f) }", trash);
     trash.await.data("/deleteFile");
-    let token = owner
-        .ask("mutation { createApiToken(name: \"x\", scopes: [READ]) { apiToken { id } } }")
-        .await;
+    let make_token = "mutation($e: DateTime) {
+        made: createApiToken(name: \"x\", scopes: [READ], expiresAt: $e) { apiToken { id } } }";
+    let token = owner.ask_with(make_token, json!({ "e": end })).await;
     Things {
         share: share.text("/made/id"),
-        token: token.text("/createApiToken/apiToken/id"),
+        token: token.text("/made/apiToken/id"),
         file,
         trashed,
     }
 }
 
-async fn ticket(owner: &Person, person: &Person, file: &str, actor: Actor) -> String {
-    let url = match actor {
-        Actor::Anonymous => return "no-ticket".to_owned(),
-        Actor::Stranger => {
+async fn ticket(owner: &Person, person: &Person, file: &str, caller: Caller) -> String {
+    let url = match caller {
+        Anonymous => return "no-ticket".to_owned(),
+        Stranger => {
             let share = owner.share_with(file, "sam").await;
             let url = person.ticket(file).await;
             owner.revoke(&share).await.data("/revokeShare");
             url
         }
-        _ => person.ticket(file).await,
+        Recipient | Everyone | Owner | Disabled | Reader | Writer => person.ticket(file).await,
     };
     url.rsplit('/').next().unwrap().to_owned()
 }
 
 /// What became of the field at the end of the only path in `answer`.
-fn outcome(answer: &Answer) -> Outcome {
+fn outcome_of(answer: &Answer) -> Outcome {
     match answer.code() {
         "UNAUTHENTICATED" => return Unauth,
         "NOT_FOUND" => return Hidden,
@@ -171,8 +240,4 @@ fn outcome(answer: &Answer) -> Outcome {
             _ => return Yes,
         }
     }
-}
-
-fn quoted(text: &str) -> String {
-    format!("{text:?}")
 }

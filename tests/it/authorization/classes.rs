@@ -1,0 +1,182 @@
+//! Who may ask, what may come back, and the named classes of outcome that the table is written in.
+//!
+//! A class is a list of clauses, and the first one that mentions a kind of caller counts. A kind that no clause mentions
+//! is refused: a new kind of caller is refused everything until a class grants it something.
+
+pub use Caller::*;
+pub use Outcome::*;
+
+/// Who asks. The file of the table's rows is one file to all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody; and the file is shared with everyone who is signed in.
+    Anonymous,
+    /// A user without a share. There was one once.
+    Stranger,
+    /// A user with a share of their own.
+    Recipient,
+    /// A user whom only the share with everyone reaches.
+    Everyone,
+    Owner,
+    /// The owner, after the operator disabled the account: the session is from before.
+    Disabled,
+    /// The owner's program, with a token of scope READ.
+    Reader,
+    /// The owner's program, with a token of scope WRITE.
+    Writer,
+}
+
+impl Caller {
+    /// How this kind is refused where a class says nothing else.
+    fn refusal(self) -> Outcome {
+        match self {
+            // They are not signed in.
+            Anonymous | Disabled => Unauth,
+            // What they may not see does not exist.
+            Stranger | Recipient | Everyone | Owner => Hidden,
+            // The token's scope does not reach so far.
+            Reader | Writer => Denied,
+        }
+    }
+}
+
+/// What a caller sees of the field that an operation ends in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A value.
+    Yes,
+    /// Null, and no error.
+    Null,
+    /// An empty list, and no error.
+    Empty,
+    /// `UNAUTHENTICATED`
+    Unauth,
+    /// `NOT_FOUND`
+    Hidden,
+    /// `FORBIDDEN`
+    Denied,
+}
+
+impl Outcome {
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Unauth | Hidden | Denied)
+    }
+}
+
+/// What is given, and to whom.
+type Clause<T> = (T, &'static [Caller]);
+
+/// A class of fields.
+pub type Outcomes = &'static [Clause<Outcome>];
+
+/// What `class` has `caller` get.
+pub fn outcome(class: Outcomes, caller: Caller) -> Outcome {
+    given(class, caller).unwrap_or(caller.refusal())
+}
+
+/// A class of routes: the statuses of their answers.
+#[derive(Clone, Copy)]
+pub struct Statuses {
+    pub given: &'static [Clause<u16>],
+    /// For everybody else.
+    pub refused: u16,
+}
+
+impl Statuses {
+    /// What status `caller` gets.
+    pub fn of(self, caller: Caller) -> u16 {
+        given(self.given, caller).unwrap_or(self.refused)
+    }
+}
+
+fn given<T: Copy>(clauses: &[Clause<T>], caller: Caller) -> Option<T> {
+    let clause = clauses.iter().find(|(_, to)| to.contains(&caller));
+    clause.map(|(given, _)| *given)
+}
+
+// Groups of callers, for the clauses below.
+
+#[rustfmt::skip]
+const ANYBODY: &[Caller] = &[Anonymous, Stranger, Recipient, Everyone, Owner, Disabled, Reader, Writer];
+const SIGNED_IN: &[Caller] = &[Stranger, Recipient, Everyone, Owner, Reader, Writer];
+/// Signed in by a browser's session, not by a token.
+const PEOPLE: &[Caller] = &[Stranger, Recipient, Everyone, Owner];
+/// Those whom a share lets see the file.
+const RECIPIENTS: &[Caller] = &[Recipient, Everyone];
+/// The owner, and the owner's programs.
+const OWNERS: &[Caller] = &[Owner, Reader, Writer];
+/// The owner, and the owner's programs that may write.
+const OWNERS_WRITING: &[Caller] = &[Owner, Writer];
+
+// Classes of fields.
+
+/// Anybody, signed in or not.
+pub const PUBLIC: Outcomes = &[(Yes, ANYBODY)];
+/// Whoever is signed in learns who that is; nobody else is anyone.
+pub const WHO_AM_I: Outcomes = &[(Yes, SIGNED_IN), (Null, ANYBODY)];
+/// Anybody whose account is not disabled.
+pub const SIGNING_IN: Outcomes = &[(Unauth, &[Disabled]), (Yes, ANYBODY)];
+/// Whoever is signed in.
+pub const FOR_SIGNED_IN: Outcomes = &[(Yes, SIGNED_IN)];
+/// Whoever is signed in, but no token.
+pub const FOR_PEOPLE: Outcomes = &[(Yes, PEOPLE)];
+/// Whoever is signed in, but no token that only reads.
+pub const FOR_WRITERS: Outcomes = &[(Yes, PEOPLE), (Yes, &[Writer])];
+
+/// Whoever may see the file.
+pub const VISIBLE: Outcomes = &[(Yes, OWNERS), (Yes, RECIPIENTS)];
+/// The same, about whom a share names; the share with everyone names nobody.
+pub const VISIBLE_NAME_OF_SHARE: Outcomes =
+    &[(Null, &[Everyone]), (Yes, OWNERS), (Yes, RECIPIENTS)];
+/// Whoever may see the file asks about its owner, who alone gets a value.
+pub const VISIBLE_OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
+/// The owner of the file; those who may see the file are told that they may not see this.
+pub const OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Denied, RECIPIENTS)];
+/// The owner changes the file; those who may see the file are told that they may not.
+pub const OWNER_WRITES: Outcomes = &[(Yes, OWNERS_WRITING), (Denied, RECIPIENTS)];
+/// The owner changes what nobody else may see, such as a file in the trash.
+pub const OWNER_WRITES_UNSEEN: Outcomes = &[(Yes, OWNERS_WRITING)];
+/// The owner, but no token: credentials.
+pub const OWNER_IN_PERSON: Outcomes = &[(Yes, &[Owner])];
+
+/// Everyone has such a list, and the owner's is not empty.
+pub const OWN_LIST: Outcomes = &[(Yes, OWNERS), (Empty, SIGNED_IN)];
+/// Everyone has such a thing of their own, and the owner's is not null.
+pub const OWN_OR_NULL: Outcomes = &[(Yes, OWNERS), (Null, SIGNED_IN)];
+/// Everyone has such a list, and a recipient's is not empty.
+pub const RECEIVED_LIST: Outcomes = &[(Yes, RECIPIENTS), (Empty, SIGNED_IN)];
+/// Everyone has such a list, the owner's is not empty, and no token sees it: credentials.
+pub const OWN_LIST_IN_PERSON: Outcomes = &[(Yes, &[Owner]), (Empty, PEOPLE)];
+
+// Classes of routes.
+
+/// Anybody, and the answer is 200. What it says depends on who asks.
+pub const ANSWERED: Statuses = Statuses {
+    given: &[(200, ANYBODY)],
+    refused: 404,
+};
+/// There is no such thing, for anybody.
+pub const ABSENT: Statuses = Statuses {
+    given: &[],
+    refused: 404,
+};
+/// Whoever may see the file now. Those who could when their ticket was issued are told that they may no longer.
+pub const TICKET_HOLDERS: Statuses = Statuses {
+    given: &[
+        (200, OWNERS),
+        (200, RECIPIENTS),
+        (403, &[Stranger, Disabled]),
+    ],
+    refused: 404,
+};
+
+#[test]
+fn whom_a_class_does_not_mention_is_refused() {
+    for caller in ANYBODY {
+        assert!(outcome(&[], *caller).is_refusal(), "{caller:?}");
+    }
+    assert_eq!(outcome(OWNER_ONLY, Stranger), Hidden);
+    assert_eq!(outcome(OWNER_ONLY, Recipient), Denied);
+    assert_eq!(outcome(SIGNING_IN, Disabled), Unauth);
+    assert_eq!(TICKET_HOLDERS.of(Anonymous), 404);
+}
