@@ -17,6 +17,7 @@ pub mod graphql;
 pub mod http;
 pub mod janitor;
 pub mod keys;
+pub mod log;
 pub mod server;
 pub mod storage;
 pub mod verify;

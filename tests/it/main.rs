@@ -35,6 +35,7 @@ mod http_errors;
 mod janitors;
 mod layering;
 mod locks;
+mod log_readers;
 mod multipart;
 mod multipart_parts;
 mod nginx;
