@@ -18,6 +18,8 @@ pub mod http;
 pub mod janitor;
 pub mod keys;
 pub mod log;
+pub mod patience;
 pub mod server;
 pub mod storage;
+pub mod tasks;
 pub mod verify;

@@ -16,6 +16,7 @@ use cloakroom::{
     graphql, janitor,
     log::Log,
     server::{self, Listener},
+    tasks::Tasks,
     verify::{self, Depth},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,7 +89,10 @@ fn main() -> ExitCode {
             let config = match cli.options.validate() {
                 Ok(config) => config,
                 Err(mistakes) => {
-                    log.say(format_args!("cloakroom: {mistakes}"));
+                    log.say(format_args!(
+                        "cloakroom: {}",
+                        mistakes.to_string().trim_end()
+                    ));
                     return ExitCode::from(2);
                 }
             };
@@ -148,7 +152,7 @@ async fn serve(config: Config) -> Outcome {
     let app = App::open(config, Clock::System).await?;
     let address = listener.address()?;
     tracing::info!(%address, public_url = app.config.public_url, delivery = ?app.config.delivery, "ready");
-    let sweeps = tokio::spawn(janitor::run(app.clone()));
+    let sweeps = janitor::start(&app);
     let stop = stop_signal()?;
     server::serve(app.clone(), listener, stop).await;
     sweeps.abort();
@@ -171,7 +175,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 
 async fn migrate(config: &Config, down: Option<u32>) -> Outcome {
     std::fs::create_dir_all(&config.data_dir)?;
-    let db = Db::connect(config.database_url.expose()).await?;
+    let db = Db::connect(config.database_url.expose(), &Tasks::default()).await?;
     match down {
         Some(steps) => db.migrate_down(steps).await?,
         None => db.migrate().await?,
