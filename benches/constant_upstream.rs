@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderName, StatusCode, header},
     routing::{get, post},
 };
-use cloakroom::db::Db;
+use cloakroom::{db::Db, tasks::Tasks};
 use sea_orm::sqlx::{self, PgPool};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -45,8 +45,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let download = match arguments.next() {
         None => get(async || REDIRECT),
         Some(url) => {
-            let db = Db::connect(&url).await?;
-            get(after_select).with_state(db.read().get_postgres_connection_pool().clone())
+            let db = Db::connect(&url, &Tasks::default()).await?;
+            get(after_select).with_state(db.read().pool().get_postgres_connection_pool().clone())
         }
     };
     let router = Router::new()

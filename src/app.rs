@@ -22,6 +22,7 @@ use crate::{
     error::Result,
     janitor::Silences,
     storage::{self, Local, Storage},
+    tasks::Tasks,
 };
 
 /// One running Cloakroom. Shared by every request through an [`Arc`].
@@ -39,6 +40,7 @@ pub struct App {
     pub silences: Silences,
     pub ticket_guesses: TicketGuesses,
     pub events: events::Queue,
+    pub tasks: Tasks,
 }
 
 pub type SharedApp = Arc<App>;
@@ -47,18 +49,20 @@ impl App {
     /// Opens everything `config` names: connects and migrates the database, makes the directories, loads the keys.
     pub async fn open(config: Config, clock: Clock) -> Result<SharedApp> {
         make_data_dir(&config.data_dir)?;
-        let db = Db::connect(config.database_url.expose()).await?;
+        let tasks = Tasks::default();
+        let db = Db::connect(config.database_url.expose(), &tasks).await?;
         db.migrate().await?;
         Ok(Arc::new(Self {
-            storage: Storage::Local(Local::open_dir(&config.data_dir)?),
+            storage: Storage::Local(Local::open_dir(&config.data_dir, &tasks)?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
             hasher: Hasher::new(config.hashing_threads.get()),
-            redemptions: Redemptions::start(&db, &clock),
+            redemptions: Redemptions::start(&db, &clock, &tasks),
             live_uploads: LiveUploads::default(),
-            upload_rows: uploads::Rows::start(&db),
+            upload_rows: uploads::Rows::start(&db, &tasks),
             silences: Silences::default(),
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),
+            tasks,
             db,
             clock,
             config,

@@ -321,6 +321,15 @@ pub struct Options {
         global = true
     )]
     pub log_format: String,
+
+    /// How much of the log may wait for whoever reads it, bytes; what finds no room is lost, and counted
+    #[arg(
+        long,
+        env = "CLOAKROOM_LOG_BUFFER",
+        default_value = "4MiB",
+        global = true
+    )]
+    pub log_buffer: String,
 }
 
 /// Settings as understood.
@@ -360,6 +369,7 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     pub log: String,
     pub log_format: LogFormat,
+    pub log_buffer: usize,
 }
 
 /// What one GraphQL document may ask for.

@@ -2,69 +2,43 @@
 //! at a time on SQLite, and survive a client that hangs up.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     future::Future,
-    io::{self, ErrorKind},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::Arc,
+    time::Instant,
 };
 
+use after_commit::{AFTER_COMMIT, AfterCommit};
 use group_commit::GroupCommit;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx::Connection,
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Code, Error, Result, is_locked},
+    patience::{self, Claim, PATIENCE},
+    tasks::Tasks,
+};
 
+mod after_commit;
+mod connect;
 mod group_commit;
 mod lookups;
+mod reader;
 
+pub use after_commit::after_commit;
 pub use lookups::Lookups;
+pub use reader::Reader;
 
-/// How many read-only connections SQLite gets, and how many PostgreSQL gets in all.
-const READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
-/// How long a writer waits for SQLite's lock, and anybody for a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How much of an SQLite database is read through a memory map: address space, not memory. SQLite allows no more.
-const SQLITE_MMAP_BYTES: i64 = 2 << 30;
+const READ_ONLY: &str = "SHOW transaction_read_only";
 
 /// An arbitrary number that stands for the right to migrate.
 const MIGRATION_LOCK: i64 = 0x636c_6f61_6b72;
-
-/// An idle connection to PostgreSQL is asked whether it is still one, which costs as much as a query, after so long.
-const STALE: Duration = Duration::from_millis(500);
-
-tokio::task_local! {
-    static AFTER_COMMIT: AfterCommit;
-}
-
-type Then = Box<dyn FnOnce() + Send>;
-
-/// What is to be done once the transaction that it was said in is durable.
-#[derive(Clone, Default)]
-struct AfterCommit(Arc<Mutex<Vec<Then>>>);
-
-impl AfterCommit {
-    fn run(self) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.drain(..).for_each(|then| then());
-    }
-}
-
-/// Has `then` called once the transaction that this is called in is durable; never, when it fails.
-pub fn after_commit(then: impl FnOnce() + Send + 'static) {
-    AFTER_COMMIT.with(|after| {
-        let mut waiting = after.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(Box::new(then));
-    });
-}
 
 /// A future that borrows the transaction it runs in.
 pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
@@ -72,7 +46,7 @@ pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 
 /// Handles to one database; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    reader: DatabaseConnection,
+    reader: Reader,
     writer: DatabaseConnection,
     /// On SQLite, which has one writer: writes that wait share a commit. PostgreSQL groups commits itself.
     group: Option<GroupCommit>,
@@ -83,7 +57,7 @@ pub struct Db {
 
 impl Db {
     /// Connects, creating an SQLite database that does not exist yet; only the server's user may read it.
-    pub async fn connect(url: &str) -> Result<Self> {
+    pub async fn connect(url: &str, tasks: &Tasks) -> Result<Self> {
         if let Some(rest) = url.strip_prefix("sqlite:") {
             let path = rest
                 .split('?')
@@ -96,27 +70,21 @@ impl Db {
                 .create(true)
                 .mode(0o600)
                 .open(path);
-            sync_log(path)?;
-            let writer = Database::connect(sqlite(url, 1, false)).await?;
-            let reader = Database::connect(sqlite(url, READERS, true)).await?;
-            let group = Some(GroupCommit::start(writer.clone()));
+            connect::sync_log(path)?;
+            let writer = Database::connect(connect::sqlite(url, 1, false)).await?;
+            let reader = Database::connect(connect::sqlite(url, connect::READERS, true)).await?;
+            let group = Some(GroupCommit::start(writer.clone(), tasks));
             return Ok(Self {
-                reader,
+                reader: Reader(reader),
                 writer,
                 group,
                 lookups: Some(Lookups::start(Path::new(path))?),
                 sqlite_path: Some(path.into()),
             });
         }
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(POSTGRES_CONNECTIONS)
-            .acquire_timeout(PATIENCE)
-            .test_before_acquire_if_idle_for(STALE)
-            .sqlx_logging(false);
-        let pool = Database::connect(options).await?;
+        let pool = Database::connect(connect::postgres(url)).await?;
         Ok(Self {
-            reader: pool.clone(),
+            reader: Reader(pool.clone()),
             writer: pool,
             group: None,
             lookups: None,
@@ -142,16 +110,24 @@ impl Db {
     #[expect(clippy::disallowed_methods, reason = "a lock reads no row")]
     async fn begin_migration(&self) -> Result<DatabaseTransaction, DbErr> {
         if self.writer.get_database_backend() != DbBackend::Postgres {
-            return self.writer.begin_with_options(immediate()).await;
+            let began = Instant::now();
+            loop {
+                match self.writer.begin_with_options(immediate()).await {
+                    Err(error) if is_locked(&error) && began.elapsed() < PATIENCE => {}
+                    begun => return begun,
+                }
+            }
         }
         let transaction = self.writer.begin().await?;
-        let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+        // However long the other instance takes.
+        let lock =
+            format!("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
         transaction.execute_unprepared(&lock).await?;
         Ok(transaction)
     }
 
     /// For queries outside a transaction. On SQLite these connections cannot write.
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Reader {
         &self.reader
     }
 
@@ -168,6 +144,7 @@ impl Db {
     /// Runs `work` in one transaction and commits what it returns `Ok` from. When this returns, the commit is durable.
     ///
     /// Once begun, it ends even if the caller goes away. Nothing but the database may be awaited in `work`.
+    /// `UNAVAILABLE` when the caller's patience ends first: then nothing is committed.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -176,21 +153,58 @@ impl Db {
         match &self.group {
             Some(group) => group.write(work).await,
             None => {
-                let writer = self.writer.clone();
+                let claim = Arc::new(Claim::default());
+                let (writer, wanted) = (self.writer.clone(), Arc::clone(&claim));
+                // PostgreSQL's locks are waited for in the middle of the work: until its end, it can be given up.
                 let transaction = tokio::spawn(async move {
                     let after = AfterCommit::default();
-                    let value = alone(&writer, work, &after).await?;
+                    let value = alone(&writer, work, &after, || wanted.take()).await?;
                     after.run();
                     Ok(value)
                 });
-                transaction.await.map_err(Error::internal)?
+                let done = patience::wait_for(&claim, transaction).await?;
+                done.map_err(Error::internal)?
             }
         }
     }
 
+    /// Fails when nothing can be read.
+    #[expect(clippy::disallowed_methods, reason = "checks read no row")]
+    pub async fn check_reading(&self) -> Result<()> {
+        if let Some(lookups) = &self.lookups {
+            let look = |connection: &rusqlite::Connection| {
+                connection.pragma_query_value(None, "schema_version", |_| Ok(()))
+            };
+            lookups.run(look).await?;
+        }
+        self.reader.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Fails when nothing can be written; writes nothing.
+    #[expect(clippy::disallowed_methods, reason = "checks read no row")]
+    pub async fn check_writing(&self) -> Result<()> {
+        let check = self.write(|transaction| {
+            Box::pin(async move {
+                if transaction.get_database_backend() != DbBackend::Postgres {
+                    // That the lock could be had is all there is to know.
+                    return Ok(());
+                }
+                let query = Statement::from_string(DbBackend::Postgres, READ_ONLY);
+                let answer = transaction.query_one_raw(query).await?;
+                let answer = answer.map(|row| row.try_get_by_index::<String>(0));
+                match answer.transpose()?.as_deref() {
+                    Some("off") => Ok(()),
+                    _ => Err(Error::new(Code::Unavailable, "The database is read-only.")),
+                }
+            })
+        });
+        check.await
+    }
+
     /// Closes every connection, after the queries under way.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.reader.close().await?;
+        self.reader.0.close().await?;
         self.writer.close().await
     }
 }
@@ -217,17 +231,23 @@ impl From<DbErr> for Failure {
     }
 }
 
-/// Runs `work` in a transaction of its own, or a savepoint; gathers in `after` what is to be done once it is durable.
+/// Runs `work` in a transaction of its own, or a savepoint; gathers in `after` what is to be done once it is durable. What
+/// is not `wanted` any more when it is done is taken back.
 async fn alone<T, F>(
     connection: &impl TransactionTrait<Transaction = DatabaseTransaction>,
     work: F,
     after: &AfterCommit,
+    wanted: impl FnOnce() -> bool,
 ) -> Result<T, Failure>
 where
     F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T>,
 {
     let transaction = connection.begin().await?;
-    match AFTER_COMMIT.scope(after.clone(), work(&transaction)).await {
+    let done = AFTER_COMMIT.scope(after.clone(), work(&transaction)).await;
+    match done.and_then(|value| match wanted() {
+        true => Ok(value),
+        false => Err(Error::exhausted(Code::Unavailable)),
+    }) {
         Ok(value) => {
             transaction.commit().await?;
             Ok(value)
@@ -236,14 +256,6 @@ where
             let undone = transaction.rollback().await.is_ok();
             Err(Failure { error, undone })
         }
-    }
-}
-
-/// What a killed process wrote to SQLite's log and did not sync is visible again: it is made durable before anyone reads it.
-fn sync_log(path: &str) -> io::Result<()> {
-    match File::open(format!("{path}-wal")) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        log => log?.sync_all(),
     }
 }
 
@@ -258,38 +270,4 @@ fn immediate() -> TransactionOptions {
 /// The URL of the SQLite database kept in `data_dir`.
 pub fn sqlite_url(data_dir: &Path) -> String {
     format!("sqlite:{}", data_dir.join("cloakroom.sqlite3").display())
-}
-
-fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .min_connections(connections)
-        .acquire_timeout(PATIENCE)
-        .sqlx_logging(false)
-        // A connection to a local file does not go stale, and a new one would read the schema again.
-        .test_before_acquire(false)
-        .map_sqlx_sqlite_opts(move |options| {
-            let options = options
-                .foreign_keys(true)
-                .busy_timeout(PATIENCE)
-                .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string());
-            if read_only {
-                return options.read_only(true);
-            }
-            options
-                .create_if_missing(true)
-                .pragma("journal_mode", "WAL")
-                .pragma("synchronous", "FULL")
-        })
-        // After a full disk, SQLite has taken back a transaction that sqlx still counts: such a connection is of no use.
-        .map_sqlx_sqlite_pool_opts(|pool| {
-            pool.after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-        });
-    options
 }

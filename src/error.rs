@@ -201,16 +201,32 @@ pub fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// What has run out when it is no mistake of ours: room, or the database's being there at all.
-fn exhausted(error: &DbErr) -> Option<Code> {
-    let error = match error {
+/// Whether somebody else has the database's lock: SQLite's BUSY or LOCKED, with what they have in their higher bytes.
+pub fn is_locked(error: &DbErr) -> bool {
+    let code = match sqlx_error(error) {
+        Some(SqlxError::Database(error)) => error.code(),
+        _ => return false,
+    };
+    let code = code.and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
+    match error {
         DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error))
-        | DbErr::Conn(RuntimeErr::SqlxError(error)) => error,
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Some(Code::Unavailable),
-        _ => return None,
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// What has run out when it is no mistake of ours: room, or the database's being there at all.
+fn exhausted(error: &DbErr) -> Option<Code> {
+    let Some(error) = sqlx_error(error) else {
+        let unreachable = matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_));
+        return unreachable.then_some(Code::Unavailable);
     };
-    match &**error {
+    match error {
         SqlxError::Database(error) => exhausted_by_code(&error.code()?),
         SqlxError::Io(_)
         | SqlxError::Tls(_)
@@ -229,6 +245,8 @@ fn exhausted_by_code(code: &str) -> Option<Code> {
         "13" | "778" | "1034" | "4874" => Some(Code::StorageFull),
         // disk_full
         "53100" => Some(Code::StorageFull),
+        // lock_not_available
+        "55P03" => Some(Code::Unavailable),
         // BUSY, LOCKED and CANTOPEN, with what they have in their higher bytes.
         _ if code.len() < 5 => {
             let primary = code.parse::<u32>().ok()? & 0xff;
@@ -259,6 +277,8 @@ mod tests {
             ("57P01", Some(Code::Unavailable)),
             ("40001", Some(Code::Unavailable)),
             ("53300", Some(Code::Unavailable)),
+            ("55P03", Some(Code::Unavailable)),
+            ("55006", None),
             ("11", None),
             ("266", None),
             ("23505", None),

@@ -15,6 +15,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{CaseStatement, Expr, ExprTrait},
 };
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -66,15 +67,31 @@ impl Silences {
     }
 }
 
-/// Sweeps at the configured interval, for as long as it is polled.
-pub async fn run(app: SharedApp) {
+/// What the task is called.
+const TASK: &str = "janitor";
+/// In how many intervals there has to be a sign of life, and how long a batch of a sweep may take besides.
+const SILENT_INTERVALS: u32 = 5;
+const SILENT_BATCH: Duration = Duration::from_secs(60);
+
+/// Starts the task that sweeps at the configured interval. Aborting what this returns ends it.
+pub fn start(app: &SharedApp) -> JoinHandle<()> {
+    let app = SharedApp::clone(app);
+    let tasks = app.tasks.clone();
+    tasks.keep(TASK, move || run(SharedApp::clone(&app)))
+}
+
+async fn run(app: SharedApp) {
     // Several signs of life within the time after which the others take an upload for abandoned.
     let interval = app.config.janitor_interval.min(app.config.upload_ttl / 4);
-    let mut ticks = tokio::time::interval(interval.max(Duration::from_secs(1)));
+    let interval = interval.max(Duration::from_secs(1));
+    app.tasks
+        .expect(TASK, interval * SILENT_INTERVALS + SILENT_BATCH);
+    let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         sweep(&app).await;
+        app.tasks.alive(TASK);
     }
 }
 
@@ -93,6 +110,7 @@ async fn repeat(app: &App, what: &'static str, batch: Batch) {
     loop {
         match batch(app).await {
             Ok(swept) => {
+                app.tasks.alive(TASK);
                 rows += swept;
                 if swept < BATCH {
                     break;

@@ -1,20 +1,25 @@
 //! The command line: `serve` (the default), `migrate`, `schema`, `verify`, `create-user`, `disable-user`, `enable-user`.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{
+    io::{self, ErrorKind, IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 use cloakroom::{
     app::App,
     clock::Clock,
-    config::{Config, LogFormat, Options, Secret},
+    config::{Config, Options, Secret},
     db::Db,
     domain::accounts,
     graphql, janitor,
+    log::Log,
     server::{self, Listener},
+    tasks::Tasks,
     verify::{self, Depth},
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -66,32 +71,64 @@ struct Verify {
     json: bool,
 }
 
+/// How long the end of the process waits for what blocking threads have in hand. A crash would not wait either.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(Command::Schema) = cli.command {
-        print!("{}", graphql::sdl());
-        return ExitCode::SUCCESS;
-    }
-    let config = match cli.options.validate() {
-        Ok(config) => config,
-        Err(mistakes) => {
-            eprint!("cloakroom: {mistakes}");
-            return ExitCode::from(2);
+    let log = match Log::start() {
+        Ok(log) => log,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "cloakroom: there is no log: {error}");
+            return ExitCode::FAILURE;
         }
     };
-    log_to_stderr(&config);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let outcome = runtime
-        .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(run(cli.command.unwrap_or(Command::Serve), config)));
+    let outcome = match cli.command {
+        Some(Command::Schema) => print(graphql::sdl()),
+        command => {
+            let config = match cli.options.validate() {
+                Ok(config) => config,
+                Err(mistakes) => {
+                    log.say(format_args!(
+                        "cloakroom: {}",
+                        mistakes.to_string().trim_end()
+                    ));
+                    return ExitCode::from(2);
+                }
+            };
+            log.subscribe(&config);
+            run_in_runtime(command.unwrap_or(Command::Serve), config)
+        }
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cloakroom: {error}");
+            log.say(format_args!("cloakroom: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run_in_runtime(command: Command, config: Config) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(run(command, config));
+    runtime.shutdown_timeout(LAST_WORK);
+    outcome
+}
+
+/// Writes `text` to standard output. Whoever reads it may have read enough.
+fn print(text: impl AsRef<str>) -> Outcome {
+    let mut out = io::stdout().lock();
+    let printed = out
+        .write_all(text.as_ref().as_bytes())
+        .and_then(|()| out.flush());
+    match printed {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}").into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -115,7 +152,7 @@ async fn serve(config: Config) -> Outcome {
     let app = App::open(config, Clock::System).await?;
     let address = listener.address()?;
     tracing::info!(%address, public_url = app.config.public_url, delivery = ?app.config.delivery, "ready");
-    let sweeps = tokio::spawn(janitor::run(app.clone()));
+    let sweeps = janitor::start(&app);
     let stop = stop_signal()?;
     server::serve(app.clone(), listener, stop).await;
     sweeps.abort();
@@ -125,7 +162,7 @@ async fn serve(config: Config) -> Outcome {
 }
 
 /// Ready at the first SIGTERM or SIGINT.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -138,7 +175,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 
 async fn migrate(config: &Config, down: Option<u32>) -> Outcome {
     std::fs::create_dir_all(&config.data_dir)?;
-    let db = Db::connect(config.database_url.expose()).await?;
+    let db = Db::connect(config.database_url.expose(), &Tasks::default()).await?;
     match down {
         Some(steps) => db.migrate_down(steps).await?,
         None => db.migrate().await?,
@@ -150,8 +187,7 @@ async fn create_user(config: Config, username: &str) -> Outcome {
     let password = read_password()?;
     let app = App::open(config, Clock::System).await?;
     let user = accounts::create(&app, username, password).await?;
-    println!("{} {}", user.id, user.username);
-    Ok(())
+    print(format!("{} {}\n", user.id, user.username))
 }
 
 async fn set_disabled(config: Config, username: &str, disabled: bool) -> Outcome {
@@ -166,41 +202,26 @@ async fn verify(config: Config, options: &Verify) -> Outcome {
         hash: options.deep,
         repair: options.repair,
     };
-    let shows_progress = std::io::stderr().is_terminal();
+    let shows_progress = io::stderr().is_terminal();
     let report = verify::run(&app, depth, |report| {
         if shows_progress {
-            eprint!(
+            let _ = write!(
+                io::stderr(),
                 "\r{} contents, {} files, {} bytes looked at",
-                report.contents, report.files, report.bytes
+                report.contents,
+                report.files,
+                report.bytes
             );
         }
     })
     .await?;
     if shows_progress {
-        eprintln!();
+        let _ = writeln!(io::stderr());
     }
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        for damage in &report.damaged {
-            println!(
-                "file {} ({}): {}",
-                damage.file_id, damage.content_key, damage.what
-            );
-        }
-        for orphan in &report.orphans {
-            println!("content {orphan}: nothing owns it");
-        }
-        println!(
-            "{} files of {} bytes: {} damaged; {} contents: {} without an owner, {} removed",
-            report.files,
-            report.bytes,
-            report.damaged.len(),
-            report.contents,
-            report.orphans.len(),
-            report.removed
-        );
-    }
+    print(match options.json {
+        true => serde_json::to_string_pretty(&report)? + "\n",
+        false => report.to_string(),
+    })?;
     match report.is_clean() {
         true => Ok(()),
         false => Err("the storage is not as it should be".into()),
@@ -208,21 +229,11 @@ async fn verify(config: Config, options: &Verify) -> Outcome {
 }
 
 /// The first line of standard input; a person is asked for it without an echo.
-fn read_password() -> std::io::Result<Secret> {
-    if std::io::stdin().is_terminal() {
+fn read_password() -> io::Result<Secret> {
+    if io::stdin().is_terminal() {
         return rpassword::prompt_password("Password: ").map(Secret::from);
     }
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
+    io::stdin().read_line(&mut line)?;
     Ok(Secret::from(line.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-fn log_to_stderr(config: &Config) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&config.log))
-        .with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
 }

@@ -29,6 +29,8 @@ use crate::{
 const BUFFER_BYTES: usize = 32 * 1024;
 /// Pause after a failed accept: out of descriptors, most likely, and trying at once would only burn a processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long the last events may take to be written.
+const LAST_EVENTS: Duration = Duration::from_secs(15);
 /// nginx's workers and the server share a group.
 const SOCKET_MODE: u32 = 0o660;
 
@@ -83,9 +85,12 @@ async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output = ()>) {
     let router = http::router(&app);
     let (all_served, ended) = oneshot::channel::<()>();
-    let events = tokio::spawn({
-        let app = SharedApp::clone(&app);
-        async move { events::run(&app, ended.map(drop)).await }
+    let events = app.tasks.keep(events::TASK, {
+        let (app, ended) = (SharedApp::clone(&app), ended.map(drop).shared());
+        move || {
+            let (app, ended) = (SharedApp::clone(&app), ended.clone());
+            async move { events::run(&app, ended).await }
+        }
     });
     let connections = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
@@ -113,8 +118,10 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
         tracing::warn!("some requests did not end in time and are cut off");
     }
     drop(all_served);
-    if let Err(error) = events.await {
-        tracing::error!(%error, "the last events are lost");
+    // One that panics each time would be started for ever.
+    let written = tokio::time::timeout(LAST_EVENTS, events).await;
+    if !matches!(written, Ok(Ok(()))) {
+        tracing::error!("the last events are lost");
     }
 }
 

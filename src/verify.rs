@@ -3,6 +3,8 @@
 //! It runs beside a live server. What it finds amiss it looks at twice, since an upload or a purge may have come between
 //! the two halves of a look.
 
+use std::fmt;
+
 use entity::{discarded_content, file, upload};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
@@ -58,6 +60,33 @@ impl Report {
     /// Whether nothing is left that should not be.
     pub fn is_clean(&self) -> bool {
         self.damaged.is_empty() && self.orphans.len() as u64 == self.removed
+    }
+}
+
+/// For people; a line for each damage and each orphan, and one for all.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for damage in &self.damaged {
+            let Damage {
+                file_id,
+                content_key,
+                what,
+            } = damage;
+            writeln!(f, "file {file_id} ({content_key}): {what}")?;
+        }
+        for orphan in &self.orphans {
+            writeln!(f, "content {orphan}: nothing owns it")?;
+        }
+        writeln!(
+            f,
+            "{} files of {} bytes: {} damaged; {} contents: {} without an owner, {} removed",
+            self.files,
+            self.bytes,
+            self.damaged.len(),
+            self.contents,
+            self.orphans.len(),
+            self.removed
+        )
     }
 }
 

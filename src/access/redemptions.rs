@@ -17,6 +17,7 @@ use crate::{
     clock::Clock,
     db::{Db, Lookups},
     error::Result,
+    tasks::Tasks,
 };
 
 mod postgres;
@@ -50,10 +51,10 @@ pub enum Redemptions {
 
 impl Redemptions {
     /// Starts what checks, which ends when the last handle is dropped.
-    pub fn start(db: &Db, clock: &Clock) -> Self {
+    pub fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Self {
         match db.lookups() {
             Some(lookups) => Self::Sqlite(lookups.clone(), clock.clone()),
-            None => Self::Postgres(postgres::start(db, clock)),
+            None => Self::Postgres(postgres::start(db, clock, tasks)),
         }
     }
 

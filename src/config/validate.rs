@@ -92,6 +92,7 @@ impl Options {
             log_format: check
                 .parse("LOG_FORMAT", &self.log_format)
                 .unwrap_or(super::LogFormat::Text),
+            log_buffer: check.bytes("LOG_BUFFER", &self.log_buffer),
             // Unused when it could not be parsed: that is a mistake, and mistakes end here.
             listen: listen.unwrap_or(Listen::Unix(Default::default())),
         };

@@ -3,14 +3,18 @@
 //! Each keeps its own fate: it runs in a savepoint, and one that fails takes back nothing but itself. All are answered
 //! after the commit that makes them durable, or with its error.
 
-use std::{future::Future, panic::AssertUnwindSafe, pin::Pin};
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use futures_util::FutureExt;
-use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
-use tokio::sync::{mpsc, oneshot};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{AfterCommit, Failure, InTransaction, PATIENCE, alone, immediate};
-use crate::error::{Code, Error, Result};
+use super::{AfterCommit, Failure, InTransaction, alone, immediate};
+use crate::{
+    error::{Code, Error, Result, is_locked},
+    patience::{self, Claim, Withdrawn},
+    tasks::Tasks,
+};
 
 /// Writes that share a commit at most: the first of them waits for the last.
 const GROUP_MAX: usize = 64;
@@ -19,7 +23,14 @@ const GROUP_MAX: usize = 64;
 type Answer = Box<dyn FnOnce(Option<&Error>) + Send>;
 type Running<'t> = Pin<Box<dyn Future<Output = Ran> + Send + 't>>;
 /// Called with the group's transaction, or why there is none.
-type Job = Box<dyn for<'t> FnOnce(Result<&'t DatabaseTransaction>) -> Running<'t> + Send>;
+type Run = Box<dyn for<'t> FnOnce(Result<&'t DatabaseTransaction>) -> Running<'t> + Send>;
+
+/// A write that waits for its turn.
+struct Job {
+    /// Whoever waits for it takes this when the patience ends, and the writer when it begins.
+    claim: Arc<Claim>,
+    run: Run,
+}
 
 /// A job that has run.
 struct Ran {
@@ -34,82 +45,105 @@ pub(super) struct GroupCommit {
     jobs: mpsc::Sender<Job>,
 }
 
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
+}
+
 impl GroupCommit {
     /// Starts the writer, which ends when the last handle is dropped.
-    pub(super) fn start(writer: DatabaseConnection) -> Self {
+    pub(super) fn start(writer: DatabaseConnection, tasks: &Tasks) -> Self {
         let (jobs, waiting) = mpsc::channel(GROUP_MAX);
-        tokio::spawn(run(writer, waiting));
+        let waiting = Arc::new(Mutex::new(waiting));
+        tasks.keep("database writer", move || {
+            let (writer, waiting) = (writer.clone(), Arc::clone(&waiting));
+            async move { run(&writer, &mut *waiting.lock().await).await }
+        });
         Self { jobs }
     }
 
+    /// `UNAVAILABLE` when the write has not begun in time; it is not done then.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
     {
         let (sender, result) = oneshot::channel();
-        let job: Job = Box::new(move |group| {
-            Box::pin(async move {
-                let after = AfterCommit::default();
-                let result = match group {
-                    Ok(group) => {
-                        let work = AssertUnwindSafe(alone(group, work, &after));
-                        work.catch_unwind().await.unwrap_or_else(|_| {
-                            Err(Failure {
-                                error: Error::internal("a transaction panicked"),
-                                undone: true,
-                            })
-                        })
-                    }
-                    Err(error) => Err(Failure {
-                        error,
-                        undone: true,
-                    }),
-                };
-                let lost = result.as_ref().err().filter(|failure| !failure.undone);
-                let lost = lost.map(|failure| failure.error.echo());
-                let answer: Answer = Box::new(move |failure| {
-                    let result = match (result, failure) {
-                        (Ok(_), Some(error)) => Err(error.echo()),
-                        (Ok(value), None) => {
-                            after.run();
-                            Ok(value)
-                        }
-                        (Err(failure), _) => Err(failure.error),
-                    };
-                    // Nobody waits any more when the client has gone.
-                    let _ = sender.send(result);
-                });
-                Ran { answer, lost }
-            })
+        let claim = Arc::new(Claim::default());
+        let job = Job {
+            claim: Arc::clone(&claim),
+            run: job(work, sender),
+        };
+        let gone = || Error::internal("the database's writer ended before it answered");
+        let _withdrawn = Withdrawn(&claim);
+        let answered = patience::wait_for(&claim, async {
+            self.jobs.send(job).await.map_err(|_| gone())?;
+            result.await.map_err(|_| gone())?
         });
-        let gone = || Error::internal("the database's writer is gone");
-        self.jobs
-            .send_timeout(job, PATIENCE)
-            .await
-            .map_err(|error| match error {
-                mpsc::error::SendTimeoutError::Timeout(_) => Error::exhausted(Code::Unavailable),
-                mpsc::error::SendTimeoutError::Closed(_) => gone(),
-            })?;
-        result.await.map_err(|_| gone())?
+        answered.await?
     }
 }
 
-async fn run(writer: DatabaseConnection, mut waiting: mpsc::Receiver<Job>) {
+fn job<T, F>(work: F, sender: oneshot::Sender<Result<T>>) -> Run
+where
+    T: Send + 'static,
+    F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+{
+    Box::new(move |group| {
+        Box::pin(async move {
+            let after = AfterCommit::default();
+            let result = match group {
+                Ok(group) => {
+                    let work = AssertUnwindSafe(alone(group, work, &after, || true));
+                    work.catch_unwind().await.unwrap_or_else(|_| {
+                        Err(Failure {
+                            error: Error::internal("a transaction panicked"),
+                            undone: true,
+                        })
+                    })
+                }
+                Err(error) => Err(Failure {
+                    error,
+                    undone: true,
+                }),
+            };
+            let lost = result.as_ref().err().filter(|failure| !failure.undone);
+            let lost = lost.map(|failure| failure.error.echo());
+            let answer: Answer = Box::new(move |failure| {
+                let result = match (result, failure) {
+                    (Ok(_), Some(error)) => Err(error.echo()),
+                    (Ok(value), None) => {
+                        after.run();
+                        Ok(value)
+                    }
+                    (Err(failure), _) => Err(failure.error),
+                };
+                // Nobody waits any more when the client has gone.
+                let _ = sender.send(result);
+            });
+            Ran { answer, lost }
+        })
+    })
+}
+
+async fn run(writer: &DatabaseConnection, waiting: &mut mpsc::Receiver<Job>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while waiting.recv_many(&mut group, GROUP_MAX).await > 0 {
-        commit(&writer, &mut group).await;
+        commit(writer, &mut group).await;
     }
 }
 
 /// Runs the jobs of `group` in one transaction.
 async fn commit(writer: &DatabaseConnection, group: &mut Vec<Job>) {
-    let begun = writer.begin_with_options(immediate()).await;
+    let Some(begun) = begin(writer, group).await else {
+        return;
+    };
     let begun = begun.map_err(Error::from);
     let mut lost = None;
     let mut answers = Vec::with_capacity(group.len());
-    for job in group.drain(..) {
-        let ran = job(match (&begun, &lost) {
+    for job in group.drain(..).filter(|job| job.claim.take()) {
+        let ran = (job.run)(match (&begun, &lost) {
             (Ok(transaction), None) => Ok(transaction),
             (Err(failure), _) | (_, Some(failure)) => Err(failure.echo()),
         });
@@ -131,5 +165,26 @@ async fn commit(writer: &DatabaseConnection, group: &mut Vec<Job>) {
     }
     for answer in answers {
         answer(failure.as_ref());
+    }
+}
+
+/// Begins the group's transaction. Tries for SQLite's lock as long as anybody in `group` waits, each as long as their own
+/// patience is; `None` when all of them have given up.
+async fn begin(
+    writer: &DatabaseConnection,
+    group: &mut Vec<Job>,
+) -> Option<Result<DatabaseTransaction, DbErr>> {
+    loop {
+        match writer.begin_with_options(immediate()).await {
+            Err(error) if is_locked(&error) => {
+                group.retain(|job| !job.claim.is_taken());
+                if group.is_empty() {
+                    let refusal = Error::exhausted(Code::Unavailable).caused_by(error);
+                    refusal.log();
+                    return None;
+                }
+            }
+            begun => return Some(begun),
+        }
     }
 }

@@ -10,7 +10,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    patience,
+};
 
 /// Look-ups that share one look at the database at most.
 const BATCH_MAX: usize = 64;
@@ -32,12 +35,15 @@ impl Lookups {
     pub(super) fn start(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(super::PATIENCE)?;
-        connection.pragma_update(None, "mmap_size", super::SQLITE_MMAP_BYTES)?;
-        let (waiting, queue) = mpsc::channel(1024);
+        connection.busy_timeout(patience::PATIENCE)?;
+        connection.pragma_update(None, "mmap_size", super::connect::SQLITE_MMAP_BYTES)?;
+        let (waiting, mut queue) = mpsc::channel(1024);
         thread::Builder::new()
             .name("lookups".to_owned())
-            .spawn(move || run(&connection, queue))?;
+            .spawn(move || {
+                // What panics outside a look-up is nobody's, and the thread everybody's.
+                while catch_unwind(AssertUnwindSafe(|| run(&connection, &mut queue))).is_err() {}
+            })?;
         Ok(Self { waiting })
     }
 
@@ -53,12 +59,15 @@ impl Lookups {
             let _ = answer.send(read(connection));
         });
         let failed = |_| Error::internal("a look-up did not end");
-        self.waiting.send(lookup).await.map_err(|_| failed(()))?;
-        Ok(found.await.map_err(|_| failed(()))??)
+        let found = patience::wait(async {
+            self.waiting.send(lookup).await.map_err(|_| failed(()))?;
+            found.await.map_err(|_| failed(()))
+        });
+        Ok(found.await???)
     }
 }
 
-fn run(connection: &Connection, mut queue: mpsc::Receiver<Lookup>) {
+fn run(connection: &Connection, queue: &mut mpsc::Receiver<Lookup>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
         // One look for all saves locks. Where it cannot begin, each looks for itself.

@@ -4,7 +4,7 @@
 //! is what a crash can lose of them.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -147,7 +147,7 @@ pub struct Queue(Mutex<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    rows: Vec<event::Model>,
+    rows: VecDeque<event::Model>,
     known: HashSet<Once>,
 }
 
@@ -173,12 +173,18 @@ pub fn enqueue(app: &App, once: Option<Once>, event: impl FnOnce() -> Event) {
     log(&row);
     let mut waiting = app.events.lock();
     if waiting.rows.len() < QUEUE_MAX {
-        waiting.rows.push(row);
+        waiting.rows.push_back(row);
     }
 }
 
+/// What the task is called that calls [`run`].
+pub const TASK: &str = "events";
+/// Within this, what waits has to be written, or nothing wait: some tries of a write, each with all its patience.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
+
 /// Writes what is waiting until `stop` is ready, and then what is left. A write under way is never broken off.
 pub async fn run(app: &App, stop: impl Future<Output = ()>) {
+    app.tasks.expect(TASK, WRITTEN_WITHIN);
     let mut ticks = tokio::time::interval(FLUSH_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
@@ -190,32 +196,30 @@ pub async fn run(app: &App, stop: impl Future<Output = ()>) {
     }
 }
 
-/// Writes what is waiting now. What cannot be written goes back and is tried again.
+/// Writes what is waiting now. It waits until it is known to be written: whatever ends this in the middle, it is tried again,
+/// and written once.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 async fn flush(app: &App) {
-    let mut rows = std::mem::take(&mut app.events.lock().rows);
-    while !rows.is_empty() {
-        let batch: Vec<_> = rows.drain(..rows.len().min(BATCH)).collect();
+    loop {
+        let batch: Vec<_> = app.events.lock().rows.iter().take(BATCH).cloned().collect();
+        if batch.is_empty() {
+            return app.tasks.alive(TASK);
+        }
+        let written = batch.len();
         let models = batch
-            .clone()
             .into_iter()
             .map(|row| event::ActiveModel::from(row).reset_all());
-        let insert = event::Entity::insert_many(models.collect::<Vec<_>>()).on_conflict(
-            OnConflict::column(event::Column::Once)
-                .do_nothing()
-                .to_owned(),
-        );
-        let written = app.db.write(move |transaction| {
+        let insert = event::Entity::insert_many(models.collect::<Vec<_>>())
+            .on_conflict(OnConflict::new().do_nothing().to_owned());
+        let write = app.db.write(move |transaction| {
             Box::pin(async move { Ok(insert.exec_without_returning(transaction).await?) })
         });
-        if let Err(error) = written.await {
+        if let Err(error) = write.await {
             tracing::warn!(%error, "events could not be written; they wait");
-            let mut waiting = app.events.lock();
-            waiting.rows.extend(batch);
-            waiting.rows.append(&mut rows);
-            waiting.rows.truncate(QUEUE_MAX);
             return;
         }
+        app.events.lock().rows.drain(..written);
+        app.tasks.alive(TASK);
     }
 }
 

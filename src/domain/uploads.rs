@@ -20,6 +20,7 @@ use crate::{
     app::{App, SharedApp},
     error::{Code, Error, Result},
     keys,
+    patience::{self, PATIENCE},
     storage::{ContentKey, Staged},
 };
 
@@ -135,8 +136,9 @@ impl Upload {
         }
         if self.size > self.reserved {
             let [least, most] = RESERVE_AHEAD;
-            self.reserve(self.size - self.reserved, self.size.clamp(least, most))
-                .await?;
+            let (needed, wanted) = (self.size - self.reserved, self.size.clamp(least, most));
+            // A large upload lives long and reserves often: each time it may wait as long as a request may.
+            patience::within(PATIENCE, self.reserve(needed, wanted)).await?;
         }
         let missing = content_type::SNIFF_BYTES - self.head.len();
         self.head.extend(chunk.iter().take(missing));
@@ -188,11 +190,11 @@ impl Upload {
         write: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let row = Arc::clone(&self.row).lock_owned().await;
-        let written = tokio::spawn(async move {
+        let written = tokio::spawn(patience::inherit(async move {
             let written = write.await;
             drop(row);
             written
-        });
+        }));
         written.await.map_err(Error::internal)?
     }
 
@@ -248,7 +250,7 @@ impl Drop for Upload {
 /// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones.
 pub async fn finish(app: &SharedApp, uploads: Vec<Naming>) -> Result<Vec<Uuid>> {
     let app = SharedApp::clone(app);
-    let task = tokio::spawn(async move {
+    let task = tokio::spawn(patience::inherit(async move {
         let mut finished = Vec::with_capacity(uploads.len());
         for naming in uploads {
             let row = file_row(&app, &naming)?;
@@ -258,7 +260,7 @@ pub async fn finish(app: &SharedApp, uploads: Vec<Naming>) -> Result<Vec<Uuid>> 
             finished.push((upload, row));
         }
         commit(&app, finished).await
-    });
+    }));
     task.await.map_err(Error::internal)?
 }
 

@@ -11,6 +11,7 @@ use crate::{
     app::SharedApp,
     domain::accounts,
     error::Error,
+    patience,
 };
 
 /// Users by id.
@@ -40,8 +41,8 @@ pub fn loaders(
         viewer,
     };
     (
-        DataLoader::new(users, tokio::spawn),
-        DataLoader::new(shares, tokio::spawn),
+        DataLoader::new(users, |load| tokio::spawn(patience::inherit(load))),
+        DataLoader::new(shares, |load| tokio::spawn(patience::inherit(load))),
     )
 }
 

@@ -28,6 +28,7 @@ mod request_id;
 pub struct Context {
     pub app: SharedApp,
     pub schema: Schema,
+    readiness: health::Readiness,
 }
 
 /// One line of the route table.
@@ -78,6 +79,7 @@ pub fn router(app: &SharedApp) -> Router {
     let context = Context {
         app: SharedApp::clone(app),
         schema: crate::graphql::schema(app),
+        readiness: health::Readiness::default(),
     };
     let mut router = Router::new();
     for route in ROUTES {

@@ -7,7 +7,10 @@ use axum::{
     response::Response,
 };
 
-use crate::keys;
+use crate::{
+    keys,
+    patience::{self, PATIENCE},
+};
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 64;
@@ -24,7 +27,7 @@ pub fn current() -> Option<String> {
         .ok()
 }
 
-/// Gives the request an id, or keeps the one a proxy gave it, and returns it with the answer.
+/// Gives the request its patience and an id, or keeps the one a proxy gave it, and returns it with the answer.
 pub async fn assign(mut request: Request, next: Next) -> Response {
     let given = request
         .headers()
@@ -32,7 +35,8 @@ pub async fn assign(mut request: Request, next: Next) -> Response {
         .filter(|id| is_plain(id));
     let id = given.cloned().unwrap_or_else(fresh);
     request.headers_mut().insert(X_REQUEST_ID, id.clone());
-    let mut response = CURRENT.scope(id.clone(), next.run(request)).await;
+    let answer = patience::within(PATIENCE, next.run(request));
+    let mut response = CURRENT.scope(id.clone(), answer).await;
     response.headers_mut().insert(X_REQUEST_ID, id);
     response
 }

@@ -13,6 +13,7 @@ use super::{ContentKey, Staged};
 use crate::{
     batch::Batches,
     error::{Error, Result},
+    tasks::Tasks,
 };
 
 /// nginx's group may read; nobody else may.
@@ -58,7 +59,7 @@ impl Durable {
 
 impl Local {
     /// The content directory in `data_dir`, made if it is missing.
-    pub fn open_dir(data_dir: &Path) -> io::Result<Self> {
+    pub fn open_dir(data_dir: &Path, tasks: &Tasks) -> io::Result<Self> {
         let [staging, content] = ["staging", "content"].map(|name| Arc::from(data_dir.join(name)));
         for directory in [&staging, &content] {
             make_dir(directory)?;
@@ -72,7 +73,7 @@ impl Local {
         sync_dir(data_dir)?;
         let durable = Durable::default();
         Ok(Self {
-            small: finish_batches(&content, &durable),
+            small: finish_batches(&content, &durable, tasks),
             staging,
             content,
             purge_lock: purge_lock.into(),
@@ -163,13 +164,24 @@ impl Local {
     }
 }
 
-fn finish_batches(content: &Arc<Path>, durable: &Durable) -> Batches<Staged, Result<()>> {
+fn finish_batches(
+    content: &Arc<Path>,
+    durable: &Durable,
+    tasks: &Tasks,
+) -> Batches<Staged, Result<()>> {
     let (content, durable) = (Arc::clone(content), durable.clone());
-    Batches::start(FINISH_MAX, FINISH_AT_ONCE, move |batch: Vec<Staged>| {
-        let (content, durable) = (Arc::clone(&content), durable.clone());
-        let each = move |staged| Ok(finish(&content, &durable, staged)?);
-        blocking(move || Ok(batch.into_iter().map(each).collect()))
-    })
+    let name = "small contents";
+    Batches::start(
+        tasks,
+        name,
+        FINISH_MAX,
+        FINISH_AT_ONCE,
+        move |batch: Vec<Staged>| {
+            let (content, durable) = (Arc::clone(&content), durable.clone());
+            let each = move |staged| Ok(finish(&content, &durable, staged)?);
+            blocking(move || Ok(batch.into_iter().map(each).collect()))
+        },
+    )
 }
 
 /// The order is the promise: bytes, then name, then the directories that lead to the name.

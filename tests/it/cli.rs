@@ -183,6 +183,7 @@ async fn no_output_ever_shows_a_secret_of_the_environment() {
         "SECRET_FILE",
         "PUBLIC_URL",
         "TRUSTED_PROXIES",
+        "LOG_BUFFER",
     ] {
         assert!(
             help.out.contains(&format!("CLOAKROOM_{setting}")),

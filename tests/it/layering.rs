@@ -11,7 +11,7 @@ mod paths;
 use paths::paths;
 
 /// The modules of `src`, from the top down. A module names only modules of lines below its own.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 17] = [
     &["main"],
     &["server"],
     &["http"],
@@ -24,6 +24,8 @@ const LAYERS: [&[&str]; 15] = [
     &["auth", "storage"],
     &["db"],
     &["batch"],
+    &["patience", "tasks"],
+    &["log"],
     &["config"],
     &["clock", "keys"],
     &["error"],

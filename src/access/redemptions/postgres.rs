@@ -2,24 +2,36 @@
 
 use entity::{Timestamp, file};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult,
+    ConnectionTrait, FromQueryResult, QueryResult,
     sea_query::{Alias, CommonTableExpression, Expr, Values, WithClause, WithQuery},
 };
 
 use super::{Claim, Facts, Refusal, Verdict, facts, verdict};
-use crate::{batch::Batches, clock::Clock, db::Db, error::Result};
+use crate::{
+    batch::Batches,
+    clock::Clock,
+    db::{Db, Reader},
+    error::Result,
+    tasks::Tasks,
+};
 
 /// Tickets checked at once.
 const BATCH_MAX: usize = 32;
 /// Batches under way at once: one with the database while another is put together.
 const AT_ONCE: usize = 2;
 
-pub(super) fn start(db: &Db, clock: &Clock) -> Batches<Claim, Verdict> {
+pub(super) fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Batches<Claim, Verdict> {
     let (db, clock) = (db.clone(), clock.clone());
-    Batches::start(BATCH_MAX, AT_ONCE, move |claims: Vec<Claim>| {
-        let (db, now) = (db.clone(), clock.now());
-        async move { check(db.read(), &claims, now).await }
-    })
+    Batches::start(
+        tasks,
+        "redemptions",
+        BATCH_MAX,
+        AT_ONCE,
+        move |claims: Vec<Claim>| {
+            let (db, now) = (db.clone(), clock.now());
+            async move { check(db.read(), &claims, now).await }
+        },
+    )
 }
 
 /// Verdicts on `claims`, in their order.
@@ -27,11 +39,7 @@ pub(super) fn start(db: &Db, clock: &Clock) -> Batches<Claim, Verdict> {
     clippy::disallowed_methods,
     reason = "this is the loader of files, for tickets"
 )]
-async fn check(
-    connection: &DatabaseConnection,
-    claims: &[Claim],
-    now: Timestamp,
-) -> Result<Vec<Verdict>> {
+async fn check(connection: &Reader, claims: &[Claim], now: Timestamp) -> Result<Vec<Verdict>> {
     let rows = connection.query_all(&query(claims, now)).await?;
     let mut verdicts = vec![Err(Refusal::FileGone); claims.len()];
     for row in rows {

@@ -19,6 +19,7 @@ use crate::{
     },
     error::Result,
     storage::ContentKey,
+    tasks::Tasks,
 };
 
 /// Uploads that share a statement at most.
@@ -43,14 +44,14 @@ pub(super) struct Finished {
 
 impl Rows {
     /// Starts what writes them, which ends when the last handle is dropped.
-    pub fn start(db: &Db) -> Self {
+    pub fn start(db: &Db, tasks: &Tasks) -> Self {
         let (begin, finish) = (db.clone(), db.clone());
         Self {
-            begun: Batches::start(BATCH_MAX, AT_ONCE, move |uploads| {
+            begun: Batches::start(tasks, "upload rows", BATCH_MAX, AT_ONCE, move |uploads| {
                 let db = begin.clone();
                 async move { insert_pending(&db, uploads).await }
             }),
-            finished: Batches::start(BATCH_MAX, AT_ONCE, move |uploads| {
+            finished: Batches::start(tasks, "file rows", BATCH_MAX, AT_ONCE, move |uploads| {
                 let db = finish.clone();
                 async move { commit(&db, uploads).await }
             }),

@@ -58,8 +58,9 @@ fn assert_full(answer: &Answer) {
     assert!(message.as_str().unwrap().contains("full"), "{message}");
 }
 
-/// The status and text of `/readyz`.
+/// The status and text of `/readyz`, once it tells of the present: it may tell of a second ago.
 async fn readiness(server: &TestApp) -> (u16, String) {
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     let answer = reqwest::get(format!("{}/readyz", server.base)).await;
     let answer = answer.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())

@@ -13,7 +13,7 @@ use std::{
 use cloakroom::config::Secret;
 use tempfile::TempDir;
 
-use super::{Database, TestApp};
+use super::{Database, TestApp, nginx::free_port};
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -126,6 +126,17 @@ impl Program {
         self.run_with(arguments, "")
     }
 
+    /// Runs to the end, and returns its status and its log, while what it prints goes to `out`.
+    pub fn run_to(&self, out: impl Into<Stdio>, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = self.command(&[], arguments);
+        let child = command.stdin(Stdio::null()).stdout(out).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    }
+
     /// Starts the server, and waits until it says where it listens.
     pub fn serve(&self) -> Serving {
         self.try_serve(&[])
@@ -172,7 +183,40 @@ impl Program {
             pid,
             said,
             rest: Some(rest),
+            machine: self.directory(),
         })
+    }
+}
+
+impl Program {
+    /// Starts the server with `log` for its standard error, and waits until it answers.
+    pub async fn serve_logging_to(self, log: impl Into<Stdio>) -> Serving {
+        self.serve_under_logging_to(&[], log).await
+    }
+
+    /// The same, run by the command `under` and its arguments, which becomes the server.
+    pub async fn serve_under_logging_to(self, under: &[&str], log: impl Into<Stdio>) -> Serving {
+        // Nobody may hear where it listens.
+        let address = format!("127.0.0.1:{}", free_port());
+        let program = self.set("LISTEN", &address);
+        let child = program.command(under, &[]).stderr(log).spawn().unwrap();
+        let serving = Serving {
+            base: format!("http://{address}"),
+            pid: child.id(),
+            child,
+            said: String::new(),
+            rest: None,
+            machine: program.directory(),
+        };
+        let began = std::time::Instant::now();
+        while reqwest::get(format!("{}/healthz", serving.base))
+            .await
+            .is_err()
+        {
+            assert!(began.elapsed() < PATIENCE, "the server does not start");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        serving
     }
 }
 
@@ -198,6 +242,8 @@ pub struct Serving {
     /// Its log until it was ready.
     said: String,
     rest: Option<std::thread::JoinHandle<Vec<String>>>,
+    /// Its data must not go before it does.
+    machine: Arc<TempDir>,
 }
 
 impl Serving {
@@ -252,8 +298,8 @@ impl Serving {
     pub async fn ended(mut self) -> (ExitStatus, String) {
         for _ in 0..200 {
             if let Some(status) = self.child.try_wait().unwrap() {
-                let log = self.rest.take().unwrap().join().unwrap();
-                return (status, log.join("\n"));
+                let log = self.rest.take().map(|rest| rest.join().unwrap());
+                return (status, log.unwrap_or_default().join("\n"));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

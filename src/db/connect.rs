@@ -1,0 +1,102 @@
+//! How connections to the databases are set up.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind},
+    time::Duration,
+};
+
+use sea_orm::{
+    ConnectOptions,
+    sqlx::{Connection, Executor},
+};
+
+use crate::patience::PATIENCE;
+
+/// How many read-only connections SQLite gets, and how many PostgreSQL gets in all.
+pub(super) const READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// After a quarter of a second, SQLite's writer looks whether anybody still waits for the lock, and tries again.
+const LOCK_TRY: &str = "PRAGMA busy_timeout = 250";
+/// The same as [`PATIENCE`], for whoever waits for a lock of PostgreSQL when nobody waits for them any more.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+
+/// How much of an SQLite database is read through a memory map: address space, not memory. SQLite allows no more.
+pub(super) const SQLITE_MMAP_BYTES: i64 = 2 << 30;
+
+/// An idle connection to PostgreSQL is asked whether it is still one, which costs as much as a query, after so long.
+const STALE: Duration = Duration::from_millis(500);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a setting of the connection reads no row"
+)]
+pub(super) fn postgres(url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire_if_idle_for(STALE)
+        .sqlx_logging(false)
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(LOCK_TIMEOUT).await.map(drop) })
+            })
+        });
+    options
+}
+
+/// What a killed process wrote to SQLite's log and did not sync is visible again: it is made durable before anyone reads it.
+pub(super) fn sync_log(path: &str) -> io::Result<()> {
+    match File::open(format!("{path}-wal")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        log => log?.sync_all(),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a setting of the connection reads no row"
+)]
+pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .sqlx_logging(false)
+        // A connection to a local file does not go stale, and a new one would read the schema again.
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            let options = options
+                .foreign_keys(true)
+                .busy_timeout(PATIENCE)
+                .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string());
+            if read_only {
+                return options.read_only(true);
+            }
+            options
+                .create_if_missing(true)
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+        })
+        // After a full disk, SQLite has taken back a transaction that sqlx still counts: such a connection is of no use.
+        .map_sqlx_sqlite_pool_opts(move |pool| {
+            let pool = pool.after_connect(move |connection, _| {
+                Box::pin(async move {
+                    match read_only {
+                        true => Ok(()),
+                        false => connection.execute(LOCK_TRY).await.map(drop),
+                    }
+                })
+            });
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        });
+    options
+}
