@@ -6,11 +6,15 @@ use std::{
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
     access::Redemptions,
-    auth::{password::Hasher, throttle::TicketGuesses},
+    auth::{
+        password::{Hasher, Limits},
+        throttle::TicketGuesses,
+    },
     clock::Clock,
     config::Config,
     db::Db,
@@ -23,6 +27,9 @@ use crate::{
     janitor::Silences,
     storage::{self, Local, Storage},
 };
+
+/// How long anybody waits for a password to be hashed.
+const HASHING_PATIENCE: Duration = Duration::from_secs(10);
 
 /// One running Cloakroom. Shared by every request through an [`Arc`].
 #[derive(Debug)]
@@ -52,7 +59,7 @@ impl App {
         Ok(Arc::new(Self {
             storage: Storage::Local(Local::open_dir(&config.data_dir)?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
-            hasher: Hasher::new(config.hashing_threads.get()),
+            hasher: hasher(&config),
             redemptions: Redemptions::start(&db, &clock),
             live_uploads: LiveUploads::default(),
             upload_rows: uploads::Rows::start(&db),
@@ -64,6 +71,15 @@ impl App {
             config,
         }))
     }
+}
+
+fn hasher(config: &Config) -> Hasher {
+    let limits = Limits {
+        in_line: config.hashing_queue_per_address,
+        in_all: config.hashing_queue,
+        patience: HASHING_PATIENCE,
+    };
+    Hasher::new(config.hashing_threads.get(), limits)
 }
 
 /// nginx's group passes through to the content; nobody else does.
