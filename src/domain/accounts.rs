@@ -1,7 +1,4 @@
 //! Accounts: sign-up, sign-in, passwords.
-//!
-//! User names are 1 to 32 ASCII letters, digits, dots, hyphens and underscores, with a letter or digit at both ends.
-//! They are compared without regard to case, so neither `Alice` nor a look-alike from another script can pose as `alice`.
 
 use entity::{event::Kind, user};
 use sea_orm::{
@@ -17,8 +14,7 @@ use crate::{
     app::App,
     auth::{
         client::ClientAddress,
-        common_passwords,
-        password::{Line, Place, Verdict, prepared},
+        password::{Line, Place, Verdict},
         throttle,
     },
     config::{Secret, SignUp},
@@ -26,10 +22,9 @@ use crate::{
     keys,
 };
 
-const USERNAME_MAX: usize = 32;
-/// Characters as they are hashed, not bytes; within them, any password will do.
-const PASSWORD_MIN: usize = 8;
-const PASSWORD_MAX: usize = 128;
+mod rules;
+
+use rules::{check_password, username_key};
 
 /// Makes an account for whoever asks. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken,
 /// `RATE_LIMITED` when the client's address asked too often, whatever for.
@@ -276,40 +271,4 @@ async fn renew_hash(
         })
     });
     renew.await
-}
-
-/// The form user names are compared by.
-fn username_key(username: &str) -> Result<String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-    let ends = [username.chars().next(), username.chars().next_back()];
-    let good = (1..=USERNAME_MAX).contains(&username.len())
-        && username.chars().all(allowed)
-        && ends.iter().flatten().all(char::is_ascii_alphanumeric);
-    if !good {
-        return Err(Error::bad_input(
-            "username",
-            "A user name has 1 to 32 letters (a-z), digits, dots, hyphens or underscores, and begins and ends with a \
-             letter or digit.",
-        ));
-    }
-    Ok(username.to_ascii_lowercase())
-}
-
-fn check_password(field: &'static str, password: &Secret) -> Result<()> {
-    // A character of the prepared password is spelled by four at most, so that no more need be looked at.
-    let is_endless = password.expose().chars().nth(4 * PASSWORD_MAX).is_some();
-    let password = prepared(if is_endless { "" } else { password.expose() });
-    if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&password.chars().count()) {
-        return Err(Error::bad_input(
-            field,
-            format!("A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters."),
-        ));
-    }
-    if common_passwords::contains(&password) {
-        return Err(Error::bad_input(
-            field,
-            "This password is one of the most common, which are guessed first; choose another.",
-        ));
-    }
-    Ok(())
 }

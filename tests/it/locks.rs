@@ -63,7 +63,7 @@ const OWNERS: [(&str, &str); 22] = [
     ("src/auth/mod.rs", "credentials"),
     ("src/auth/session.rs", "sessions"),
     ("src/auth/sqlite.rs", "credentials"),
-    ("src/auth/throttle.rs", "throttles"),
+    ("src/auth/throttle/rows.rs", "throttles"),
     ("src/clock.rs", "the time"),
     ("src/db.rs", "a lock that reads no row"),
     ("src/domain/accounts.rs", "users"),
