@@ -55,6 +55,7 @@ class Server:
             "DELIVERY": "x-accel",
             "PUBLIC_URL": "http://127.0.0.1",
             "TICKET_TTL": "24h",
+            "SIGN_UPS_PER_ADDRESS": "1000",
             **({"DATABASE_URL": self.database_url} if self.database_url else {}),
             **self.world.settings.changes,
         }

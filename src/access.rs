@@ -7,27 +7,30 @@
 //! functions that change or deliver something take them, and so a change without a check does not compile:
 //!
 //! ```
-//! # use {cloakroom::{access, app::App, domain::files, error::Result}, entity::{file, user}, uuid::Uuid};
-//! async fn delete(app: &App, asks: &user::Model, id: Uuid) -> Result<()> {
+//! # use {cloakroom::{access, app::App, auth::client::ClientAddress, domain::files, error::Result}};
+//! # use {entity::{file, user}, uuid::Uuid};
+//! async fn delete(app: &App, client: &ClientAddress, asks: &user::Model, id: Uuid) -> Result<()> {
 //!     let file = access::owned_file(app, asks, id).await?;
-//!     files::trash(app, &file).await
+//!     files::trash(app, client, &file).await
 //! }
 //! ```
 //!
 //! A row alone is no proof, and nor is the sight of it:
 //!
 //! ```compile_fail,E0308
-//! # use {cloakroom::{access, app::App, domain::files, error::Result}, entity::{file, user}, uuid::Uuid};
-//! async fn delete(app: &App, file: file::Model) -> Result<()> {
-//!     files::trash(app, &file).await
+//! # use {cloakroom::{access, app::App, auth::client::ClientAddress, domain::files, error::Result}};
+//! # use {entity::{file, user}, uuid::Uuid};
+//! async fn delete(app: &App, client: &ClientAddress, file: file::Model) -> Result<()> {
+//!     files::trash(app, client, &file).await
 //! }
 //! ```
 //!
 //! ```compile_fail,E0308
-//! # use {cloakroom::{access, app::App, domain::files, error::Result}, entity::{file, user}, uuid::Uuid};
-//! async fn delete(app: &App, asks: &user::Model, id: Uuid) -> Result<()> {
+//! # use {cloakroom::{access, app::App, auth::client::ClientAddress, domain::files, error::Result}};
+//! # use {entity::{file, user}, uuid::Uuid};
+//! async fn delete(app: &App, client: &ClientAddress, asks: &user::Model, id: Uuid) -> Result<()> {
 //!     let file = access::readable_file(app, asks, id).await?;
-//!     files::trash(app, &file).await
+//!     files::trash(app, client, &file).await
 //! }
 //! ```
 //!

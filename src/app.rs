@@ -10,7 +10,10 @@ use std::{
 
 use crate::{
     access::Redemptions,
-    auth::{password::Hasher, throttle::TicketGuesses},
+    auth::{
+        password::{Hasher, Limits},
+        throttle::TicketGuesses,
+    },
     clock::Clock,
     config::Config,
     db::Db,
@@ -55,7 +58,7 @@ impl App {
         Ok(Arc::new(Self {
             storage: Storage::Local(Local::open_dir(&config.data_dir, &tasks)?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
-            hasher: Hasher::new(config.hashing_threads.get()),
+            hasher: hasher(&config),
             redemptions: Redemptions::start(&db, &clock, &tasks),
             live_uploads: LiveUploads::default(),
             upload_rows: uploads::Rows::start(&db, &tasks),
@@ -68,6 +71,14 @@ impl App {
             config,
         }))
     }
+}
+
+fn hasher(config: &Config) -> Hasher {
+    let limits = Limits {
+        in_line: config.hashing_queue_per_address,
+        in_all: config.hashing_queue,
+    };
+    Hasher::new(config.hashing_threads.get(), limits)
 }
 
 /// nginx's group passes through to the content; nobody else does.

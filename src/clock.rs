@@ -9,6 +9,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use entity::Timestamp;
 use time::OffsetDateTime;
 
+/// How far the clocks of two instances may be apart. What is dated farther ahead was dated by a clock that was wrong.
+pub const SKEW: Duration = Duration::from_secs(60);
+
 static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Tells the time: the system's, or one that a test moves by hand.

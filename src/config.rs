@@ -152,7 +152,26 @@ pub struct Options {
     #[arg(long, env = "CLOAKROOM_HASHING_THREADS", global = true)]
     pub hashing_threads: Option<String>,
 
-    /// How many password checks one account may have in a SIGN_IN_WINDOW
+    /// How many may wait for a password to be hashed; UNAVAILABLE beyond
+    #[arg(
+        long,
+        env = "CLOAKROOM_HASHING_QUEUE",
+        default_value = "1000",
+        global = true
+    )]
+    pub hashing_queue: String,
+
+    /// How many of them may come from one client address (IPv6: one /48), or be one user; RATE_LIMITED beyond
+    #[arg(
+        long,
+        env = "CLOAKROOM_HASHING_QUEUE_PER_ADDRESS",
+        default_value = "100",
+        global = true
+    )]
+    pub hashing_queue_per_address: String,
+
+    /// How many wrong passwords one account may have in a SIGN_IN_WINDOW; those typed in a session, and those from each
+    /// address that the account knows, are counted apart
     #[arg(
         long,
         env = "CLOAKROOM_SIGN_IN_TRIES",
@@ -161,7 +180,8 @@ pub struct Options {
     )]
     pub sign_in_tries: String,
 
-    /// How many password checks one client address (IPv6: one /64) may have in a SIGN_IN_WINDOW
+    /// How many wrong passwords one client address (IPv6: one /64; ten times as many for its /48) may have in a
+    /// SIGN_IN_WINDOW
     #[arg(
         long,
         env = "CLOAKROOM_SIGN_IN_TRIES_PER_ADDRESS",
@@ -178,6 +198,43 @@ pub struct Options {
         global = true
     )]
     pub sign_in_window: String,
+
+    /// How often one account may sign in, in a SIGN_IN_WINDOW
+    #[arg(
+        long,
+        env = "CLOAKROOM_SIGN_INS_PER_ACCOUNT",
+        default_value = "100",
+        global = true
+    )]
+    pub sign_ins_per_account: String,
+
+    /// How long an account knows an address (IPv6: one /64) that it signed in from, so that others who guess do not lock
+    /// it out there; 0: not at all
+    #[arg(
+        long,
+        env = "CLOAKROOM_KNOWN_ADDRESS_TTL",
+        default_value = "30d",
+        global = true
+    )]
+    pub known_address_ttl: String,
+
+    /// How many accounts one client address (IPv6: one /64; ten times as many for its /48) may ask for in a SIGN_UP_WINDOW
+    #[arg(
+        long,
+        env = "CLOAKROOM_SIGN_UPS_PER_ADDRESS",
+        default_value = "20",
+        global = true
+    )]
+    pub sign_ups_per_address: String,
+
+    /// How long it takes until an address may ask for all of them again; they come back evenly
+    #[arg(
+        long,
+        env = "CLOAKROOM_SIGN_UP_WINDOW",
+        default_value = "1h",
+        global = true
+    )]
+    pub sign_up_window: String,
 
     /// How long the audit trail keeps an event
     #[arg(
@@ -354,9 +411,15 @@ pub struct Config {
     pub session_idle: Duration,
     pub session_lifetime: Duration,
     pub hashing_threads: NonZeroUsize,
+    pub hashing_queue: usize,
+    pub hashing_queue_per_address: usize,
     pub sign_in_tries: u32,
     pub sign_in_tries_per_address: u32,
     pub sign_in_window: Duration,
+    pub sign_ins_per_account: u32,
+    pub known_address_ttl: Duration,
+    pub sign_ups_per_address: u32,
+    pub sign_up_window: Duration,
     pub event_ttl: Duration,
     pub graphiql: GraphiQl,
     pub allowed_origins: Vec<String>,

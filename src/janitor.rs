@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     app::{App, SharedApp},
+    auth::throttle::is_spent,
     domain::{events::Event, files, uploads},
     error::{Error, Result},
     storage::ContentKey,
@@ -240,9 +241,8 @@ async fn expired_shares(app: &App) -> Result<u64> {
     delete_due::<share::Entity>(app, share::Column::Id, due).await
 }
 
-/// Limits under which every try is back.
 async fn spent_throttles(app: &App) -> Result<u64> {
-    let due = throttle::Column::ClearAt.lte(app.clock.now());
+    let due = is_spent(app);
     delete_due::<throttle::Entity>(app, throttle::Column::Subject, due).await
 }
 

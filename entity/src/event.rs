@@ -17,6 +17,9 @@ pub enum Kind {
     SignInRefused,
     SignedOut,
     PasswordChanged,
+    PasswordChangeRefused,
+    AccountDisabled,
+    AccountEnabled,
     ApiTokenCreated,
     ApiTokenRevoked,
     Uploaded,
@@ -43,7 +46,8 @@ pub struct Model {
     pub file_id: Option<Uuid>,
     /// The client's address, where it is known.
     pub address: Option<String>,
-    /// What the kind alone does not tell: the other user of a share, a new name.
+    /// What the kind alone does not tell: whom a share reaches, a new name. A user reads `user:alice`, which no other word
+    /// can be.
     pub detail: Option<String>,
     /// Says what may be recorded once only: a ticket's redemption, not each of its ranges.
     #[sea_orm(unique)]

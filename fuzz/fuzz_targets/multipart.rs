@@ -11,7 +11,7 @@ use axum::{
 use clap::Parser;
 use cloakroom::{
     app::App,
-    auth::Scopes,
+    auth::{Scopes, client::ClientAddress},
     clock::Clock,
     config::{Options, Secret},
     domain::{accounts, api_tokens},
@@ -52,7 +52,8 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
             read: true,
             write: true,
         };
-        let (token, _) = api_tokens::create(&app, &user, "fuzz", scopes, None)
+        let nowhere = ClientAddress::default();
+        let (token, _) = api_tokens::create(&app, &nowhere, &user, "fuzz", scopes, None)
             .await
             .unwrap();
         (http::router(&app), token.expose().to_owned())

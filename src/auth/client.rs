@@ -44,10 +44,19 @@ impl ClientAddress {
 
     /// What limits count together: an IPv4 address, or the /64 that one IPv6 customer has.
     pub fn network(&self) -> Self {
+        self.prefix(64)
+    }
+
+    /// What may come from many hands and still be one's: an IPv4 address, or the /48 that one IPv6 site has, which is
+    /// 65,536 networks.
+    pub fn site(&self) -> Self {
+        self.prefix(48)
+    }
+
+    fn prefix(&self, bits: u32) -> Self {
         Self(self.0.map(|address| match address.to_canonical() {
             IpAddr::V6(address) => {
-                let prefix = address.to_bits() & !u128::from(u64::MAX);
-                Ipv6Addr::from_bits(prefix).into()
+                Ipv6Addr::from_bits(address.to_bits() & !(u128::MAX >> bits)).into()
             }
             address => address,
         }))
@@ -96,5 +105,8 @@ mod tests {
         );
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("::ffff:192.0.2.1").to_string(), "192.0.2.1");
+        let site = |text: &str| ClientAddress(text.parse().ok()).site();
+        assert_eq!(site("2001:db8:1:2::1"), site("2001:db8:1:ffff::1"));
+        assert_ne!(site("2001:db8:1:2::1"), site("2001:db8:2:2::1"));
     }
 }

@@ -1,21 +1,30 @@
 //! Password hashes: argon2id, off the async threads, only so many at once, and each in memory that is there already.
+//!
+//! Passwords are compared as RFC 8265 prepares them, so that it does not matter how a keyboard spells an `é`.
 
 use std::{
+    borrow::Cow,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::Arc,
 };
 
 use argon2::{
     Algorithm, Argon2, Block, Params, Version,
     password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::{
     config::Secret,
     error::{Error, Result},
-    keys,
+    keys, patience,
 };
+
+mod turns;
+
+use turns::Turns;
+pub use turns::{Limits, Line};
 
 /// Verified against when there is no such user, so that both answers take the same time. Its password was random and is
 /// forgotten.
@@ -24,91 +33,129 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$P/tQlekVDaiyJDRqur5evg$\
 
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
-/// Hashes and verifies passwords. Each run takes 19 MiB and some 30 ms of a processor.
-#[derive(Clone, Debug)]
+/// Hashes and verifies passwords for those who line up. Each run takes 19 MiB and some 30 ms of a processor.
+#[derive(Debug)]
 pub struct Hasher {
-    permits: Arc<Semaphore>,
-    jobs: mpsc::Sender<Job>,
+    turns: Arc<Turns<Job>>,
 }
+
+/// Somebody's place in a line for the hasher.
+pub type Place = turns::Place<Job>;
 
 /// What a verification found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Wrong,
     Right,
-    /// Right, but hashed with weaker parameters than today's: hash it again.
-    RightButWeak,
+    /// Right, but hashed with weaker parameters than today's, or not as prepared: hash it again.
+    RightButOutdated,
 }
 
 impl Hasher {
-    /// At most `at_once` passwords are hashed at a time; others wait.
+    /// At most `at_once` passwords are hashed at a time; others wait within `limits`.
     ///
     /// It has threads of its own, which end with it and keep their memory: an allocation a run scatters over the
     /// allocator's arenas, and a rush of sign-ins would leave the process many times as large.
-    pub fn new(at_once: usize) -> Self {
-        let (jobs, waiting) = mpsc::channel();
-        let waiting = Arc::new(Mutex::new(waiting));
+    pub fn new(at_once: usize, limits: Limits) -> Self {
+        let turns = Arc::new(Turns::new(limits));
         for _ in 0..at_once {
-            let waiting = Arc::clone(&waiting);
-            std::thread::spawn(move || work(&waiting));
+            let turns = Arc::clone(&turns);
+            std::thread::spawn(move || work(&turns));
         }
-        Self {
-            permits: Arc::new(Semaphore::new(at_once)),
-            jobs,
-        }
+        Self { turns }
     }
 
-    /// A PHC string for `password`, with a fresh salt.
-    pub async fn hash(&self, password: Secret) -> Result<String> {
-        self.run(move |memory| hash(memory, password.expose()))
+    /// A place in `line`, to be taken before anything else is done for whoever asks: a crowd is refused at no cost.
+    ///
+    /// `RATE_LIMITED` when the line is full, `UNAVAILABLE` when all lines together are.
+    pub fn line_up(&self, line: Line) -> Result<Place> {
+        self.turns.line_up(line)
+    }
+}
+
+impl Drop for Hasher {
+    fn drop(&mut self) {
+        self.turns.close();
+    }
+}
+
+impl Place {
+    /// A PHC string for `password`, with a fresh salt. `UNAVAILABLE` when its turn does not come in time.
+    pub async fn hash(&mut self, password: Secret) -> Result<String> {
+        self.run(move |memory| hash(memory, &prepared(password.expose())))
             .await
     }
 
     /// Compares `password` with `hash`, or with nobody's when there is none. Takes the same time either way.
-    pub async fn verify(&self, password: Secret, hash: Option<String>) -> Result<Verdict> {
+    ///
+    /// `UNAVAILABLE` when its turn does not come in time.
+    pub async fn verify(&mut self, password: Secret, hash: Option<String>) -> Result<Verdict> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| DECOY.to_owned());
         self.run(move |memory| {
             let hash = PasswordHash::new(&hash).map_err(Error::internal)?;
-            let right = verify(memory, password.expose(), &hash)?;
-            Ok(match (known && right, is_weak(&hash)) {
-                (false, _) => Verdict::Wrong,
-                (true, false) => Verdict::Right,
-                (true, true) => Verdict::RightButWeak,
+            let typed = password.expose();
+            let prepared = prepared(typed);
+            let right = verify(memory, &prepared, &hash)?;
+            // A hash may be older than the preparation.
+            let as_typed = !right && prepared != typed && verify(memory, typed, &hash)?;
+            Ok(match known && (right || as_typed) {
+                false => Verdict::Wrong,
+                true if as_typed || is_weak(&hash) => Verdict::RightButOutdated,
+                true => Verdict::Right,
             })
         })
         .await
     }
 
+    /// Does `work` when its turn comes, unless whoever waits for it has gone by then.
     async fn run<T: Send + 'static>(
-        &self,
+        &mut self,
         work: impl FnOnce(&mut Memory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(Error::internal)?;
         let (answer, result) = oneshot::channel();
-        let job: Job = Box::new(move |memory| {
-            let result = work(memory);
-            drop(permit);
-            let _ = answer.send(result);
-        });
-        // A job that nobody takes is dropped, and the answer's end with it.
-        let _ = self.jobs.send(job);
-        result.await.map_err(Error::internal)?
+        self.ask(Box::new(move |memory| {
+            if !answer.is_closed() {
+                let _ = answer.send(work(memory));
+            }
+        }));
+        match patience::wait(result).await {
+            // A job that nobody takes is dropped, and the answer's end with it.
+            Ok(result) => result.map_err(Error::internal)?,
+            Err(out_of_patience) => {
+                self.withdraw();
+                Err(out_of_patience)
+            }
+        }
     }
 }
 
-/// Does the jobs that come, until there can be no more.
-fn work(waiting: &Mutex<mpsc::Receiver<Job>>) {
+/// `password` as it is hashed and counted: in normalisation form C, every space an ASCII one (RFC 8265 §4.2.2).
+///
+/// Nothing is refused for its characters, which that profile allows a server to do.
+pub fn prepared(password: &str) -> Cow<'_, str> {
+    if !password.contains(is_other_space) && is_nfc(password) {
+        return Cow::Borrowed(password);
+    }
+    let spaced = password.chars().map(|c| match is_other_space(c) {
+        true => ' ',
+        false => c,
+    });
+    Cow::Owned(spaced.nfc().collect())
+}
+
+/// Whether `c` is of Unicode's category Zs, and not the space of ASCII.
+fn is_other_space(c: char) -> bool {
+    matches!(
+        c,
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    )
+}
+
+/// Does the jobs whose turn it is, until there can be no more.
+fn work(turns: &Turns<Job>) {
     let mut memory = Memory::default();
-    loop {
-        let job = waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
-        let Ok(job) = job else { return };
+    while let Some(job) = turns.next() {
         // Whoever waits for it learns of a panic by the answer's end going away.
         let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
     }
@@ -116,7 +163,7 @@ fn work(waiting: &Mutex<mpsc::Receiver<Job>>) {
 
 /// What argon2 computes in, kept from one run to the next.
 #[derive(Default)]
-struct Memory(Vec<Block>);
+pub struct Memory(Vec<Block>);
 
 impl Memory {
     fn compute(
@@ -172,4 +219,86 @@ fn is_weak(hash: &PasswordHash) -> bool {
             || params.m_cost() < Params::DEFAULT_M_COST
             || params.t_cost() < Params::DEFAULT_T_COST
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+    use crate::error::Code;
+
+    fn hasher() -> Hasher {
+        let limits = Limits {
+            in_line: 10,
+            in_all: 10,
+        };
+        Hasher::new(1, limits)
+    }
+
+    /// Keeps the only thread busy until the sender is dropped.
+    fn occupy(hasher: &Hasher) -> (Place, mpsc::Sender<()>) {
+        let place = hasher.line_up(Line::Operator).unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let (started, starts) = mpsc::channel();
+        place.ask(Box::new(move |_| {
+            started.send(()).unwrap();
+            let _ = released.recv();
+        }));
+        starts.recv().unwrap();
+        (place, release)
+    }
+
+    #[tokio::test]
+    async fn who_waits_too_long_is_told_so_and_not_served_later() {
+        let hasher = hasher();
+        let (_place, release) = occupy(&hasher);
+        let mut place = hasher.line_up(Line::Operator).unwrap();
+        let (ran, runs) = mpsc::channel();
+        let late = place.run(move |_| Ok(ran.send(()).is_ok()));
+        let late = patience::within(Duration::from_millis(20), late).await;
+        assert_eq!(late.unwrap_err().code, Code::Unavailable);
+        drop(release);
+        // The job is gone with all that it held.
+        assert_eq!(runs.recv(), Err(mpsc::RecvError));
+    }
+
+    #[tokio::test]
+    async fn who_has_hung_up_is_not_served() {
+        let hasher = hasher();
+        let (_place, release) = occupy(&hasher);
+        let mut place = hasher.line_up(Line::Operator).unwrap();
+        let (ran, runs) = mpsc::channel();
+        let request = tokio::spawn(async move {
+            let _ = place.run(move |_| Ok(ran.send(()).is_ok())).await;
+        });
+        tokio::task::yield_now().await;
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled());
+        drop(release);
+        assert_eq!(runs.recv(), Err(mpsc::RecvError));
+    }
+
+    #[test]
+    fn passwords_are_prepared_as_rfc_8265_says() {
+        for (typed, expected) in [
+            ("correct horse", "correct horse"),
+            ("Stra\u{df}e 1", "Stra\u{df}e 1"),
+            ("e\u{301}te\u{301}", "\u{e9}t\u{e9}"),
+            ("\u{212b}ngstr\u{f6}m", "\u{c5}ngstr\u{f6}m"),
+            (
+                "no\u{a0}break\u{3000}wide\u{2009}thin",
+                "no break wide thin",
+            ),
+            ("\u{1112}\u{1161}\u{11ab}", "\u{d55c}"),
+            // Compatibility forms, cases, joiners and controls stay.
+            (
+                "\u{fb01} \u{ff21} \u{200d}\t",
+                "\u{fb01} \u{ff21} \u{200d}\t",
+            ),
+        ] {
+            assert_eq!(prepared(typed), expected, "{typed:?}");
+            assert_eq!(prepared(&prepared(typed)), expected, "{typed:?}");
+        }
+    }
 }

@@ -42,11 +42,14 @@ pub async fn actor(app: &App, session: &Session) -> Result<Actor> {
 
 async fn renew(app: &App, session: &Session) -> Result<()> {
     let renewed_at: Option<i64> = session.get(RENEWED_AT).await.map_err(store_error)?;
-    let due = app.clock.before(app.config.session_idle / RENEWALS);
-    if renewed_at.is_some_and(|renewed_at| renewed_at > due.0) {
+    let (due, now) = (
+        app.clock.before(app.config.session_idle / RENEWALS).0,
+        app.clock.now().0,
+    );
+    // One that was prolonged by a clock that was ahead is cut to its time again.
+    if renewed_at.is_some_and(|renewed_at| renewed_at > due && renewed_at <= now) {
         return Ok(());
     }
-    let now = app.clock.now().0;
     session.insert(RENEWED_AT, now).await.map_err(store_error)
 }
 
@@ -193,7 +196,13 @@ impl SessionStore for Store {
                 .map_err(|error| backend(error.into()))?,
         };
         let born_after = app.clock.before(app.config.session_lifetime);
-        let row = row.filter(|row| row.expires_at > app.clock.now() && row.created_at > born_after);
+        // Begun by a clock that was ahead, it would live so much longer.
+        let born_before = app.clock.after(clock::SKEW);
+        let row = row.filter(|row| {
+            row.expires_at > app.clock.now()
+                && row.created_at > born_after
+                && row.created_at <= born_before
+        });
         row.map(|row| {
             Ok(Record {
                 id: *id,

@@ -1,4 +1,8 @@
-//! Limits on guessing: passwords by account and by client address, in the database; tickets by address, in memory.
+//! Limits on guessing, and on what strangers may have done for them: passwords and sign-ups by account and by client
+//! address, in the database; tickets by address, in memory.
+//!
+//! A try is charged before it is made, so that tries side by side all count, and given back when it was right. The table
+//! holds no name in clear: people mistake the fields, and what they typed as a name may be their password.
 
 use std::{
     collections::HashMap,
@@ -6,19 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use entity::throttle;
-use sea_orm::{
-    ActiveValue::Set,
-    EntityTrait,
-    sea_query::{CaseStatement, Expr, ExprTrait, OnConflict},
-};
+use uuid::Uuid;
 
 use super::client::ClientAddress;
 use crate::{
     app::App,
-    clock::millis,
     error::{Code, Error, Result},
 };
+
+mod rows;
+
+use rows::charge_all;
+pub use rows::{Bucket, Mark, is_spent};
 
 /// Tickets that fail are answered at this pace for each network; ones that are good never wait.
 const GUESS_PACE: Duration = Duration::from_millis(2);
@@ -26,85 +29,115 @@ const GUESS_PACE: Duration = Duration::from_millis(2);
 const GUESS_PATIENCE: Duration = Duration::from_secs(2);
 /// Networks remembered; when there are more, those whose turn has passed are forgotten.
 const GUESSERS_MAX: usize = 10_000;
-
-/// Counts one check of a password of `account` (a user name's key, whether there is such a user or not) by `client`.
-/// `RATE_LIMITED` when either has used up its tries; they come back evenly over the configured window.
-pub async fn password_check(
-    app: &App,
-    account: Option<&str>,
-    client: &ClientAddress,
-) -> Result<()> {
-    let config = &app.config;
-    let address = format!("address:{}", client.network());
-    charge(app, address, config.sign_in_tries_per_address).await?;
-    if let Some(account) = account {
-        charge(app, subject(app, account), config.sign_in_tries).await?;
-    }
-    Ok(())
+/// One try at a password, counted as wrong until it is known to be right.
+#[derive(Debug)]
+pub struct Try {
+    /// What it was charged to that other accounts share.
+    client: Vec<Bucket>,
+    /// Where a name was given that can be one.
+    account: Option<Account>,
 }
 
-/// Forgets the tries of `account`: somebody knew its password.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the throttle table's owner"
-)]
-pub async fn forget(app: &App, account: &str) -> Result<()> {
-    let subject = subject(app, account);
-    let delete = app.db.write(move |transaction| {
-        Box::pin(async move {
-            throttle::Entity::delete_by_id(subject)
-                .exec(transaction)
-                .await?;
-            Ok(())
-        })
+#[derive(Debug)]
+struct Account {
+    /// What the try was charged to.
+    tries: Bucket,
+    sign_ins: Bucket,
+    mark: Mark,
+}
+
+/// Counts a try by `client` at the password of `account` (a user name's key, whether there is such a user or not).
+///
+/// `RATE_LIMITED` when either has used up its tries; they come back evenly over the configured window. An account has
+/// tries of its own for each network that it knows, and there nobody else's tries count.
+pub async fn sign_in(app: &App, account: Option<&str>, client: &ClientAddress) -> Result<Try> {
+    let (config, now) = (&app.config, app.clock.now().0);
+    let window = config.sign_in_window;
+    let buckets = Bucket::of_client("address", client, config.sign_in_tries_per_address, window);
+    let account = account.map(|account| {
+        let name = app.ticket_keys.pseudonym(account);
+        let own = |subject, tries| Bucket::new(subject, tries, window);
+        let here = format!("account:{name}:{}", client.network());
+        let here = own(here, config.sign_in_tries);
+        let account = Account {
+            tries: own(format!("account:{name}"), config.sign_in_tries),
+            sign_ins: own(format!("sign-ins:{name}"), config.sign_ins_per_account),
+            mark: Mark::new(app, account, client),
+        };
+        (account, here)
     });
-    delete.await
-}
-
-/// An account as the table knows it: people mistake the fields, and what they typed as a name may be their password.
-fn subject(app: &App, account: &str) -> String {
-    format!("account:{}", app.ticket_keys.pseudonym(account))
-}
-
-/// One try of `tries` in a window, by the generic cell rate algorithm: a single moment tells how many are left, and one
-/// statement tests and moves it, so that tries side by side all count.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the throttle table's owner"
-)]
-async fn charge(app: &App, subject: String, tries: u32) -> Result<()> {
-    let now = app.clock.now().0;
-    let interval = millis(app.config.sign_in_window) / i64::from(tries);
-    let latest = now + interval * (i64::from(tries) - 1);
-    let row = throttle::ActiveModel {
-        subject: Set(subject.clone()),
-        clear_at: Set(entity::Timestamp(now + interval)),
-    };
     let charge = app.db.write(move |transaction| {
         Box::pin(async move {
-            let clear_at = || Expr::col((throttle::Entity, throttle::Column::ClearAt));
-            let moved = CaseStatement::new()
-                .case(clear_at().gt(now), clear_at().add(interval))
-                .finally(now + interval);
-            let conflict = OnConflict::column(throttle::Column::Subject)
-                .value(throttle::Column::ClearAt, moved)
-                .action_and_where(clear_at().lte(latest))
-                .to_owned();
-            let insert = throttle::Entity::insert(row).on_conflict(conflict);
-            if insert.exec_without_returning(transaction).await? > 0 {
-                return Ok(None);
+            let mut charged = Try {
+                client: buckets,
+                account: None,
+            };
+            if let Some((mut account, here)) = account {
+                if account.mark.is_set(transaction, now).await? {
+                    charged.client.clear();
+                    account.tries = here;
+                }
+                charged.account = Some(account);
             }
-            Ok(throttle::Entity::find_by_id(subject)
-                .one(transaction)
-                .await?)
+            charge_all(transaction, &charged.client, now).await?;
+            if let Some(account) = &charged.account {
+                account.tries.charge(transaction, now).await?;
+            }
+            Ok(charged)
         })
     });
-    match charge.await? {
-        None => Ok(()),
-        Some(row) => Err(limited(Duration::from_millis(
-            u64::try_from(row.clear_at.0 - latest).unwrap_or(1),
-        ))),
+    charge.await
+}
+
+impl Try {
+    /// The password was right: the address gets this try back, the account gets all of its tries, and knows the network
+    /// from now on. `RATE_LIMITED` when the account signs in too often.
+    pub async fn was_right(self, app: &App) -> Result<()> {
+        let now = app.clock.now();
+        let settle = app.db.write(move |transaction| {
+            Box::pin(async move {
+                for bucket in &self.client {
+                    bucket.give_back(transaction).await?;
+                }
+                if let Some(account) = self.account {
+                    account.tries.clear(transaction).await?;
+                    account.sign_ins.charge(transaction, now.0).await?;
+                    account.mark.set(transaction, now).await?;
+                }
+                Ok(())
+            })
+        });
+        settle.await
     }
+}
+
+/// Counts a sign-up by `client`, whatever comes of it. `RATE_LIMITED` when there were too many.
+pub async fn sign_up(app: &App, client: &ClientAddress) -> Result<()> {
+    let (config, now) = (&app.config, app.clock.now().0);
+    let (tries, window) = (config.sign_ups_per_address, config.sign_up_window);
+    let buckets = Bucket::of_client("sign-up", client, tries, window);
+    let charge = app.db.write(move |transaction| {
+        Box::pin(async move { charge_all(transaction, &buckets, now).await })
+    });
+    charge.await
+}
+
+/// Counts a try at the password of a user who is signed in, which strangers cannot use up. `RATE_LIMITED` when there were
+/// too many wrong ones. A right one is to clear what comes back.
+pub async fn password_change(app: &App, user: Uuid) -> Result<Bucket> {
+    let (config, now) = (&app.config, app.clock.now().0);
+    let bucket = Bucket::new(
+        format!("password:{user}"),
+        config.sign_in_tries,
+        config.sign_in_window,
+    );
+    let charge = app.db.write(move |transaction| {
+        Box::pin(async move {
+            bucket.charge(transaction, now).await?;
+            Ok(bucket)
+        })
+    });
+    charge.await
 }
 
 fn limited(wait: Duration) -> Error {

@@ -57,10 +57,24 @@ impl Options {
             session_idle: check.duration("SESSION_IDLE", &self.session_idle, 60..=AGE),
             session_lifetime: check.duration("SESSION_LIFETIME", &self.session_lifetime, 60..=AGE),
             hashing_threads: check.hashing_threads(self.hashing_threads.as_deref()),
+            hashing_queue: check.number("HASHING_QUEUE", &self.hashing_queue, 1..=100_000),
+            hashing_queue_per_address: check.number(
+                "HASHING_QUEUE_PER_ADDRESS",
+                &self.hashing_queue_per_address,
+                1..=100_000,
+            ),
             sign_in_tries: check.small("SIGN_IN_TRIES", &self.sign_in_tries),
             sign_in_tries_per_address: check
                 .small("SIGN_IN_TRIES_PER_ADDRESS", &self.sign_in_tries_per_address),
             sign_in_window: check.duration("SIGN_IN_WINDOW", &self.sign_in_window, 1..=DAY),
+            sign_ins_per_account: check.small("SIGN_INS_PER_ACCOUNT", &self.sign_ins_per_account),
+            known_address_ttl: check.duration(
+                "KNOWN_ADDRESS_TTL",
+                &self.known_address_ttl,
+                0..=AGE,
+            ),
+            sign_ups_per_address: check.small("SIGN_UPS_PER_ADDRESS", &self.sign_ups_per_address),
+            sign_up_window: check.duration("SIGN_UP_WINDOW", &self.sign_up_window, 1..=DAY),
             event_ttl: check.duration("EVENT_TTL", &self.event_ttl, 0..=AGE),
             graphiql: check
                 .parse("GRAPHIQL", &self.graphiql)

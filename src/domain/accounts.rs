@@ -1,7 +1,4 @@
 //! Accounts: sign-up, sign-in, passwords.
-//!
-//! User names are 1 to 32 ASCII letters, digits, dots, hyphens and underscores, with a letter or digit at both ends.
-//! They are compared without regard to case, so neither `Alice` nor a look-alike from another script can pose as `alice`.
 
 use entity::{event::Kind, user};
 use sea_orm::{
@@ -15,40 +12,71 @@ use uuid::Uuid;
 use super::events::{self, Event};
 use crate::{
     app::App,
-    auth::{client::ClientAddress, common_passwords, password::Verdict, throttle},
+    auth::{
+        client::ClientAddress,
+        password::{Line, Place, Verdict},
+        throttle,
+    },
     config::{Secret, SignUp},
     error::{Code, Error, Result, is_duplicate},
     keys,
 };
 
-const USERNAME_MAX: usize = 32;
-/// Characters, not bytes; within them, any password counts as it is written.
-const PASSWORD_MIN: usize = 8;
-const PASSWORD_MAX: usize = 128;
+mod rules;
 
-/// Makes an account for whoever asks. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken.
-pub async fn sign_up(app: &App, username: &str, password: Secret) -> Result<user::Model> {
+use rules::{check_password, username_key};
+
+/// Makes an account for whoever asks. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken,
+/// `RATE_LIMITED` when the client's address asked too often, whatever for.
+pub async fn sign_up(
+    app: &App,
+    client: &ClientAddress,
+    username: &str,
+    password: Secret,
+) -> Result<user::Model> {
     if app.config.sign_up == SignUp::Closed {
         return Err(Error::new(
             Code::Forbidden,
             "Sign-up is closed here; ask the operator for an account.",
         ));
     }
-    create(app, username, password).await
-}
-
-/// Makes an account. `CONFLICT` when the name is taken, in whatever case.
-#[expect(clippy::disallowed_methods, reason = "accounts are made here")]
-pub async fn create(app: &App, username: &str, password: Secret) -> Result<user::Model> {
     let username_key = username_key(username)?;
     check_password("password", &password)?;
+    let place = app.hasher.line_up(Line::of(client))?;
+    throttle::sign_up(app, client).await?;
+    let mark = throttle::Mark::new(app, &username_key, client);
+    make(app, place, username, password, client, Some(mark)).await
+}
+
+/// Makes an account for the operator, who is not limited. `CONFLICT` when the name is taken, in whatever case.
+pub async fn create(app: &App, username: &str, password: Secret) -> Result<user::Model> {
+    username_key(username)?;
+    check_password("password", &password)?;
+    let place = app.hasher.line_up(Line::Operator)?;
+    let nowhere = ClientAddress::default();
+    make(app, place, username, password, &nowhere, None).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "accounts are made here")]
+async fn make(
+    app: &App,
+    mut place: Place,
+    username: &str,
+    password: Secret,
+    client: &ClientAddress,
+    mark: Option<throttle::Mark>,
+) -> Result<user::Model> {
+    // Before the hash, which costs so much more than a look.
+    if find(app, username).await?.is_some() {
+        return Err(taken());
+    }
     let now = app.clock.now();
     let id = keys::id(now);
     let row = user::ActiveModel {
         id: Set(id),
         username: Set(username.to_owned()),
-        username_key: Set(username_key),
-        password_hash: Set(app.hasher.hash(password).await?),
+        username_key: Set(username_key(username)?),
+        password_hash: Set(place.hash(password).await?),
         disabled: Set(false),
         credential_epoch: Set(0),
         used_bytes: Set(0),
@@ -56,21 +84,26 @@ pub async fn create(app: &App, username: &str, password: Secret) -> Result<user:
         reserved_bytes: Set(0),
         created_at: Set(now),
     };
-    let event = events::row(app, Event::new(Kind::SignedUp).by(id));
+    let event = events::row(app, Event::new(Kind::SignedUp).by(id).from(client));
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
-            let user = row.insert(transaction).await.map_err(|error| {
-                if is_duplicate(&error) {
-                    return Error::new(Code::Conflict, "This user name is taken; choose another.")
-                        .with("field", "username");
-                }
-                Error::from(error)
+            let inserted = row.insert(transaction).await;
+            let user = inserted.map_err(|error| match is_duplicate(&error) {
+                true => taken(),
+                false => Error::from(error),
             })?;
+            if let Some(mark) = mark {
+                mark.set(transaction, now).await?;
+            }
             events::record(transaction, event).await?;
             Ok(user)
         })
     });
     insert.await
+}
+
+fn taken() -> Error {
+    Error::new(Code::Conflict, "This user name is taken; choose another.").with("field", "username")
 }
 
 /// The user whose name and password these are. Every refusal is the same, in words and in time, but for `RATE_LIMITED`
@@ -82,11 +115,12 @@ pub async fn sign_in(
     password: Secret,
 ) -> Result<user::Model> {
     let account = username_key(username).ok();
-    throttle::password_check(app, account.as_deref(), client).await?;
+    let mut place = app.hasher.line_up(Line::of(client))?;
+    let charged = throttle::sign_in(app, account.as_deref(), client).await?;
     let user = find(app, username).await?;
     let tried = user.as_ref().map(|user| user.username.clone());
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let verdict = app.hasher.verify(password.clone(), hash).await?;
+    let verdict = place.verify(password.clone(), hash).await?;
     let Some(user) = user.filter(|user| verdict != Verdict::Wrong && !user.disabled) else {
         // Only a name that exists goes into the trail: people mistake the fields and type their password.
         events::enqueue(app, None, || Event {
@@ -98,12 +132,12 @@ pub async fn sign_in(
             "User name or password is wrong.",
         ));
     };
-    throttle::forget(app, &user.username_key).await?;
+    charged.was_right(app).await?;
     events::enqueue(app, None, || {
         Event::new(Kind::SignedIn).by(user.id).from(client)
     });
-    if verdict == Verdict::RightButWeak {
-        renew_hash(app, &user, password).await?;
+    if verdict == Verdict::RightButOutdated {
+        renew_hash(app, &mut place, &user, password).await?;
     }
     Ok(user)
 }
@@ -117,7 +151,8 @@ pub fn signed_out(app: &App, client: &ClientAddress, user: &user::Model) {
 
 /// Sets a new password, which voids every session, token and ticket of the user; the answer carries the new epoch.
 ///
-/// `BAD_USER_INPUT` when `current` is wrong or `new` is no password.
+/// `BAD_USER_INPUT` when `current` is wrong or `new` is no password; `RATE_LIMITED` when `current` was wrong too often,
+/// here: strangers who guess at the account do not keep its user from reacting.
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
 pub async fn change_password(
     app: &App,
@@ -127,15 +162,18 @@ pub async fn change_password(
     new: Secret,
 ) -> Result<user::Model> {
     check_password("new", &new)?;
-    throttle::password_check(app, Some(&user.username_key), client).await?;
-    let verdict = app
-        .hasher
-        .verify(current, Some(user.password_hash.clone()))
-        .await?;
-    if verdict == Verdict::Wrong {
+    let mut place = app.hasher.line_up(Line::User(user.id))?;
+    let tries = throttle::password_change(app, user.id).await?;
+    let hash = Some(user.password_hash.clone());
+    if place.verify(current, hash).await? == Verdict::Wrong {
+        events::enqueue(app, None, || {
+            Event::new(Kind::PasswordChangeRefused)
+                .by(user.id)
+                .from(client)
+        });
         return Err(Error::bad_input("current", "This is not your password."));
     }
-    let password_hash = app.hasher.hash(new).await?;
+    let password_hash = place.hash(new).await?;
     let (id, epoch) = (user.id, user.credential_epoch);
     let event = events::row(app, Event::new(Kind::PasswordChanged).by(id).from(client));
     let change = app.db.write(move |transaction| {
@@ -153,6 +191,7 @@ pub async fn change_password(
                 .await?
                 .pop()
                 .ok_or_else(Error::unauthenticated)?;
+            tries.clear(transaction).await?;
             events::record(transaction, event).await?;
             Ok(changed)
         })
@@ -164,6 +203,12 @@ pub async fn change_password(
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
 pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<()> {
     let user = find(app, username).await?.ok_or_else(Error::not_found)?;
+    let kind = match disabled {
+        true => Kind::AccountDisabled,
+        false => Kind::AccountEnabled,
+    };
+    // By nobody: whoever types commands at the server has no account.
+    let event = events::row(app, Event::new(kind).detail(events::name(&user)));
     let change = app.db.write(move |transaction| {
         Box::pin(async move {
             user::Entity::update_many()
@@ -175,7 +220,7 @@ pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<(
                 .filter(user::Column::Id.eq(user.id))
                 .exec(transaction)
                 .await?;
-            Ok(())
+            events::record(transaction, event).await
         })
     });
     change.await
@@ -206,8 +251,13 @@ async fn find(app: &App, username: &str) -> Result<Option<user::Model>> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
-async fn renew_hash(app: &App, user: &user::Model, password: Secret) -> Result<()> {
-    let password_hash = app.hasher.hash(password).await?;
+async fn renew_hash(
+    app: &App,
+    place: &mut Place,
+    user: &user::Model,
+    password: Secret,
+) -> Result<()> {
+    let password_hash = place.hash(password).await?;
     let (id, epoch) = (user.id, user.credential_epoch);
     let renew = app.db.write(move |transaction| {
         Box::pin(async move {
@@ -221,38 +271,4 @@ async fn renew_hash(app: &App, user: &user::Model, password: Secret) -> Result<(
         })
     });
     renew.await
-}
-
-/// The form user names are compared by.
-fn username_key(username: &str) -> Result<String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-    let ends = [username.chars().next(), username.chars().next_back()];
-    let good = (1..=USERNAME_MAX).contains(&username.len())
-        && username.chars().all(allowed)
-        && ends.iter().flatten().all(char::is_ascii_alphanumeric);
-    if !good {
-        return Err(Error::bad_input(
-            "username",
-            "A user name has 1 to 32 letters (a-z), digits, dots, hyphens or underscores, and begins and ends with a \
-             letter or digit.",
-        ));
-    }
-    Ok(username.to_ascii_lowercase())
-}
-
-fn check_password(field: &'static str, password: &Secret) -> Result<()> {
-    let length = password.expose().chars().count();
-    if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&length) {
-        return Err(Error::bad_input(
-            field,
-            format!("A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters."),
-        ));
-    }
-    if common_passwords::contains(password.expose()) {
-        return Err(Error::bad_input(
-            field,
-            "This password is one of the most common, which are guessed first; choose another.",
-        ));
-    }
-    Ok(())
 }

@@ -7,10 +7,13 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::events::{self, Event};
+use super::{
+    events::{self, Event},
+    visible::shows_nothing,
+};
 use crate::{
     app::App,
-    auth::{Scopes, api_token::generate},
+    auth::{Scopes, api_token::generate, client::ClientAddress},
     config::Secret,
     error::{Code, Error, Result},
     keys,
@@ -22,22 +25,22 @@ const TOKENS_MAX: u64 = 100;
 
 /// A new token of `user`, and its secret, which is not to be had again.
 ///
-/// `BAD_USER_INPUT` for an empty name or scope list or an expiry in the past; `CONFLICT` at 100 tokens.
+/// `BAD_USER_INPUT` for a name that shows nothing, an empty scope list or an expiry in the past; `CONFLICT` at 100 tokens.
 #[expect(clippy::disallowed_methods, reason = "tokens are made here")]
 pub async fn create(
     app: &App,
+    client: &ClientAddress,
     user: &user::Model,
     name: &str,
     scopes: Scopes,
     expires_at: Option<Timestamp>,
 ) -> Result<(Secret, api_token::Model)> {
     let now = app.clock.now();
-    if name.trim().is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control)
-    {
+    if shows_nothing(name) || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
         return Err(Error::bad_input(
             "name",
             format!(
-                "A token's name has 1 to {NAME_MAX} characters, none of them control characters."
+                "A token's name has 1 to {NAME_MAX} characters, at least one that can be seen, and no control characters."
             ),
         ));
     }
@@ -63,10 +66,11 @@ pub async fn create(
         expires_at: Set(expires_at),
     };
     let (user_id, epoch) = (user.id, user.credential_epoch);
-    let event = events::row(
-        app,
-        Event::new(Kind::ApiTokenCreated).by(user_id).detail(name),
-    );
+    let event = Event::new(Kind::ApiTokenCreated)
+        .by(user_id)
+        .from(client)
+        .detail(name);
+    let event = events::row(app, event);
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
             // A new password has ended these, so their owner can neither see nor revoke them.
@@ -108,9 +112,10 @@ pub async fn list(app: &App, user: &user::Model) -> Result<Vec<api_token::Model>
     clippy::disallowed_methods,
     reason = "tokens are revoked by their owner"
 )]
-pub async fn revoke(app: &App, user: &user::Model, id: Uuid) -> Result<()> {
+pub async fn revoke(app: &App, client: &ClientAddress, user: &user::Model, id: Uuid) -> Result<()> {
     let user_id = user.id;
-    let event = events::row(app, Event::new(Kind::ApiTokenRevoked).by(user_id));
+    let event = Event::new(Kind::ApiTokenRevoked).by(user_id).from(client);
+    let event = events::row(app, event);
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {
             let deleted = api_token::Entity::delete_many()

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use entity::{event, event::Kind, file};
+use entity::{event, event::Kind, file, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     sea_query::OnConflict,
@@ -134,6 +134,11 @@ pub(super) async fn record_all(
         .await?;
     db::after_commit(move || rows.iter().for_each(log));
     Ok(())
+}
+
+/// A user as a detail names them: no name has a colon, so that nobody can be called what another word says.
+pub(super) fn name(user: &user::Model) -> String {
+    format!("user:{}", user.username)
 }
 
 /// The row of an event that [`record`] is to write.

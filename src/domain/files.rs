@@ -11,6 +11,7 @@ use super::{
 use crate::{
     access::Owned,
     app::App,
+    auth::client::ClientAddress,
     error::{Error, Result},
     storage::ContentKey,
 };
@@ -20,10 +21,18 @@ use crate::{
     clippy::disallowed_methods,
     reason = "files are changed here, by their owner"
 )]
-pub async fn rename(app: &App, file: &Owned<file::Model>, name: &str) -> Result<()> {
+pub async fn rename(
+    app: &App,
+    client: &ClientAddress,
+    file: &Owned<file::Model>,
+    name: &str,
+) -> Result<()> {
     let name = file_name::check(name)?;
     let id = file.id;
-    let event = events::row(app, Event::of_file(Kind::Renamed, file).detail(&name));
+    let event = Event::of_file(Kind::Renamed, file)
+        .from(client)
+        .detail(&name);
+    let event = events::row(app, event);
     let rename = app.db.write(move |transaction| {
         Box::pin(async move {
             let renamed = file::Entity::update_many()
@@ -40,14 +49,14 @@ pub async fn rename(app: &App, file: &Owned<file::Model>, name: &str) -> Result<
 }
 
 /// Moves the file to the trash: from this moment its shares and tickets open nothing.
-pub async fn trash(app: &App, file: &Owned<file::Model>) -> Result<()> {
+pub async fn trash(app: &App, client: &ClientAddress, file: &Owned<file::Model>) -> Result<()> {
     let now = app.clock.now();
-    move_to(app, file, Some(now)).await
+    move_to(app, client, file, Some(now)).await
 }
 
 /// Brings the file back from the trash, with the shares it had.
-pub async fn restore(app: &App, file: &Owned<file::Model>) -> Result<()> {
-    move_to(app, file, None).await
+pub async fn restore(app: &App, client: &ClientAddress, file: &Owned<file::Model>) -> Result<()> {
+    move_to(app, client, file, None).await
 }
 
 #[expect(
@@ -56,6 +65,7 @@ pub async fn restore(app: &App, file: &Owned<file::Model>) -> Result<()> {
 )]
 async fn move_to(
     app: &App,
+    client: &ClientAddress,
     file: &Owned<file::Model>,
     trashed_at: Option<Timestamp>,
 ) -> Result<()> {
@@ -65,7 +75,7 @@ async fn move_to(
     } else {
         Kind::Restored
     };
-    let event = events::row(app, Event::of_file(kind, file));
+    let event = events::row(app, Event::of_file(kind, file).from(client));
     let moved = app.db.write(move |transaction| {
         Box::pin(async move {
             let from = match trashed_at {
@@ -92,8 +102,9 @@ async fn move_to(
 }
 
 /// Destroys a file in the trash: its row first, then its bytes, which the janitor unlinks if this process cannot.
-pub async fn purge(app: &App, file: &Owned<file::Model>) -> Result<()> {
-    purge_row(app, file, Event::of_file(Kind::Purged, file)).await
+pub async fn purge(app: &App, client: &ClientAddress, file: &Owned<file::Model>) -> Result<()> {
+    let event = Event::of_file(Kind::Purged, file).from(client);
+    purge_row(app, file, event).await
 }
 
 /// The same for the janitor, which nobody asks and which owns nothing: `file` has outstayed its time in the trash.

@@ -15,11 +15,12 @@ use super::{
 use crate::{
     access::Owned,
     app::App,
+    auth::client::ClientAddress,
     error::{Error, Result},
     keys,
 };
 
-/// What the audit trail calls everyone who is signed in.
+/// What the audit trail calls everyone who is signed in. A user of that name reads otherwise: see [`events::name`].
 const AUTHENTICATED: &str = "AUTHENTICATED";
 
 /// Whom to share with.
@@ -39,6 +40,7 @@ pub enum Grantee<'u> {
 )]
 pub async fn create(
     app: &App,
+    client: &ClientAddress,
     file: &Owned<file::Model>,
     grantee: Grantee<'_>,
     expires_at: Option<Timestamp>,
@@ -62,10 +64,11 @@ pub async fn create(
             .to_owned(),
     };
     let whom = match grantee {
-        Grantee::User(user) => &user.username,
-        Grantee::Authenticated => AUTHENTICATED,
+        Grantee::User(user) => events::name(user),
+        Grantee::Authenticated => AUTHENTICATED.to_owned(),
     };
-    let event = events::row(app, Event::of_file(Kind::Shared, file).detail(whom));
+    let event = Event::of_file(Kind::Shared, file).from(client).detail(whom);
+    let event = events::row(app, event);
     let id = keys::id(now);
     let file_id = file.id;
     let upsert = app.db.write(move |transaction| {
@@ -94,19 +97,24 @@ pub async fn create(
     clippy::disallowed_methods,
     reason = "shares end here, by the file's owner"
 )]
-pub async fn revoke(app: &App, owner: &user::Model, share: &Owned<share::Model>) -> Result<()> {
+pub async fn revoke(
+    app: &App,
+    client: &ClientAddress,
+    owner: &user::Model,
+    share: &Owned<share::Model>,
+) -> Result<()> {
     let whom = match share.user_id {
         Some(user_id) => accounts::by_ids(app, vec![user_id])
             .await?
-            .pop()
-            .map(|user| user.username),
-        None => None,
+            .first()
+            .map_or_else(|| user_id.to_string(), events::name),
+        None => AUTHENTICATED.to_owned(),
     };
     let event = Event {
         file_id: Some(share.file_id),
         ..Event::new(Kind::ShareRevoked).by(owner.id)
     };
-    let event = events::row(app, event.detail(whom.as_deref().unwrap_or(AUTHENTICATED)));
+    let event = events::row(app, event.from(client).detail(whom));
     let id: Uuid = share.id;
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     app::{App, SharedApp},
+    auth::client::ClientAddress,
     error::{Code, Error, Result},
     keys,
     patience::{self, PATIENCE},
@@ -248,8 +249,12 @@ impl Drop for Upload {
 ///
 /// Runs in a task of its own: a client that hangs up now gets its files nevertheless, and never half of them.
 /// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones.
-pub async fn finish(app: &SharedApp, uploads: Vec<Naming>) -> Result<Vec<Uuid>> {
-    let app = SharedApp::clone(app);
+pub async fn finish(
+    app: &SharedApp,
+    client: &ClientAddress,
+    uploads: Vec<Naming>,
+) -> Result<Vec<Uuid>> {
+    let (app, client) = (SharedApp::clone(app), *client);
     let task = tokio::spawn(patience::inherit(async move {
         let mut finished = Vec::with_capacity(uploads.len());
         for naming in uploads {
@@ -259,24 +264,28 @@ pub async fn finish(app: &SharedApp, uploads: Vec<Naming>) -> Result<Vec<Uuid>> 
             app.storage.finish(*staged).await?;
             finished.push((upload, row));
         }
-        commit(&app, finished).await
+        commit(&app, &client, finished).await
     }));
     task.await.map_err(Error::internal)?
 }
 
 /// Writes the rows of files whose bytes are durable.
-async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result<Vec<Uuid>> {
+async fn commit(
+    app: &SharedApp,
+    client: &ClientAddress,
+    finished: Vec<(Upload, file::Model)>,
+) -> Result<Vec<Uuid>> {
     let mut ids = Vec::with_capacity(finished.len());
     let mut uploads = Vec::with_capacity(finished.len());
     let mut rows = Vec::with_capacity(finished.len());
     for (upload, file) in finished {
         ids.push(file.id);
+        let event = Event::of_file(Kind::Uploaded, &file)
+            .from(client)
+            .detail(&file.name);
         rows.push(Finished {
             upload_id: upload.id,
-            event: events::row(
-                app,
-                Event::of_file(Kind::Uploaded, &file).detail(&file.name),
-            ),
+            event: events::row(app, event),
             file,
         });
         uploads.push(upload);

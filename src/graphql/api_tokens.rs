@@ -88,7 +88,8 @@ impl ApiTokenMutations {
     async fn create_api_token(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "What to call it, 1 to 100 characters.")] name: String,
+        #[graphql(desc = "What to call it, 1 to 100 characters, at least one that can be seen.")]
+        name: String,
         #[graphql(desc = "What it is to allow, at least one; WRITE includes READ.")] scopes: Vec<
             ApiTokenScope,
         >,
@@ -101,8 +102,15 @@ impl ApiTokenMutations {
             write: scopes.contains(&ApiTokenScope::Write),
         };
         let expires_at = expires_at.map(|end| end.0);
-        let (secret, token) =
-            api_tokens::create(context.app(), user, &name, scopes, expires_at).await?;
+        let (secret, token) = api_tokens::create(
+            context.app(),
+            context.client(),
+            user,
+            &name,
+            scopes,
+            expires_at,
+        )
+        .await?;
         Ok(CreatedApiToken {
             secret: secret.expose().to_owned(),
             api_token: ApiToken(token),
@@ -116,7 +124,7 @@ impl ApiTokenMutations {
         #[graphql(desc = "The token's id.")] id: ID,
     ) -> Result<ID> {
         let user = context.actor().credential_owner()?;
-        api_tokens::revoke(context.app(), user, parse_id(&id)?).await?;
+        api_tokens::revoke(context.app(), context.client(), user, parse_id(&id)?).await?;
         Ok(id)
     }
 }

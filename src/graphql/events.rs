@@ -22,6 +22,12 @@ pub enum EventKind {
     SignedOut,
     /// A password was changed.
     PasswordChanged,
+    /// A session asked for another password, and did not know the one so far.
+    PasswordChangeRefused,
+    /// The operator stopped an account; the detail says whose.
+    AccountDisabled,
+    /// The operator let an account go on; the detail says whose.
+    AccountEnabled,
     /// An API token was made.
     ApiTokenCreated,
     /// An API token was ended.
@@ -36,9 +42,9 @@ pub enum EventKind {
     Restored,
     /// The file was destroyed.
     Purged,
-    /// The file was shared, or a share's expiry changed; the detail says with whom.
+    /// The file was shared, or a share's expiry changed; the detail says with whom: `user:alice`, or `AUTHENTICATED`.
     Shared,
-    /// A share was ended; the detail says whose.
+    /// A share was ended; the detail says whom it reached.
     ShareRevoked,
     /// A download ticket was redeemed. Counted once a ticket, not for each of its ranges.
     Downloaded,

@@ -211,7 +211,7 @@ impl FileMutations {
         let user = context.actor().writer()?;
         let id = parse_id(&id)?;
         let file = access::owned_file(context.app(), user, id).await?;
-        files::rename(context.app(), &file, &name).await?;
+        files::rename(context.app(), context.client(), &file, &name).await?;
         let renamed = access::readable_file(context.app(), user, id).await?;
         Ok(File(renamed))
     }
@@ -224,7 +224,7 @@ impl FileMutations {
     ) -> Result<ID> {
         let user = context.actor().writer()?;
         let file = access::owned_file(context.app(), user, parse_id(&id)?).await?;
-        files::trash(context.app(), &file).await?;
+        files::trash(context.app(), context.client(), &file).await?;
         Ok(id)
     }
 
@@ -237,7 +237,7 @@ impl FileMutations {
         let user = context.actor().writer()?;
         let id = parse_id(&id)?;
         let file = access::owned_trashed_file(context.app(), user, id).await?;
-        files::restore(context.app(), &file).await?;
+        files::restore(context.app(), context.client(), &file).await?;
         let restored = access::readable_file(context.app(), user, id).await?;
         Ok(File(restored))
     }
@@ -250,7 +250,7 @@ impl FileMutations {
     ) -> Result<ID> {
         let user = context.actor().writer()?;
         let file = access::owned_trashed_file(context.app(), user, parse_id(&id)?).await?;
-        files::purge(context.app(), &file).await?;
+        files::purge(context.app(), context.client(), &file).await?;
         Ok(id)
     }
 }

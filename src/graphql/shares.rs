@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     access::{self, Readable},
-    app::App,
     domain::{
         accounts,
         shares::{self, Grantee},
@@ -76,14 +75,15 @@ impl Share {
 
 impl Share {
     async fn create(
-        app: &App,
+        context: &Context<'_>,
         owner: &user::Model,
         file_id: &ID,
         grantee: Grantee<'_>,
         expires_at: Option<DateTime>,
     ) -> Result<Self> {
+        let (app, client, end) = (context.app(), context.client(), expires_at.map(|end| end.0));
         let file = access::owned_file(app, owner, parse_id(file_id)?).await?;
-        let id = shares::create(app, &file, grantee, expires_at.map(|end| end.0)).await?;
+        let id = shares::create(app, client, &file, grantee, end).await?;
         let share = access::owned_share(app, owner, id).await?;
         Ok(Self {
             share: share.into(),
@@ -116,7 +116,7 @@ impl ShareMutations {
             error
         })?;
         Share::create(
-            context.app(),
+            context,
             owner,
             &file_id,
             Grantee::User(&grantee),
@@ -134,14 +134,7 @@ impl ShareMutations {
         expires_at: Option<DateTime>,
     ) -> Result<Share> {
         let owner = context.actor().writer()?;
-        Share::create(
-            context.app(),
-            owner,
-            &file_id,
-            Grantee::Authenticated,
-            expires_at,
-        )
-        .await
+        Share::create(context, owner, &file_id, Grantee::Authenticated, expires_at).await
     }
 
     /// Ends a share of your file: the next request that leans on it is refused, tickets issued before included.
@@ -152,7 +145,7 @@ impl ShareMutations {
     ) -> Result<ID> {
         let owner = context.actor().writer()?;
         let share = access::owned_share(context.app(), owner, parse_id(&id)?).await?;
-        shares::revoke(context.app(), owner, &share).await?;
+        shares::revoke(context.app(), context.client(), owner, &share).await?;
         Ok(id)
     }
 }

@@ -137,7 +137,7 @@ impl UploadMutations {
 async fn store(context: &Context<'_>, namings: Vec<Naming>) -> Result<Vec<File>> {
     let user = context.actor().writer()?;
     let mut files = Vec::with_capacity(namings.len());
-    for id in uploads::finish(context.app(), namings).await? {
+    for id in uploads::finish(context.app(), context.client(), namings).await? {
         files.push(File(access::readable_file(context.app(), user, id).await?));
     }
     Ok(files)

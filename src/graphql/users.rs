@@ -92,14 +92,22 @@ pub struct UserMutations;
 
 #[Object]
 impl UserMutations {
-    /// Makes an account and signs it in. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken.
+    /// Makes an account and signs it in. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken,
+    /// `RATE_LIMITED` when your address has asked for too many.
     async fn sign_up(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "1 to 32 ASCII letters, digits, dots, hyphens and underscores.")] username: String,
-        #[graphql(desc = "8 to 128 characters of any kind.")] password: String,
+        #[graphql(desc = "8 to 128 characters of any kind, however they are composed.")]
+        password: String,
     ) -> Result<User> {
-        let user = accounts::sign_up(context.app(), &username, Secret::from(password)).await?;
+        let user = accounts::sign_up(
+            context.app(),
+            context.client(),
+            &username,
+            Secret::from(password),
+        )
+        .await?;
         session::start(context.session(), &user).await?;
         Ok(User(user))
     }
@@ -136,7 +144,8 @@ impl UserMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The password so far.")] current: String,
-        #[graphql(desc = "8 to 128 characters of any kind.")] new: String,
+        #[graphql(desc = "8 to 128 characters of any kind, however they are composed.")]
+        new: String,
     ) -> Result<User> {
         let user = context.actor().credential_owner()?;
         let user = accounts::change_password(

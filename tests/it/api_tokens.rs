@@ -237,6 +237,11 @@ async fn arguments_that_make_no_token_are_refused() {
     let cases = [
         (r#"name: "", scopes: [READ]"#.to_owned(), "name"),
         (r#"name: "  ", scopes: [READ]"#.to_owned(), "name"),
+        ("name: \"\u{3164}\", scopes: [READ]".to_owned(), "name"),
+        (
+            "name: \" \u{2800}\u{200b}\", scopes: [READ]".to_owned(),
+            "name",
+        ),
         (r#"name: "a\nb", scopes: [READ]"#.to_owned(), "name"),
         (
             format!(r#"name: "{}", scopes: [READ]"#, "x".repeat(101)),

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use cloakroom::domain::events::{self, Event};
+use cloakroom::domain::{
+    accounts,
+    events::{self, Event},
+};
 use entity::event::Kind;
 use reqwest::header::RANGE;
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -90,10 +93,10 @@ async fn the_trail_of_a_file_tells_its_owner_what_happened() {
     let expected = [
         ("UPLOADED", "alice", "draft.txt"),
         ("RENAMED", "alice", "final.txt"),
-        ("SHARED", "alice", "bob"),
+        ("SHARED", "alice", "user:bob"),
         ("SHARED", "alice", "AUTHENTICATED"),
         ("DOWNLOADED", "bob", "-"),
-        ("SHARE_REVOKED", "alice", "bob"),
+        ("SHARE_REVOKED", "alice", "user:bob"),
         ("SHARE_REVOKED", "alice", "AUTHENTICATED"),
         ("DOWNLOAD_REFUSED", "bob", "ACCESS_REVOKED"),
         ("TRASHED", "alice", "-"),
@@ -123,10 +126,141 @@ async fn sign_ins_are_recorded_and_refused_ones_without_what_was_typed() {
         "SELECT COUNT(*) AS number FROM event WHERE kind = 'SIGN_IN_REFUSED' AND detail = 'alice'";
     assert_eq!(server.number(named).await, 1, "the account that was tried");
     let from = "SELECT COUNT(*) AS number FROM event WHERE address = '127.0.0.1'";
-    assert_eq!(server.number(from).await, 4, "the client's address");
+    assert_eq!(server.number(from).await, 5, "the client's address");
     let rows = rows(&server).await;
     for secret in [typed, PASSWORD] {
         assert!(!rows.contains(secret), "{secret}: {rows}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_user_s_name_reads_like_another_word_of_the_trail() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"a").await;
+    let everyone = alice.share_with_everyone(&file).await;
+    alice.revoke(&everyone).await.data("/revokeShare");
+    let mut others = vec!["-".to_owned()];
+    others.extend(trail(&alice, &file).await.into_iter().map(|event| event.2));
+    for name in [
+        "AUTHENTICATED",
+        "everyone",
+        "user",
+        "null",
+        "ACCESS_REVOKED",
+    ] {
+        server.person(name).await;
+        let share = alice.share_with(&file, name).await;
+        alice.revoke(&share).await.data("/revokeShare");
+        let told = trail(&alice, &file).await;
+        for (kind, _, detail) in &told[told.len() - 2..] {
+            assert_eq!(*detail, format!("user:{name}"), "{kind}");
+            assert!(!others.contains(detail), "{kind}: {detail}");
+        }
+        accounts::set_disabled(&server.app, name, true)
+            .await
+            .unwrap();
+        let named = format!(
+            "SELECT COUNT(*) AS number FROM event WHERE kind = 'ACCOUNT_DISABLED' AND detail = 'user:{name}'"
+        );
+        assert_eq!(server.number(&named).await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_passwords_in_a_session_are_in_the_trail() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let typed = "my-secret-passphrase";
+    let change =
+        "mutation($c: String!) { changePassword(current: $c, new: \"a new one, please\") { id } }";
+    for _ in 0..3 {
+        let answer = alice.ask_with(change, json!({ "c": typed })).await;
+        assert_eq!(answer.field(), "current");
+    }
+    let id = alice.ask("{ me { id } }").await.text("/me/id");
+
+    let server = server.restart_with(|_| {}).await;
+
+    let events = entity::event::Entity::find()
+        .all(server.app.db.read())
+        .await
+        .unwrap();
+    let refused: Vec<_> = events
+        .iter()
+        .filter(|event| event.kind == Kind::PasswordChangeRefused)
+        .collect();
+    assert_eq!(refused.len(), 3);
+    for event in refused {
+        assert_eq!(event.user_id.unwrap().to_string(), id);
+        assert_eq!(event.address.as_deref(), Some("127.0.0.1"));
+        assert_eq!(event.detail, None);
+    }
+    assert!(!rows(&server).await.contains(typed));
+}
+
+/// Does all that there is an event for.
+async fn everything(server: &TestApp) {
+    let alice = server.person("alice").await;
+    let wrong = "a password made up";
+    let refused = alice.sign_in("alice", wrong).await;
+    assert_eq!(refused.code(), "UNAUTHENTICATED");
+    alice.sign_in("alice", PASSWORD).await.data("/signIn");
+    let change =
+        "mutation($c: String!) { changePassword(current: $c, new: \"a new one, please\") { id } }";
+    for (current, code) in [(wrong, "BAD_USER_INPUT"), (PASSWORD, "")] {
+        let answer = alice.ask_with(change, json!({ "c": current })).await;
+        assert_eq!(answer.code(), code);
+    }
+    let token = "mutation { createApiToken(name: \"t\", scopes: [WRITE]) { apiToken { id } } }";
+    let token = alice.ask(token).await.text("/createApiToken/apiToken/id");
+    let revoke = "mutation($t: ID!) { revokeApiToken(id: $t) }";
+    let revoked = alice.ask_with(revoke, json!({ "t": token })).await;
+    revoked.data("/revokeApiToken");
+    let file = alice.upload("a.txt", b"a").await;
+    let share = alice.share_with_everyone(&file).await;
+    alice.revoke(&share).await.data("/revokeShare");
+    let ticket = alice.ticket(&file).await;
+    assert_eq!(alice.get(&ticket).await.status, 200);
+    let purge = "mutation($f: ID!) { purgeFile(id: $f) }";
+    for query in [
+        "mutation($f: ID!) { renameFile(id: $f, name: \"b.txt\") { id } }",
+        "mutation($f: ID!) { deleteFile(id: $f) }",
+        "mutation($f: ID!) { restoreFile(id: $f) { id } }",
+        "mutation($f: ID!) { deleteFile(id: $f) }",
+        purge,
+    ] {
+        let answer = alice.ask_with(query, json!({ "f": file })).await;
+        assert_eq!(answer.code(), "", "{query}");
+    }
+    assert_eq!(alice.get(&ticket).await.code(), "FILE_GONE");
+    alice.ask("mutation { signOut }").await.data("/signOut");
+    for disabled in [true, false] {
+        let set = accounts::set_disabled(&server.app, "alice", disabled);
+        set.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_event_happens_and_says_from_where() {
+    let server = TestApp::start().await;
+    everything(&server).await;
+
+    let server = server.restart_with(|_| {}).await;
+
+    let events = entity::event::Entity::find()
+        .all(server.app.db.read())
+        .await
+        .unwrap();
+    for kind in Kind::iter() {
+        let of_kind: Vec<_> = events.iter().filter(|event| event.kind == kind).collect();
+        assert!(!of_kind.is_empty(), "{kind:?} never happens");
+        // The operator's commands come from no address.
+        let is_operator_s = [Kind::AccountDisabled, Kind::AccountEnabled].contains(&kind);
+        let address = (!is_operator_s).then_some("127.0.0.1");
+        for event in of_kind {
+            assert_eq!(event.address.as_deref(), address, "{event:?}");
+        }
     }
 }
 
@@ -187,7 +321,7 @@ async fn the_trail_is_paged_and_for_the_owner_alone() {
     }
     let newest_first: Vec<_> = (1..=23).rev().map(|n| format!("{n}.txt")).collect();
     assert_eq!(names[..23], newest_first);
-    assert_eq!(names[23..], ["bob", "0.txt"]);
+    assert_eq!(names[23..], ["user:bob", "0.txt"]);
 
     let recipient = bob.ask_with(EVENTS, json!({ "f": file })).await;
     assert_eq!(recipient.code(), "FORBIDDEN");

@@ -30,6 +30,12 @@ async fn every_mistake_of_a_configuration_is_named_at_once() {
         .set("MAX_FILES_PER_REQUEST", "0")
         .set("USER_QUOTA", "-1")
         .set("SIGN_UP", "sometimes")
+        .set("SIGN_UPS_PER_ADDRESS", "0")
+        .set("SIGN_UP_WINDOW", "25h")
+        .set("SIGN_INS_PER_ACCOUNT", "many")
+        .set("KNOWN_ADDRESS_TTL", "soon")
+        .set("HASHING_QUEUE", "0")
+        .set("HASHING_QUEUE_PER_ADDRESS", "-1")
         .set("GRAPHIQL", "maybe")
         .set("ALLOWED_ORIGINS", "https://app.example,app.example/")
         .set("TRUSTED_PROXIES", "10.0.0.0/33")
@@ -50,6 +56,12 @@ async fn every_mistake_of_a_configuration_is_named_at_once() {
         "MAX_FILES_PER_REQUEST",
         "USER_QUOTA",
         "SIGN_UP",
+        "SIGN_UPS_PER_ADDRESS",
+        "SIGN_UP_WINDOW",
+        "SIGN_INS_PER_ACCOUNT",
+        "KNOWN_ADDRESS_TTL",
+        "HASHING_QUEUE",
+        "HASHING_QUEUE_PER_ADDRESS",
         "GRAPHIQL",
         "ALLOWED_ORIGINS",
         "TRUSTED_PROXIES",
@@ -63,7 +75,7 @@ async fn every_mistake_of_a_configuration_is_named_at_once() {
             printed.err
         );
     }
-    assert!(printed.err.contains("14 mistake(s)"), "{}", printed.err);
+    assert!(printed.err.contains("20 mistake(s)"), "{}", printed.err);
     assert!(!printed.err.contains("hunter2") && !printed.err.contains("short\""));
     assert!(
         !program.data_dir().exists(),
@@ -247,7 +259,13 @@ async fn the_operator_stops_an_account_of_a_running_server() {
     let alice = Person::anonymous(&server.base);
     alice.sign_up("alice").await;
 
-    succeeded(&program.run(&["disable-user", "Alice"]));
+    let stopped = program.run(&["disable-user", "Alice"]);
+    succeeded(&stopped);
+    // The audit line, which is in the database as well.
+    assert!(
+        stopped.err.contains("AccountDisabled") && stopped.err.contains("user:alice"),
+        "{stopped:?}"
+    );
 
     assert_eq!(
         alice.ask("{ files { nodes { id } } }").await.code(),
@@ -257,7 +275,9 @@ async fn the_operator_stops_an_account_of_a_running_server() {
         alice.sign_in("alice", PASSWORD).await.code(),
         "UNAUTHENTICATED"
     );
-    succeeded(&program.run(&["enable-user", "alice"]));
+    let restored = program.run(&["enable-user", "alice"]);
+    succeeded(&restored);
+    assert!(restored.err.contains("AccountEnabled"), "{restored:?}");
     assert_eq!(
         alice
             .sign_in("alice", PASSWORD)

@@ -46,7 +46,7 @@ const OWNERS: [&str; 24] = [
     "src/auth/mod.rs",
     "src/auth/session.rs",
     "src/auth/sqlite.rs",
-    "src/auth/throttle.rs",
+    "src/auth/throttle/rows.rs",
     "src/clock.rs",
     "src/db.rs",
     "src/db/connect.rs",

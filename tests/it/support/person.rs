@@ -20,6 +20,7 @@ pub struct Person {
     pub client: Client,
     jar: Arc<Jar>,
     bearer: Option<String>,
+    address: Option<String>,
 }
 
 impl Person {
@@ -34,6 +35,7 @@ impl Person {
                 .unwrap(),
             jar,
             bearer: None,
+            address: None,
         }
     }
 
@@ -69,7 +71,19 @@ impl Person {
         }
     }
 
+    /// The same person (cookies included) with a trusted proxy in between, which says that they come from `address`.
+    pub fn from(&self, address: &str) -> Self {
+        Self {
+            address: Some(address.to_owned()),
+            ..self.clone()
+        }
+    }
+
     fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        let request = match &self.address {
+            Some(address) => request.header("x-forwarded-for", address),
+            None => request,
+        };
         match &self.bearer {
             Some(secret) => request.bearer_auth(secret),
             None => request,

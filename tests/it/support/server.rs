@@ -36,6 +36,8 @@ pub fn with(change: impl FnOnce(&mut Options)) -> Options {
     let mut options = Cli::parse_from(["cloakroom"]).options;
     options.listen = "127.0.0.1:0".to_owned();
     options.log = "warn".to_owned();
+    // All that a test's people do comes from one address.
+    options.sign_ups_per_address = "1000".to_owned();
     change(&mut options);
     options
 }
@@ -175,6 +177,12 @@ impl TestApp {
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap();
         self.now.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Sets the server's clock back.
+    pub fn turn_back(&self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).unwrap();
+        self.now.fetch_sub(by, Ordering::Relaxed);
     }
 
     /// The moment `ahead` of the server's present, as a GraphQL `DateTime`.

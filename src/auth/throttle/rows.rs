@@ -1,0 +1,209 @@
+//! The `throttle` table: tries that come back with time, and the networks that accounts know.
+
+use std::{cmp, time::Duration};
+
+use entity::{Timestamp, throttle};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::{CaseStatement, Expr, ExprTrait, OnConflict},
+};
+
+use super::limited;
+use crate::{
+    app::App,
+    auth::client::ClientAddress,
+    clock::{self, millis},
+    error::Result,
+};
+
+/// How many networks' worth an IPv6 site may do, which has 65,536 of them.
+const NETWORKS_PER_SITE: u32 = 10;
+/// What the rows of [`Mark`] begin with; all others are of a [`Bucket`].
+const MARK: &str = "known:";
+
+/// So many tries in a window.
+#[derive(Debug)]
+pub struct Bucket {
+    subject: String,
+    tries: u32,
+    window: i64,
+}
+
+impl Bucket {
+    pub(super) fn new(subject: String, tries: u32, window: Duration) -> Self {
+        Self {
+            subject,
+            tries,
+            window: millis(window),
+        }
+    }
+
+    /// Those of a client address: its network's, and of IPv6 its site's.
+    pub(super) fn of_client(
+        kind: &str,
+        client: &ClientAddress,
+        tries: u32,
+        window: Duration,
+    ) -> Vec<Self> {
+        let (network, site) = (client.network(), client.site());
+        let mut buckets = vec![Self::new(format!("{kind}:{network}"), tries, window)];
+        if site.0.is_some_and(|address| address.is_ipv6()) {
+            let tries = tries.saturating_mul(NETWORKS_PER_SITE);
+            buckets.push(Self::new(format!("{kind}-site:{site}"), tries, window));
+        }
+        buckets
+    }
+
+    /// How long it takes until one try is back.
+    fn interval(&self) -> i64 {
+        cmp::max(self.window / i64::from(self.tries), 1)
+    }
+
+    /// Takes one try, by the generic cell rate algorithm: a single moment tells how many are left, and one statement tests
+    /// and moves it. `RATE_LIMITED` when there is none.
+    ///
+    /// A moment farther ahead than a window was set under a clock that was wrong. It counts as a window, beginning with
+    /// this try: no lock-out lasts longer, and hardly a try is won by it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the throttle table's owner"
+    )]
+    pub(super) async fn charge(&self, transaction: &DatabaseTransaction, now: i64) -> Result<()> {
+        let interval = self.interval();
+        let latest = now + interval * (i64::from(self.tries) - 1);
+        let beyond = now + self.window + millis(clock::SKEW);
+        let row = throttle::ActiveModel {
+            subject: Set(self.subject.clone()),
+            clear_at: Set(Timestamp(now + interval)),
+        };
+        let clear_at = || Expr::col((throttle::Entity, throttle::Column::ClearAt));
+        let moved = CaseStatement::new()
+            .case(clear_at().gt(beyond), now + self.window)
+            .case(clear_at().gt(now), clear_at().add(interval))
+            .finally(now + interval);
+        let conflict = OnConflict::column(throttle::Column::Subject)
+            .value(throttle::Column::ClearAt, moved)
+            .action_and_where(clear_at().lte(latest).or(clear_at().gt(beyond)))
+            .to_owned();
+        let insert = throttle::Entity::insert(row).on_conflict(conflict);
+        if insert.exec_without_returning(transaction).await? > 0 {
+            return Ok(());
+        }
+        let row = throttle::Entity::find_by_id(self.subject.clone())
+            .one(transaction)
+            .await?;
+        let clear_at = row.map_or(latest, |row| cmp::min(row.clear_at.0, now + self.window));
+        let wait = u64::try_from(clear_at - latest).unwrap_or(0);
+        Err(limited(Duration::from_millis(wait)))
+    }
+
+    /// Gives back one try.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the throttle table's owner"
+    )]
+    pub(super) async fn give_back(&self, transaction: &DatabaseTransaction) -> Result<()> {
+        let before = Expr::col(throttle::Column::ClearAt).sub(self.interval());
+        throttle::Entity::update_many()
+            .col_expr(throttle::Column::ClearAt, before)
+            .filter(throttle::Column::Subject.eq(self.subject.clone()))
+            .exec(transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives back all tries.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the throttle table's owner"
+    )]
+    pub async fn clear(self, transaction: &DatabaseTransaction) -> Result<()> {
+        throttle::Entity::delete_by_id(self.subject)
+            .exec(transaction)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Says until when an account knows a network: somebody who knew its password signed in from there.
+#[derive(Debug)]
+pub struct Mark {
+    subject: String,
+    ttl: i64,
+}
+
+impl Mark {
+    /// The mark of `account` (a user name's key) and where `client` is.
+    pub fn new(app: &App, account: &str, client: &ClientAddress) -> Self {
+        let account = app.ticket_keys.pseudonym(account);
+        // Where nobody can tell addresses, one is as good as another, and none is known.
+        let ttl = client.0.map_or(0, |_| millis(app.config.known_address_ttl));
+        Self {
+            subject: format!("{MARK}{account}:{}", client.network()),
+            ttl,
+        }
+    }
+
+    /// Sets the mark anew.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the throttle table's owner"
+    )]
+    pub async fn set(self, transaction: &DatabaseTransaction, now: Timestamp) -> Result<()> {
+        if self.ttl == 0 {
+            return Ok(());
+        }
+        let row = throttle::ActiveModel {
+            subject: Set(self.subject),
+            clear_at: Set(Timestamp(now.0.saturating_add(self.ttl))),
+        };
+        let anew = OnConflict::column(throttle::Column::Subject)
+            .update_column(throttle::Column::ClearAt)
+            .to_owned();
+        throttle::Entity::insert(row)
+            .on_conflict(anew)
+            .exec_without_returning(transaction)
+            .await?;
+        Ok(())
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the throttle table's owner"
+    )]
+    pub(super) async fn is_set(&self, transaction: &DatabaseTransaction, now: i64) -> Result<bool> {
+        if self.ttl == 0 {
+            return Ok(false);
+        }
+        let row = throttle::Entity::find_by_id(self.subject.clone())
+            .one(transaction)
+            .await?;
+        let end = now
+            .saturating_add(self.ttl)
+            .saturating_add(millis(clock::SKEW));
+        Ok(row.is_some_and(|row| row.clear_at.0 > now && row.clear_at.0 <= end))
+    }
+}
+
+/// Takes one try of each, or of none.
+pub(super) async fn charge_all(
+    transaction: &DatabaseTransaction,
+    buckets: &[Bucket],
+    now: i64,
+) -> Result<()> {
+    for bucket in buckets {
+        bucket.charge(transaction, now).await?;
+    }
+    Ok(())
+}
+
+/// Which rows say nothing any more: every try is back, or a clock that was wrong had set them too far ahead.
+pub fn is_spent(app: &App) -> Expr {
+    let (config, clear_at) = (&app.config, throttle::Column::ClearAt);
+    let window = config.sign_in_window.max(config.sign_up_window);
+    let set_wrongly = clear_at
+        .gt(app.clock.after(window + clock::SKEW))
+        .and(throttle::Column::Subject.starts_with(MARK).not());
+    clear_at.lte(app.clock.now()).or(set_wrongly)
+}
