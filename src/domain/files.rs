@@ -4,6 +4,7 @@ use entity::{Timestamp, discarded_content, event::Kind, file};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
+    content_type::{self, SNIFF_BYTES},
     events::{self, Event},
     file_name,
     quota::{self, Change},
@@ -16,7 +17,7 @@ use crate::{
     storage::ContentKey,
 };
 
-/// Gives the file another name. `BAD_USER_INPUT` when that is none; the content type stays as the bytes had it.
+/// Gives the file another name, and the content type that an upload of that name has. `BAD_USER_INPUT` when it is none.
 #[expect(
     clippy::disallowed_methods,
     reason = "files are changed here, by their owner"
@@ -29,6 +30,12 @@ pub async fn rename(
 ) -> Result<()> {
     let name = file_name::check(name)?;
     let id = file.id;
+    let key = key_of(&file.content_key)?;
+    // Purged between the check and now: then nothing is found below, either.
+    let content_type = match app.storage.start(&key, SNIFF_BYTES).await? {
+        Some(head) => content_type::detect(&head, &name),
+        None => file.content_type.clone(),
+    };
     let event = Event::of_file(Kind::Renamed, file)
         .from(client)
         .detail(&name);
@@ -37,6 +44,7 @@ pub async fn rename(
         Box::pin(async move {
             let renamed = file::Entity::update_many()
                 .col_expr(file::Column::Name, Expr::value(name))
+                .col_expr(file::Column::ContentType, Expr::value(content_type))
                 .filter(file::Column::Id.eq(id))
                 .filter(file::Column::TrashedAt.is_null())
                 .exec(transaction)
@@ -146,8 +154,7 @@ pub(crate) async fn purge_row(app: &App, file: &file::Model, event: Event) -> Re
 /// neither, and the janitor comes back to it.
 #[expect(clippy::disallowed_methods, reason = "content ends here")]
 pub(crate) async fn discard(app: &App, content_key: &str) -> Result<bool> {
-    let key = ContentKey::parse(content_key)
-        .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
+    let key = key_of(content_key)?;
     if !app.storage.delete(&key).await? {
         return Ok(false);
     }
@@ -161,6 +168,11 @@ pub(crate) async fn discard(app: &App, content_key: &str) -> Result<bool> {
     });
     strike.await?;
     Ok(true)
+}
+
+fn key_of(content_key: &str) -> Result<ContentKey> {
+    ContentKey::parse(content_key)
+        .ok_or_else(|| Error::internal("a content key in the database is malformed"))
 }
 
 /// Somebody else changed the row between the check and now.

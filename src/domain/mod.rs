@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod api_tokens;
 pub mod content_type;
+mod emoji_flags;
 pub mod events;
 pub mod file_name;
 pub mod files;

@@ -32,7 +32,7 @@ impl File {
         self.0.id.into()
     }
 
-    /// What the file is called, in any script; 1 to 255 bytes of UTF-8, no path.
+    /// What the file is called, in any script; 1 to 255 UTF-16 code units (JavaScript's `length`), no path.
     async fn name(&self) -> &str {
         &self.0.name
     }
@@ -204,7 +204,7 @@ impl FileMutations {
         context: &Context<'_>,
         #[graphql(desc = "The file's id.")] id: ID,
         #[graphql(
-            desc = "1 to 255 bytes of UTF-8, without slashes, control or bidirectional characters."
+            desc = "1 to 255 UTF-16 code units, without slashes, control or bidirectional characters."
         )]
         name: String,
     ) -> Result<File> {

@@ -84,12 +84,13 @@ pub struct UploadMutations;
 #[Object]
 impl UploadMutations {
     /// Stores one file. It is yours alone until you share it. When the answer arrives, the bytes are safe on disk.
+    /// The name that it came with loses its path and what deceives in it; one that is too long is refused, not cut.
     async fn upload_file(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The file.")] file: Upload,
         #[graphql(
-            desc = "What to call it, instead of the name it came with: 1 to 255 bytes of UTF-8, no path."
+            desc = "What to call it, instead of the name it came with: 1 to 255 UTF-16 code units, no path."
         )]
         name: Option<String>,
         #[graphql(

@@ -23,7 +23,10 @@ use crate::{
     app::App,
     auth::client::ClientAddress,
     config::Delivery,
-    domain::tickets::{self, Disposition},
+    domain::{
+        content_type,
+        tickets::{self, Disposition},
+    },
     error::{Code, Error, Result},
     keys,
     storage::ContentKey,
@@ -50,9 +53,19 @@ pub async fn redeem(
     }
 }
 
-/// The headers that nginx takes over from the application; the others stand in its configuration.
+/// The policy of content: it is data, whatever it says of itself.
+const INERT: &str = "default-src 'none'; sandbox";
+/// A browser shows sound or video in a page that it writes itself, under this policy, and that page loads the file once
+/// more: from its own origin, or the file would be a stranger's. No script runs there, whatever the file is.
+const PLAYED: &str = "default-src 'none'; media-src 'self'; sandbox allow-same-origin";
+
+/// The headers that nginx takes over from the application, or reads from its answer; the others stand in its
+/// configuration.
 fn content_headers(file: &file::Model, disposition: Disposition) -> Result<HeaderMap> {
     let content_type = HeaderValue::try_from(&file.content_type).map_err(Error::internal)?;
+    let is_played = disposition::is_inline(disposition, &file.content_type)
+        && content_type::is_played(&file.content_type);
+    let policy = if is_played { PLAYED } else { INERT };
     let disposition = disposition::header(disposition, &file.name, &file.content_type);
     Ok(HeaderMap::from_iter([
         (header::CONTENT_TYPE, content_type),
@@ -60,6 +73,10 @@ fn content_headers(file: &file::Model, disposition: Disposition) -> Result<Heade
         (
             header::CACHE_CONTROL,
             HeaderValue::from_static("private, no-store"),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(policy),
         ),
     ]))
 }
@@ -105,13 +122,9 @@ async fn direct(
     Ok(response)
 }
 
-/// The same lines as in nginx's internal location: content is data, whatever it says of itself.
-const SAFETY: [(HeaderName, &str); 4] = [
+/// The same lines as in nginx's internal location.
+const SAFETY: [(HeaderName, &str); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; sandbox",
-    ),
     (
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",

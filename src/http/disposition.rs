@@ -10,9 +10,9 @@ use crate::domain::{content_type, tickets::Disposition};
 /// The header for a file called `name`: an ASCII `filename` for old clients, and the whole name in `filename*`
 /// (RFC 8187). Inline only where the type cannot act in the name of the site.
 pub fn header(disposition: Disposition, name: &str, content_type: &str) -> HeaderValue {
-    let kind = match disposition {
-        Disposition::Inline if content_type::may_be_inline(content_type) => "inline",
-        _ => "attachment",
+    let kind = match is_inline(disposition, content_type) {
+        true => "inline",
+        false => "attachment",
     };
     let ascii: String = name
         .chars()
@@ -26,6 +26,11 @@ pub fn header(disposition: Disposition, name: &str, content_type: &str) -> Heade
         }
     }
     HeaderValue::try_from(value).expect("the value is printable ASCII")
+}
+
+/// Whether a file of this type is shown in place, when that is asked.
+pub fn is_inline(disposition: Disposition, content_type: &str) -> bool {
+    matches!(disposition, Disposition::Inline) && content_type::may_be_inline(content_type)
 }
 
 /// Printable ASCII that needs no escape in a quoted string; percent signs confuse some clients (RFC 6266 appendix D).

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -127,6 +127,19 @@ impl Local {
         blocking(move || match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some),
+        })
+        .await
+    }
+
+    pub(super) async fn start(&self, key: &ContentKey, bytes: usize) -> Result<Option<Vec<u8>>> {
+        let path = self.content.join(key.path());
+        blocking(move || {
+            let mut start = Vec::with_capacity(bytes);
+            match File::open(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                opened => opened?.take(bytes as u64).read_to_end(&mut start)?,
+            };
+            Ok(Some(start))
         })
         .await
     }

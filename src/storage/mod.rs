@@ -60,6 +60,13 @@ impl Storage {
         }
     }
 
+    /// The first `bytes` of finished content, or all of it when it has fewer; `None` when there is nothing under the key.
+    pub async fn start(&self, key: &ContentKey, bytes: usize) -> Result<Option<Vec<u8>>> {
+        match self {
+            Self::Local(local) => local.start(key, bytes).await,
+        }
+    }
+
     /// What nginx's internal location calls this content: hexadecimal digits and slashes, nothing a client chose.
     pub fn redirect_path(&self, key: &ContentKey) -> String {
         match self {

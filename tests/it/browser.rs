@@ -63,6 +63,34 @@ async fn uploaded_documents_do_not_run_with_the_site_s_origin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sound_and_video_play_in_the_browser_s_own_player() {
+    let server = TestApp::behind_nginx(|_| {}).await;
+    let direct = server.another_direct().await;
+    let alice = server.person("alice").await;
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/content_types/files");
+    let mut tickets = Vec::new();
+    for name in [
+        "clip.webm",
+        "clip.mp4",
+        "tagged.mp3",
+        "vorbis.ogg",
+        "opus.opus",
+    ] {
+        let bytes = std::fs::read(samples.join(name)).unwrap();
+        let file = alice.upload(name, &bytes).await;
+        let query = "query($f: ID!) { downloadTicket(fileId: $f, disposition: INLINE) { url } }";
+        let answer = alice
+            .ask_with(query, serde_json::json!({ "f": file }))
+            .await;
+        let ticket = answer.text("/downloadTicket/url");
+        tickets.push(ticket.replace(&server.base, &direct.base));
+        tickets.push(ticket);
+    }
+    let tickets: Vec<&str> = tickets.iter().map(String::as_str).collect();
+    browse("media.mjs", &tickets);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_allowed_origins_may_call_and_others_may_not() {
     let (allowed, other) = (free_port(), free_port());
     let server = TestApp::behind_nginx(|options| {

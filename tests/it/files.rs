@@ -61,6 +61,51 @@ async fn the_owner_renames_and_everyone_sees_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_name_gives_the_type_that_an_upload_of_that_name_has() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let text = alice.upload("table", b"a,b\n1,2\n").await;
+    let archive = alice.upload("letter.zip", b"PK\x03\x04\x14\0\0\0").await;
+    let picture = alice
+        .upload("photo", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+        .await;
+    let page = alice
+        .upload("page", b"<html><script>alert(1)</script>")
+        .await;
+    let long = alice.upload("long", "a,b\n".repeat(5000).as_bytes()).await;
+    let ticket = alice.ticket(&text).await;
+    let word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+    for (file, name, expected) in [
+        (&text, "table.csv", "text/csv; charset=utf-8"),
+        (&text, "table.md", "text/markdown; charset=utf-8"),
+        (&text, "table.mp4", "text/plain; charset=utf-8"),
+        (&text, "TABLE.CSV", "text/csv; charset=utf-8"),
+        (&long, "long.csv", "text/csv; charset=utf-8"),
+        (&archive, "letter.docx", word),
+        (
+            &archive,
+            "letter.apk",
+            "application/vnd.android.package-archive",
+        ),
+        (&archive, "letter", "application/zip"),
+        // What the bytes decide, no name changes.
+        (&picture, "photo.html", "image/png"),
+        (&picture, "photo.docx", "image/png"),
+        (&page, "page.txt", "text/html"),
+        (&page, "page.png", "text/html"),
+    ] {
+        let query =
+            "mutation($id: ID!, $n: String!) { renameFile(id: $id, name: $n) { contentType } }";
+        let renamed = alice
+            .ask_with(query, json!({ "id": file, "n": name }))
+            .await;
+        assert_eq!(renamed.text("/renameFile/contentType"), expected, "{name}");
+    }
+    let download = alice.get(&ticket).await;
+    assert_eq!(download.header("content-type"), "text/csv; charset=utf-8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_is_none_is_refused() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
@@ -91,7 +136,17 @@ async fn a_name_that_is_none_is_refused() {
     }
     let kept = alice.ask("{ files { nodes { name } } }").await;
     assert_eq!(kept.text("/files/nodes/0/name"), "kept.txt");
-    for name in [&longest, ".hidden", "a b", "a'\"%;.txt", "👨‍👩‍👧.png"] {
+    let cyrillic = "я".repeat(255);
+    let flags = "🏴󠁧󠁢󠁳󠁣󠁴󠁿 🏴󠁧󠁢󠁷󠁬󠁳󠁿.png";
+    for name in [
+        &longest,
+        &cyrillic,
+        ".hidden",
+        "a b",
+        "a'\"%;.txt",
+        "👨‍👩‍👧.png",
+        flags,
+    ] {
         assert_eq!(
             rename(&alice, &file, name).await.text("/renameFile/name"),
             name

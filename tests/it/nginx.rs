@@ -65,25 +65,6 @@ async fn both_deliveries_send_the_same_headers() {
     let alice = server.person("alice").await;
     let file = alice.upload("naïve \"名\".txt", b"hello").await;
     let ticket = alice.ticket(&file).await;
-    let of = |download: Download| {
-        let headers = download.headers.iter().filter(|(name, _)| {
-            // What any two servers differ in; the entity tag may differ in form.
-            ![
-                "server",
-                "date",
-                "connection",
-                "keep-alive",
-                "x-request-id",
-                "etag",
-                "last-modified",
-            ]
-            .contains(&name.as_str())
-        });
-        let headers =
-            headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
-        headers.collect::<BTreeMap<_, _>>()
-    };
-
     let from_nginx = alice.get(&ticket).await;
     let from_process = alice.get(&ticket.replace(&server.base, &direct.base)).await;
 
@@ -111,8 +92,118 @@ async fn both_deliveries_send_the_same_headers() {
     let expected: BTreeMap<_, _> = expected
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-    assert_eq!(of(from_nginx), expected);
-    assert_eq!(of(from_process), expected);
+    assert_eq!(headers(&from_nginx), expected);
+    assert_eq!(headers(&from_process), expected);
+}
+
+/// The headers of a download, but for those in which any two servers differ. The entity tag may differ in form.
+fn headers(download: &Download) -> BTreeMap<String, String> {
+    let headers = download.headers.iter().filter(|(name, _)| {
+        ![
+            "server",
+            "date",
+            "connection",
+            "keep-alive",
+            "x-request-id",
+            "etag",
+            "last-modified",
+        ]
+        .contains(&name.as_str())
+    });
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    headers.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_deliveries_let_a_player_load_what_it_shows_and_nothing_else() {
+    const INERT: &str = "default-src 'none'; sandbox";
+    const PLAYED: &str = "default-src 'none'; media-src 'self'; sandbox allow-same-origin";
+    let server = TestApp::behind_nginx(|_| {}).await;
+    let direct = server.another_direct().await;
+    let alice = server.person("alice").await;
+    let flac = [b"fLaC\0\0\0\"".as_slice(), &[0; 40]].concat();
+    let cases: [(&str, &[u8], &str, &str, &str); 9] = [
+        (
+            "a.webm",
+            b"\x1A\x45\xDF\xA3\x87\x42\x82\x84webm",
+            "INLINE",
+            "inline",
+            PLAYED,
+        ),
+        (
+            "a.mp4",
+            b"\0\0\0\x10ftypisom\0\0\0\0",
+            "INLINE",
+            "inline",
+            PLAYED,
+        ),
+        (
+            "a.mp3",
+            b"ID3\x04\0\0\0\0\0\0\xFF\xFB\x90\0",
+            "INLINE",
+            "inline",
+            PLAYED,
+        ),
+        (
+            "a.ogg",
+            b"OggS\0\x02\0\0\x01vorbis",
+            "INLINE",
+            "inline",
+            PLAYED,
+        ),
+        (
+            "a.mp4",
+            b"\0\0\0\x10ftypisom\0\0\0\0",
+            "ATTACHMENT",
+            "attachment",
+            INERT,
+        ),
+        ("a.flac", &flac, "INLINE", "attachment", INERT),
+        (
+            "a.png",
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+            "INLINE",
+            "inline",
+            INERT,
+        ),
+        ("a.txt", b"hello", "INLINE", "inline", INERT),
+        (
+            "a.svg",
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            "INLINE",
+            "attachment",
+            INERT,
+        ),
+    ];
+    for (name, bytes, asked, disposition, policy) in cases {
+        let file = alice.upload(name, bytes).await;
+        let query =
+            format!("{{ downloadTicket(fileId: \"{file}\", disposition: {asked}) {{ url }} }}");
+        let ticket = alice.ask(&query).await.text("/downloadTicket/url");
+        let from_nginx = alice.get(&ticket).await;
+        let from_process = alice.get(&ticket.replace(&server.base, &direct.base)).await;
+        assert_eq!(headers(&from_nginx), headers(&from_process), "{name}");
+        assert_eq!(
+            from_nginx.header("content-security-policy"),
+            policy,
+            "{name} {asked}"
+        );
+        assert!(
+            from_nginx
+                .header("content-disposition")
+                .starts_with(disposition),
+            "{name}"
+        );
+        // A player asks for parts.
+        let part = range(&ticket, "bytes=1-", &[]).await;
+        assert_eq!(part.status, 206);
+        assert_eq!(
+            part.header("content-security-policy"),
+            policy,
+            "{name} {asked}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! File names as clients write them: every script and every way to spell it ends as the name that was meant.
 
+use serde_json::json;
+
 use crate::support::{Parts, TestApp, multipart::CONTENT_TYPE};
 
 /// The names of the files that parts with these `Content-Disposition` parameters become.
@@ -30,6 +32,9 @@ async fn names_in_every_script_stay_as_they_are() {
         "日本語 ファイル.txt",
         "한국어.txt",
         "👨‍👩‍👧‍👦.png",
+        "Scotland 🏴󠁧󠁢󠁳󠁣󠁴󠁿.png",
+        "🏴󠁧󠁢󠁷󠁬󠁳󠁿🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+        "Texas 🏴󠁵󠁳󠁴󠁸󠁿.txt",
         "e\u{301} decomposed.txt",
         "نامه‌ای.txt",
         ".hidden",
@@ -85,8 +90,6 @@ async fn names_are_read_however_a_client_spells_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_deceive_or_break_are_cleaned() {
-    let long = format!("; filename=\"{}.jpeg\"", "写".repeat(300));
-    let shortened = format!("{}.jpeg", "写".repeat(83));
     let names = names(&[
         "",
         "; filename=\"\"",
@@ -98,7 +101,13 @@ async fn names_that_deceive_or_break_are_cleaned() {
         "; filename=\"a\u{202e}gpj.exe\"",
         "; filename=\"a%0D%0ASet-Cookie: b\"",
         "; filename*=UTF-8''a%00b.txt",
-        &long,
+        // A flag's characters without the flag, without an end, and with more than a region in them.
+        "; filename=\"a\u{e0067}\u{e0062}\u{e007f}.txt\"",
+        "; filename=\"a\u{1f3f4}\u{e0067}\u{e0062}.txt\"",
+        &format!(
+            "; filename=\"a\u{1f3f4}{}\u{e007f}.txt\"",
+            "\u{e0061}".repeat(8)
+        ),
     ])
     .await;
     assert_eq!(
@@ -114,7 +123,66 @@ async fn names_that_deceive_or_break_are_cleaned() {
             "agpj.exe",
             "aSet-Cookie: b",
             "ab.txt",
-            &shortened,
+            "a.txt",
+            "a\u{1f3f4}.txt",
+            "a\u{1f3f4}.txt",
         ]
     );
+}
+
+/// 255 as Windows, macOS and JavaScript count: a name that some file system could hold is never too long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_too_long_is_refused_by_upload_and_rename_alike() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"a").await;
+    let rename = async |name: &str| {
+        let query = "mutation($f: ID!, $n: String!) { renameFile(id: $f, name: $n) { name } }";
+        alice.ask_with(query, json!({ "f": file, "n": name })).await
+    };
+    let upload = async |name: &str| {
+        let query = "mutation($file: Upload!) { uploadFile(file: $file) { name } }";
+        alice.upload_with(query, json!({}), name, b"x").await
+    };
+    let named = async |name: &str| {
+        let query =
+            "mutation($file: Upload!, $n: String) { uploadFile(file: $file, name: $n) { name } }";
+        alice
+            .upload_with(query, json!({ "n": name }), "x", b"x")
+            .await
+    };
+
+    for long in [
+        "я".repeat(204),
+        format!("{}.txt", "я".repeat(251)),
+        "写".repeat(255),
+        "x".repeat(255),
+        "👩".repeat(127),
+    ] {
+        assert_eq!(rename(&long).await.text("/renameFile/name"), long);
+        assert_eq!(upload(&long).await.text("/uploadFile/name"), long);
+        assert_eq!(named(&long).await.text("/uploadFile/name"), long);
+    }
+    for too_long in [
+        format!("{}.txt", "я".repeat(252)),
+        "写".repeat(256),
+        "x".repeat(256),
+        "👩".repeat(128),
+        "n".repeat(4000),
+    ] {
+        for refused in [
+            rename(&too_long).await,
+            upload(&too_long).await,
+            named(&too_long).await,
+        ] {
+            assert_eq!(
+                (refused.code(), refused.field()),
+                ("BAD_USER_INPUT", "name"),
+                "{refused:?}"
+            );
+            let message = refused.body["errors"][0]["message"].as_str().unwrap();
+            assert!(message.contains("255 UTF-16 code units"), "{message}");
+        }
+    }
+    server.only_files_stay(11).await;
 }
