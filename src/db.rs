@@ -19,7 +19,10 @@ use sea_orm::{
     DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx::Connection,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    private,
+};
 
 mod group_commit;
 mod lookups;
@@ -96,6 +99,9 @@ impl Db {
                 .create(true)
                 .mode(0o600)
                 .open(path);
+            for file in ["", "-wal", "-shm"] {
+                private::check_file(Path::new(&format!("{path}{file}")))?;
+            }
             sync_log(path)?;
             let writer = Database::connect(sqlite(url, 1, false)).await?;
             let reader = Database::connect(sqlite(url, READERS, true)).await?;

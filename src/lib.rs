@@ -17,6 +17,8 @@ pub mod graphql;
 pub mod http;
 pub mod janitor;
 pub mod keys;
+pub mod pace;
+pub mod private;
 pub mod server;
 pub mod storage;
 pub mod verify;
