@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::task::AtomicWaker;
 use tokio::time::{Instant, Sleep};
 
 use crate::config::Config;
@@ -81,10 +82,12 @@ impl Pace {
 #[derive(Debug)]
 pub struct Wait {
     origin: Instant,
-    /// Milliseconds after `origin`, and one; 0 while the server itself is at work.
+    /// Microseconds after `origin`, and one; 0 while the server itself is at work.
     since: AtomicU64,
     /// One may begin before what is left of the last one has been dropped.
     requests: AtomicUsize,
+    /// Whoever wants to know when the last of them has ended.
+    reader: AtomicWaker,
 }
 
 impl Wait {
@@ -94,16 +97,18 @@ impl Wait {
             origin: Instant::now(),
             since: AtomicU64::new(1),
             requests: AtomicUsize::new(0),
+            reader: AtomicWaker::new(),
         })
     }
 
     pub fn since(&self) -> Option<Instant> {
-        let millis = self.since.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(self.origin + Duration::from_millis(millis))
+        let micros = self.since.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.origin + Duration::from_micros(micros))
     }
 
-    /// Since when the next request is waited for; `None` during a request.
-    pub fn idle_since(&self) -> Option<Instant> {
+    /// Since when the next request is waited for; `None` during a request, whose end wakes the task of `context`.
+    pub fn idle_since(&self, context: &Context<'_>) -> Option<Instant> {
+        self.reader.register(context.waker());
         match self.requests.load(Ordering::Relaxed) {
             0 => self.since(),
             _ => None,
@@ -111,9 +116,9 @@ impl Wait {
     }
 
     pub fn begin(&self) {
-        let millis = self.origin.elapsed().as_millis();
-        let millis = u64::try_from(millis).unwrap_or(u64::MAX - 1);
-        self.since.store(millis + 1, Ordering::Relaxed);
+        let micros = self.origin.elapsed().as_micros();
+        let micros = u64::try_from(micros).unwrap_or(u64::MAX - 1);
+        self.since.store(micros + 1, Ordering::Relaxed);
     }
 
     /// The client did something. Between two requests another wait begins, since there is nothing else to do.
@@ -149,6 +154,7 @@ impl Drop for Holder {
     fn drop(&mut self) {
         if self.0.requests.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.begin();
+            self.0.reader.wake();
         }
     }
 }

@@ -57,7 +57,7 @@ impl Watched {
 
     /// Ready when the head of the next request has taken too long.
     fn poll_head_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(since) = self.wait.idle_since().filter(|_| !self.is_blocked) else {
+        let Some(since) = self.wait.idle_since(context).filter(|_| !self.is_blocked) else {
             return Poll::Pending;
         };
         let end = since + self.head_timeout;
