@@ -60,9 +60,10 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                // Answers are small and complete; waiting for more to send only delays them.
-                stream.set_nodelay(true)?;
-                SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
+                // Both fail for a client that is gone already, which is no reason to pause. Answers are small and complete:
+                // waiting for more to send only delays them.
+                let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
                 Ok((Box::new(stream), Peer::Address(peer.ip().to_canonical())))
             }
             Self::Unix(listener) => Ok((Box::new(listener.accept().await?.0), Peer::Local)),

@@ -511,6 +511,12 @@ async fn a_secret_file_that_others_can_read_stops_the_start() {
     fs::remove_dir_all(file.parent().unwrap()).unwrap();
 }
 
+/// What the program says when it does not listen where it is told to.
+fn does_not_listen(program: &Program, what: &str) -> Printed {
+    assert!(program.try_serve(&[]).is_err(), "{what}: it listens");
+    program.run(&[])
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_but_a_dead_socket_gives_way_to_a_new_one() {
     let program = Program::new().await;
@@ -536,7 +542,7 @@ async fn nothing_but_a_dead_socket_gives_way_to_a_new_one() {
         make();
         let before = fs::symlink_metadata(&place).unwrap();
 
-        let printed = program.run(&[]);
+        let printed = does_not_listen(&program, name);
 
         assert_eq!(printed.status, Some(1), "{name}: {printed:?}");
         let said = format!("{} is {name}, which is left as it is", place.display());
@@ -577,7 +583,7 @@ async fn a_living_socket_is_left_to_its_process() {
     let inode = fs::symlink_metadata(&place).unwrap().ino();
     let left_alone = |what: &str| {
         let began = Instant::now();
-        let printed = program.run(&[]);
+        let printed = does_not_listen(&program, what);
         assert_eq!(printed.status, Some(1), "{what}: {printed:?}");
         assert!(
             printed

@@ -76,8 +76,8 @@ async fn what_is_not_a_file_is_never_gathered_without_limit() {
 }
 
 /// Requests side by side that have sent most of their body.
-const MANY: usize = 32;
-const SENT_BYTES: usize = 90_000;
+const MANY: usize = 16;
+const SENT_BYTES: usize = 60_000;
 
 /// Bytes as they are sent, in chunks of so many.
 fn chunked(bytes: &[u8], size: usize) -> Vec<u8> {
