@@ -387,7 +387,11 @@ async fn an_idle_server_ends_at_once() {
     assert_eq!(status.code(), Some(0), "{log}");
 }
 
+/// Sets the mode of what is at `path`; SQLite may have removed its log meanwhile, and takes an empty one.
 fn set_mode(path: &Path, mode: u32) {
+    if !path.exists() {
+        fs::write(path, "").unwrap();
+    }
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
