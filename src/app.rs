@@ -4,7 +4,7 @@ use std::{
     fs::DirBuilder,
     io::{self, ErrorKind},
     os::unix::fs::{DirBuilderExt, MetadataExt},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -24,7 +24,8 @@ use crate::{
     },
     error::Result,
     janitor::Silences,
-    storage::{self, Local, Storage},
+    private,
+    storage::{self, Local, Room, Storage},
     tasks::Tasks,
 };
 
@@ -56,7 +57,11 @@ impl App {
         let db = Db::connect(config.database_url.expose(), &tasks).await?;
         db.migrate().await?;
         Ok(Arc::new(Self {
-            storage: Storage::Local(Local::open_dir(&config.data_dir, &tasks)?),
+            storage: Storage::Local(Local::open_dir(
+                &config.data_dir,
+                room(&config, &db),
+                &tasks,
+            )?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
             hasher: hasher(&config),
             redemptions: Redemptions::start(&db, &clock, &tasks),
@@ -81,11 +86,22 @@ fn hasher(config: &Config) -> Hasher {
     Hasher::new(config.hashing_threads.get(), limits)
 }
 
+/// What uploads leave of the disks that they fill: the content's, and SQLite's.
+fn room(config: &Config, db: &Db) -> Room {
+    let database = db.sqlite_path().map(|path| match path.parent() {
+        // The parent of a bare name is empty, and means here.
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    });
+    Room::new(&config.data_dir, database, config.disk_reserve)
+}
+
 /// nginx's group passes through to the content; nobody else does.
 fn make_data_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o750).create(path)?;
     // Its name, and those of the directories that were made on the way to it, are to survive a power loss as well.
     let path = path.canonicalize()?;
+    private::check_directory(&path)?;
     let device = path.metadata()?.dev();
     for directory in path.ancestors().skip(1) {
         // What another disk is mounted on was there before.

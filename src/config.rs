@@ -8,6 +8,7 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::Args;
 use ipnet::IpNet;
 
+mod descriptors;
 mod validate;
 mod values;
 
@@ -98,6 +99,11 @@ pub struct Options {
     /// Bytes each user may keep, the trash included [default: no limit]
     #[arg(long, env = "CLOAKROOM_USER_QUOTA", global = true)]
     pub user_quota: Option<String>,
+
+    /// Room that uploads leave on the disks of the content and of SQLite, so that there is always enough to delete
+    /// [default: 64MiB, or an eighth of a disk where that is less]
+    #[arg(long, env = "CLOAKROOM_DISK_RESERVE", global = true)]
+    pub disk_reserve: Option<String>,
 
     /// How long a deleted file stays in the trash
     #[arg(
@@ -339,7 +345,7 @@ pub struct Options {
     )]
     pub execution_timeout: String,
 
-    /// How long a client may take to send a request's head, and how long it may send nothing of a body
+    /// How long a client may take to send a request's head, send nothing of a body, or take nothing of an answer
     #[arg(
         long,
         env = "CLOAKROOM_CLIENT_TIMEOUT",
@@ -348,7 +354,7 @@ pub struct Options {
     )]
     pub client_timeout: String,
 
-    /// The slowest a client may send a body, bytes a second, over any CLIENT_TIMEOUT
+    /// The slowest a client may send a body or take an answer, bytes a second, over any CLIENT_TIMEOUT
     #[arg(
         long,
         env = "CLOAKROOM_MIN_BODY_RATE",
@@ -356,6 +362,16 @@ pub struct Options {
         global = true
     )]
     pub min_body_rate: String,
+
+    /// How many connections there may be; beyond, those that are idle longest give way
+    /// [default: what the limit of descriptors has room for, at most 4096]
+    #[arg(long, env = "CLOAKROOM_MAX_CONNECTIONS", global = true)]
+    pub max_connections: Option<String>,
+
+    /// How many of them one client address (IPv6: one /64) may have, TRUSTED_PROXIES excepted
+    /// [default: a quarter]
+    #[arg(long, env = "CLOAKROOM_MAX_CONNECTIONS_PER_ADDRESS", global = true)]
+    pub max_connections_per_address: Option<String>,
 
     /// How long requests under way may go on after SIGTERM
     #[arg(
@@ -404,6 +420,8 @@ pub struct Config {
     pub max_file_size: u64,
     pub max_files_per_request: usize,
     pub user_quota: Option<u64>,
+    /// `None`: by the size of each disk.
+    pub disk_reserve: Option<u64>,
     pub trash_ttl: Duration,
     pub upload_ttl: Duration,
     pub janitor_interval: Duration,
@@ -429,6 +447,8 @@ pub struct Config {
     pub execution_timeout: Duration,
     pub client_timeout: Duration,
     pub min_body_rate: u64,
+    pub max_connections: usize,
+    pub max_connections_per_address: usize,
     pub shutdown_timeout: Duration,
     pub log: String,
     pub log_format: LogFormat,

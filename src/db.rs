@@ -22,6 +22,7 @@ use sea_orm::{
 use crate::{
     error::{Code, Error, Result, is_locked},
     patience::{self, Claim, PATIENCE},
+    private,
     tasks::Tasks,
 };
 
@@ -70,6 +71,9 @@ impl Db {
                 .create(true)
                 .mode(0o600)
                 .open(path);
+            for file in ["", "-wal", "-shm"] {
+                private::check_file(Path::new(&format!("{path}{file}")))?;
+            }
             connect::sync_log(path)?;
             let writer = Database::connect(connect::sqlite(url, 1, false)).await?;
             let reader = Database::connect(connect::sqlite(url, connect::READERS, true)).await?;

@@ -12,8 +12,8 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::{Config, Listen, Mistakes, Options, QueryLimits, Secret};
-use crate::db;
+use super::{Config, Listen, Mistakes, Options, QueryLimits, Secret, descriptors};
+use crate::{db, private};
 
 const SECRET_MIN_BYTES: usize = 32;
 const DAY: u64 = 24 * 60 * 60;
@@ -29,6 +29,7 @@ impl Options {
         let secrets = check.secrets(self.secret.as_ref(), self.secret_file.as_deref());
         let data_dir = PathBuf::from(check.text("DATA_DIR", &self.data_dir));
         let count = 1..=1_000_000;
+        let max_connections = check.max_connections(self.max_connections.as_deref());
         let config = Config {
             database_url: check.database_url(self.database_url.as_ref(), &data_dir),
             data_dir,
@@ -48,6 +49,10 @@ impl Options {
                 .user_quota
                 .as_deref()
                 .map(|quota| check.size("USER_QUOTA", quota, 0..=1 << 60)),
+            disk_reserve: self
+                .disk_reserve
+                .as_deref()
+                .map(|reserve| check.size("DISK_RESERVE", reserve, 0..=1 << 50)),
             trash_ttl: check.duration("TRASH_TTL", &self.trash_ttl, 0..=AGE),
             upload_ttl: check.duration("UPLOAD_TTL", &self.upload_ttl, 60..=AGE),
             janitor_interval: check.duration("JANITOR_INTERVAL", &self.janitor_interval, 1..=DAY),
@@ -101,6 +106,11 @@ impl Options {
             ),
             client_timeout: check.duration("CLIENT_TIMEOUT", &self.client_timeout, 1..=DAY),
             min_body_rate: check.size("MIN_BODY_RATE", &self.min_body_rate, 0..=1 << 30),
+            max_connections,
+            max_connections_per_address: match self.max_connections_per_address.as_deref() {
+                Some(text) => check.number("MAX_CONNECTIONS_PER_ADDRESS", text, 1..=1_000_000),
+                None => max_connections.div_ceil(4),
+            },
             shutdown_timeout: check.duration("SHUTDOWN_TIMEOUT", &self.shutdown_timeout, 0..=DAY),
             log: check.log(&self.log),
             log_format: check
@@ -222,6 +232,25 @@ impl Check {
         NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN)
     }
 
+    /// Refuses what the process has too few descriptors for.
+    fn max_connections(&mut self, text: Option<&str>) -> usize {
+        let room = descriptors::connections();
+        let Some(text) = text else {
+            return room.min(descriptors::CONNECTIONS_MAX);
+        };
+        let most = self.number("MAX_CONNECTIONS", text, 1..=1_000_000);
+        if most > room {
+            self.mistake(
+                "MAX_CONNECTIONS",
+                format!(
+                    "{text:?} is more than the limit of open files allows, which is {room}; say less, or raise that limit \
+                     (`ulimit -n`, systemd's LimitNOFILE)"
+                ),
+            );
+        }
+        most
+    }
+
     fn public_url(&mut self, url: Option<&str>, listen: Option<&Listen>) -> String {
         let Some(url) = url else {
             return match listen {
@@ -294,8 +323,13 @@ impl Check {
                 return Vec::new();
             }
             (Some(secret), None) => ("SECRET", secret.expose().to_owned()),
-            (None, Some(path)) => match std::fs::read_to_string(path) {
-                Ok(text) => ("SECRET_FILE", text),
+            (None, Some(path)) => match private::read_given(Path::new(path)) {
+                Ok((text, closed)) => {
+                    if let Err(error) = closed {
+                        self.mistake("SECRET_FILE", error);
+                    }
+                    ("SECRET_FILE", text)
+                }
                 Err(error) => {
                     self.mistake("SECRET_FILE", format!("cannot read {path:?}: {error}"));
                     return Vec::new();

@@ -15,7 +15,7 @@ use crate::{
     auth::client::ClientAddress,
     config::Secret,
     error::{Code, Error, Result},
-    keys, storage,
+    keys, private, storage,
 };
 
 /// The layout below. Another one gets another number, and this one goes on being verified for a day.
@@ -267,7 +267,8 @@ impl Claims {
 /// The secret kept in the data directory, which only the server's user may read. It appears there whole or not at all,
 /// and of two first starts at once, both get the same.
 fn kept_secret(path: &Path) -> io::Result<Secret> {
-    if !path.exists() {
+    // A link that leads nowhere is there, too.
+    if path.symlink_metadata().is_err() {
         let fresh = path.with_extension(keys::hex(&keys::random::<4>()));
         let mut file = fs::OpenOptions::new()
             .write(true)
@@ -285,7 +286,8 @@ fn kept_secret(path: &Path) -> io::Result<Secret> {
     }
     // Even if it was there: the process that made it may have been killed before it came to this.
     storage::sync_dir(path.parent().unwrap_or(path))?;
-    let secret = fs::read_to_string(path)?.trim().to_owned();
+    let (secret, closed) = private::read_own(path)?;
+    let secret = secret.trim().to_owned();
     if secret.len() < 64 {
         return Err(io::Error::other(format!(
             "{} is damaged: it should hold 64 hexadecimal digits; remove it to have a new one made (tickets issued \
@@ -293,5 +295,6 @@ fn kept_secret(path: &Path) -> io::Result<Secret> {
             path.display()
         )));
     }
+    closed?;
     Ok(Secret::from(secret))
 }

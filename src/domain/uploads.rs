@@ -26,9 +26,11 @@ use crate::{
 };
 
 mod live;
+mod pieces;
 mod rows;
 
 pub use live::LiveUploads;
+use pieces::Pieces;
 use rows::Finished;
 pub use rows::Rows;
 pub(crate) use rows::abort;
@@ -49,8 +51,7 @@ pub struct Upload {
     size: u64,
     reserved: u64,
     head: Vec<u8>,
-    batch: Vec<Bytes>,
-    batched: usize,
+    batch: Pieces,
     staged: Place,
     settled: bool,
     /// Held while its row is being written, which goes on when the client has hung up.
@@ -85,8 +86,12 @@ pub struct Naming {
 
 /// Opens an upload for `user`. `expected` is how many bytes may come, where the client has said so.
 ///
-/// `QUOTA_EXCEEDED` when the user may keep nothing more.
+/// `QUOTA_EXCEEDED` when the user may keep nothing more; `STORAGE_FULL` when so much would take of the disk's reserve.
 pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -> Result<Upload> {
+    // Small content is looked at when it is written, which is soon.
+    if expected.is_none_or(|expected| expected > SMALL_BYTES) {
+        app.storage.check_reserve(expected.unwrap_or(0)).await?;
+    }
     let now = app.clock.now();
     let key = ContentKey::random();
     let id = keys::id(now);
@@ -98,8 +103,7 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
         size: 0,
         reserved: 0,
         head: Vec::new(),
-        batch: Vec::new(),
-        batched: 0,
+        batch: Pieces::default(),
         staged: Place::Here(Box::new(app.storage.begin(&key))),
         key,
         settled: false,
@@ -143,9 +147,8 @@ impl Upload {
         }
         let missing = content_type::SNIFF_BYTES - self.head.len();
         self.head.extend(chunk.iter().take(missing));
-        self.batched += chunk.len();
         self.batch.push(chunk);
-        if self.batched >= self.app.live_uploads.batch_bytes() {
+        if self.batch.len() >= self.app.live_uploads.batch_bytes() {
             self.write_batch().await?;
         }
         Ok(())
@@ -153,13 +156,13 @@ impl Upload {
 
     /// Ends the bytes: they are counted and hashed, and quota reserved too much is given back.
     pub async fn complete(mut self) -> Result<Complete> {
-        let is_small = self.size <= SMALL_BYTES && self.size == self.batched as u64;
+        let is_small = self.size <= SMALL_BYTES && self.size == self.batch.len() as u64;
         if !is_small {
             self.write_batch().await?;
         }
         let mut staged = self.staged().await?;
         if is_small {
-            staged.hold(std::mem::take(&mut self.batch));
+            staged.hold(self.batch.take());
         }
         let sha256 = staged.sha256();
         self.staged = Place::Here(staged);
@@ -202,8 +205,7 @@ impl Upload {
     /// Hands the batch to a blocking thread, once the one before is written, and does not wait for it.
     async fn write_batch(&mut self) -> Result<()> {
         let mut staged = self.staged().await?;
-        let batch = std::mem::take(&mut self.batch);
-        self.batched = 0;
+        let batch = self.batch.take();
         self.staged = Place::Writing(tokio::task::spawn_blocking(move || {
             staged.append(&batch)?;
             Ok(staged)
@@ -217,6 +219,23 @@ impl Upload {
             Place::Writing(batch) => Ok(batch.await.map_err(Error::internal)??),
             Place::Lost => Err(Error::internal("an upload went on after a failed write")),
         }
+    }
+}
+
+impl Complete {
+    /// Makes the bytes durable and closes their file, for an upload that waits for others of its request: no request holds
+    /// a descriptor for each of its files.
+    pub async fn settle(&mut self) -> Result<()> {
+        let mut staged = self.upload.staged().await?;
+        if staged.is_on_disk() {
+            let settled = tokio::task::spawn_blocking(move || {
+                staged.settle()?;
+                Ok::<_, std::io::Error>(staged)
+            });
+            staged = settled.await.map_err(Error::internal)??;
+        }
+        self.upload.staged = Place::Here(staged);
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@
 //! closes on a client, or nginx, that is still writing.
 
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -18,9 +18,11 @@ use axum::{
     response::Response,
 };
 use hyper::body::{Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
 
-use crate::app::SharedApp;
+use crate::{
+    app::SharedApp,
+    pace::{InRequest, Pace},
+};
 
 /// How long, and for how many bytes, the rest of a body is read after an early answer (RFC 9112 §9.6).
 const LINGER: Duration = Duration::from_secs(10);
@@ -33,22 +35,29 @@ pub async fn hold(State(app): State<SharedApp>, request: Request, next: Next) ->
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    let (window, rate) = (app.config.client_timeout, app.config.min_body_rate);
-    let least = rate.saturating_mul(window.as_secs()).max(1);
+    let pace = Pace::new(&app.config);
     let unasked = request.headers().contains_key(header::EXPECT);
-    let request = request.map(|body| Body::new(Paced::new(body, window, least, unasked)));
+    let in_request = request.extensions().get::<InRequest>().cloned();
+    let request = request.map(|body| {
+        Body::new(Paced {
+            body,
+            pace,
+            in_request,
+            is_waiting: false,
+            failed: false,
+            unasked,
+        })
+    });
     next.run(request).await
 }
 
-/// A body that fails when fewer than `least` bytes come while somebody waits for them for `window` in all. Time in which
-/// nobody asks for more does not count against the client.
+/// A body that fails when it comes too slowly while somebody waits for it.
 struct Paced {
     body: Body,
-    window: Duration,
-    least: u64,
-    received: u64,
-    waited: Duration,
-    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    pace: Pace,
+    /// Where it is known on which connection the body comes.
+    in_request: Option<InRequest>,
+    is_waiting: bool,
     /// The client broke off or was too slow: there is nothing to wait for.
     failed: bool,
     /// Whether the client sends nothing until it is asked (RFC 9110 §10.1.1), which reading does.
@@ -56,29 +65,32 @@ struct Paced {
 }
 
 impl Paced {
-    fn new(body: Body, window: Duration, least: u64, unasked: bool) -> Self {
-        Self {
-            body,
-            window,
-            least,
-            received: 0,
-            waited: Duration::ZERO,
-            waiting: None,
-            failed: false,
-            unasked,
+    /// Notes whether the server waits for the client, for whoever looks for a connection to close.
+    fn wait(&mut self, is_waiting: bool) {
+        if std::mem::replace(&mut self.is_waiting, is_waiting) == is_waiting {
+            return;
         }
-    }
-
-    /// Begins another window.
-    fn renew(&mut self) {
-        (self.received, self.waited, self.waiting) = (0, Duration::ZERO, None);
+        if let Some(in_request) = &self.in_request {
+            match is_waiting {
+                true => in_request.wait().begin(),
+                false => in_request.wait().end(),
+            }
+        }
     }
 }
 
 impl Drop for Paced {
     fn drop(&mut self) {
-        if !self.body.is_end_stream() && !self.failed && !self.unasked {
-            tokio::spawn(drain(std::mem::take(&mut self.body)));
+        if self.body.is_end_stream() || self.failed || self.unasked {
+            self.wait(false);
+        } else {
+            self.wait(true);
+            let body = std::mem::take(&mut self.body);
+            let in_request = self.in_request.take();
+            tokio::spawn(async move {
+                drain(body).await;
+                drop(in_request);
+            });
         }
     }
 }
@@ -109,27 +121,18 @@ impl HttpBody for Paced {
         let this = &mut *self;
         this.unasked = false;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
-            if let Some((since, _)) = this.waiting.take() {
-                this.waited += since.elapsed();
-            }
+            this.wait(false);
             this.failed = matches!(frame, Some(Err(_)));
-            if let Some(Ok(frame)) = &frame {
-                this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
-            }
+            let data = frame
+                .as_ref()
+                .and_then(|frame| frame.as_ref().ok()?.data_ref());
+            this.pace.moved(data.map_or(0, Bytes::len));
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        loop {
-            let left = this.window.saturating_sub(this.waited);
-            let (_, sleep) = this
-                .waiting
-                .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
-            std::task::ready!(sleep.as_mut().poll(context));
-            if this.received < this.least {
-                this.failed = true;
-                return Poll::Ready(Some(Err("the body comes too slowly".into())));
-            }
-            this.renew();
-        }
+        this.wait(true);
+        std::task::ready!(this.pace.poll_too_slow(context));
+        this.failed = true;
+        Poll::Ready(Some(Err("the body comes too slowly".into())))
     }
 
     fn is_end_stream(&self) -> bool {

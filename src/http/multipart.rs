@@ -73,7 +73,11 @@ pub async fn read(
             upload.append(chunk).await?;
         }
         drop(field);
-        let key = files.add(upload.complete().await?, file_name);
+        let mut complete = upload.complete().await?;
+        if !places.are_all_taken() {
+            complete.settle().await?;
+        }
+        let key = files.add(complete, file_name);
         for path in paths {
             if let Some(place) = place(&mut params, &path) {
                 *place = Value::from(key.as_str());
@@ -171,6 +175,10 @@ impl Places {
         self.by_part
             .remove(name)
             .ok_or_else(|| bad(format!("The part {name:?} is not in `map`.")))
+    }
+
+    fn are_all_taken(&self) -> bool {
+        self.by_part.is_empty()
     }
 
     fn check_complete(&self) -> Result<()> {

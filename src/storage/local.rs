@@ -9,10 +9,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{ContentKey, Staged};
+use super::{ContentKey, Room, Staged};
 use crate::{
     batch::Batches,
     error::{Error, Result},
+    private,
     tasks::Tasks,
 };
 
@@ -33,6 +34,7 @@ pub struct Local {
     content: Arc<Path>,
     /// Whoever makes a backup holds this file locked, so that nothing is unlinked meanwhile.
     purge_lock: Arc<Path>,
+    room: Room,
     durable: Durable,
     small: Batches<Staged, Result<()>>,
 }
@@ -58,11 +60,12 @@ impl Durable {
 }
 
 impl Local {
-    /// The content directory in `data_dir`, made if it is missing.
-    pub fn open_dir(data_dir: &Path, tasks: &Tasks) -> io::Result<Self> {
+    /// The content directory in `data_dir`, made if it is missing. `room` is what uploads may take.
+    pub fn open_dir(data_dir: &Path, room: Room, tasks: &Tasks) -> io::Result<Self> {
         let [staging, content] = ["staging", "content"].map(|name| Arc::from(data_dir.join(name)));
         for directory in [&staging, &content] {
             make_dir(directory)?;
+            private::check_directory(directory)?;
         }
         let purge_lock = data_dir.join("purge.lock");
         OpenOptions::new()
@@ -77,12 +80,14 @@ impl Local {
             staging,
             content,
             purge_lock: purge_lock.into(),
+            room,
             durable,
         })
     }
 
     pub(super) fn begin(&self, key: &ContentKey) -> Staged {
-        Staged::new(key.clone(), self.staging.join(key.as_str()))
+        let path = self.staging.join(key.as_str());
+        Staged::new(key.clone(), path, self.room.clone())
     }
 
     /// Small content is finished several at a time: waking a thread for each would cost more than the writing.
@@ -170,6 +175,11 @@ impl Local {
             self.content.join(key.path()),
         ];
         blocking(move || Ok(paths.iter().any(|path| path.exists()))).await
+    }
+
+    pub(super) async fn check_reserve(&self, bytes: u64) -> Result<()> {
+        let room = self.room.clone();
+        blocking(move || room.claim(bytes).map(drop)).await
     }
 
     pub(super) async fn check(&self) -> Result<()> {

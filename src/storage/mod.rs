@@ -2,6 +2,7 @@
 
 mod key;
 mod local;
+mod room;
 mod staged;
 
 use std::fs::File;
@@ -11,6 +12,7 @@ use crate::error::Result;
 pub use key::ContentKey;
 pub(crate) use local::sync_dir;
 pub use local::{Local, check_room};
+pub use room::Room;
 pub use staged::Staged;
 
 /// A place for content.
@@ -85,6 +87,13 @@ impl Storage {
     pub async fn holds(&self, key: &ContentKey) -> Result<bool> {
         match self {
             Self::Local(local) => local.holds(key).await,
+        }
+    }
+
+    /// `STORAGE_FULL` when `bytes` more would take of what uploads leave on the disk.
+    pub async fn check_reserve(&self, bytes: u64) -> Result<()> {
+        match self {
+            Self::Local(local) => local.check_reserve(bytes).await,
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{ContentKey, local::FILE_MODE};
+use super::{ContentKey, Room, local::FILE_MODE};
 
 /// How much may be written before the disk is told to begin.
 const EARLY_SYNC_BYTES: usize = 8 << 20;
@@ -21,7 +21,10 @@ const EARLY_SYNC_BYTES: usize = 8 << 20;
 pub struct Staged {
     key: ContentKey,
     path: PathBuf,
+    room: Room,
     file: Option<File>,
+    is_on_disk: bool,
+    is_synced: bool,
     /// Hashed, and still to be written.
     held: Vec<Bytes>,
     /// Written since the last sync began.
@@ -32,11 +35,14 @@ pub struct Staged {
 
 impl Staged {
     /// A place for the bytes of `key`, to be written to `path`.
-    pub(super) fn new(key: ContentKey, path: PathBuf) -> Self {
+    pub(super) fn new(key: ContentKey, path: PathBuf, room: Room) -> Self {
         Self {
             key,
             path,
+            room,
             file: None,
+            is_on_disk: false,
+            is_synced: false,
             held: Vec::new(),
             unsynced: 0,
             early_sync: None,
@@ -52,8 +58,8 @@ impl Staged {
         &self.path
     }
 
-    pub(super) fn is_on_disk(&self) -> bool {
-        self.file.is_some()
+    pub fn is_on_disk(&self) -> bool {
+        self.is_on_disk
     }
 
     /// Writes `chunks` behind what is there and hashes them. Blocks, so call it off the async threads.
@@ -94,12 +100,24 @@ impl Staged {
         }
     }
 
+    /// Makes all bytes durable, and closes the file: there will be no more of them. Blocks.
+    pub fn settle(&mut self) -> io::Result<()> {
+        self.sync()?;
+        self.file = None;
+        Ok(())
+    }
+
     /// Writes what was held, and makes all bytes durable; not yet their name. Blocks.
     pub(super) fn sync(&mut self) -> io::Result<()> {
+        if self.is_synced {
+            return Ok(());
+        }
         let held = std::mem::take(&mut self.held);
         self.write(&held)?;
         self.end_early_sync()?;
-        self.file()?.sync_all()
+        self.file()?.sync_all()?;
+        self.is_synced = true;
+        Ok(())
     }
 
     /// Hashes `chunks`, which are all and few, and keeps them in memory until they become content: one trip to another
@@ -115,7 +133,14 @@ impl Staged {
         }
     }
 
+    /// Makes the file, even for no bytes at all.
     fn write(&mut self, chunks: &[Bytes]) -> io::Result<()> {
+        if self.is_on_disk && chunks.is_empty() {
+            return Ok(());
+        }
+        let room = self.room.clone();
+        let bytes = chunks.iter().map(Bytes::len).sum::<usize>();
+        let _claim = room.claim(bytes as u64)?;
         let mut file = self.file()?;
         chunks.iter().try_for_each(|chunk| file.write_all(chunk))
     }
@@ -129,6 +154,7 @@ impl Staged {
                 .mode(FILE_MODE)
                 .open(&self.path)?,
         };
+        self.is_on_disk = true;
         Ok(self.file.insert(file))
     }
 

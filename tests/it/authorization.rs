@@ -84,7 +84,10 @@ async fn a_refusal_is_held_against_every_table_there_is() {
     server.person("alice").await;
     let seen = changed(&before, &tables.rows().await);
 
-    assert_eq!(Vec::from_iter(seen), ["event", "session", "user"]);
+    assert_eq!(
+        Vec::from_iter(seen),
+        ["event", "session", "throttle", "user"]
+    );
 }
 
 /// Runs every row as `caller`, and reports every cell that is not as the table has it.

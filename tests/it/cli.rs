@@ -1,6 +1,15 @@
 //! The command line: what an operator types, and what the program says.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{
+    fs,
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink},
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use reqwest::StatusCode;
 
@@ -397,4 +406,230 @@ async fn an_idle_server_ends_at_once() {
 
     let (status, log) = server.ended().await;
     assert_eq!(status.code(), Some(0), "{log}");
+}
+
+/// Sets the mode of what is at `path`; SQLite may have removed its log meanwhile, and takes an empty one.
+fn set_mode(path: &Path, mode: u32) {
+    if !path.exists() {
+        fs::write(path, "").unwrap();
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The program refuses to start, names the path, and says `way_out`.
+fn refuses(program: &Program, path: &Path, way_out: &str) {
+    let printed = program.run(&["verify"]);
+    let path = path.display().to_string();
+    assert!(
+        [Some(1), Some(2)].contains(&printed.status)
+            && printed.err.contains(&path)
+            && printed.err.contains(way_out),
+        "{path}, {way_out}: {printed:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_can_read_or_write_stops_the_start() {
+    // SQLite's files are among them.
+    let program = Program::with(None);
+    program.serve().kill();
+    let data = program.data_dir();
+    let [secret, database, log, content] = [
+        "secret",
+        "cloakroom.sqlite3",
+        "cloakroom.sqlite3-wal",
+        "content",
+    ]
+    .map(|name| data.join(name));
+    for (path, open, closed) in [
+        (
+            &secret,
+            &[0o666, 0o644, 0o640, 0o620, 0o604, 0o602][..],
+            &[0o600, 0o400][..],
+        ),
+        (&database, &[0o666, 0o644, 0o660, 0o602], &[0o640, 0o600]),
+        (&log, &[0o666, 0o604], &[0o640, 0o600]),
+        (
+            &data,
+            &[0o777, 0o770, 0o757, 0o1777],
+            &[0o755, 0o710, 0o750],
+        ),
+        (&content, &[0o777, 0o2770], &[0o2750, 0o750]),
+    ] {
+        for mode in open {
+            set_mode(path, *mode);
+            refuses(&program, path, &format!("has mode {mode:04o}"));
+            refuses(&program, path, "with `chmod ");
+        }
+        for mode in closed {
+            set_mode(path, *mode);
+            succeeded(&program.run(&["verify"]));
+        }
+    }
+    // What is said to do is all there is to do.
+    set_mode(&secret, 0o666);
+    let said = program.run(&["verify"]).err;
+    let command = said.split('`').nth(1).unwrap();
+    let done = Command::new("sh").args(["-c", command]).status().unwrap();
+    assert!(done.success(), "{command}");
+    succeeded(&program.run(&["verify"]));
+
+    let elsewhere = program.path("elsewhere");
+    fs::rename(&secret, &elsewhere).unwrap();
+    symlink(&elsewhere, &secret).unwrap();
+    refuses(&program, &secret, "CLOAKROOM_SECRET_FILE");
+    fs::remove_file(&elsewhere).unwrap();
+    refuses(&program, &secret, "CLOAKROOM_SECRET_FILE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_another_user_stops_the_start() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        eprintln!("only root can give a file away");
+        return;
+    }
+    let program = Program::with(None);
+    program.serve().kill();
+    let given_away = ["secret", "cloakroom.sqlite3"].map(|name| program.data_dir().join(name));
+    for path in &given_away {
+        std::os::unix::fs::chown(path, Some(12_345), None).unwrap();
+        refuses(&program, path, "belongs to another user, number 12345");
+        std::os::unix::fs::chown(path, Some(0), None).unwrap();
+        succeeded(&program.run(&["verify"]));
+    }
+    // Root looks after the installation of somebody else.
+    for path in given_away.iter().chain([&program.data_dir()]) {
+        std::os::unix::fs::chown(path, Some(12_345), None).unwrap();
+    }
+    succeeded(&program.run(&["verify"]));
+}
+
+/// Its group may read it, as where systemd or Kubernetes puts it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_file_that_others_can_read_stops_the_start() {
+    let file = Program::new().await;
+    let file = file.path("given");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, SECRET).unwrap();
+    let program = Program::new().await;
+    let program = program.set("SECRET_FILE", file.to_str().unwrap());
+    for mode in [0o666, 0o644, 0o604, 0o660, 0o602] {
+        set_mode(&file, mode);
+        let printed = program.run(&["verify"]);
+        let said = format!(
+            "CLOAKROOM_SECRET_FILE: {} has mode {mode:04o}",
+            file.display()
+        );
+        assert_eq!(printed.status, Some(2), "{printed:?}");
+        assert!(printed.err.contains(&said), "{said}: {printed:?}");
+        assert!(!printed.err.contains(SECRET), "{printed:?}");
+    }
+    for mode in [0o600, 0o400, 0o440, 0o640] {
+        set_mode(&file, mode);
+        succeeded(&program.run(&["verify"]));
+    }
+    // Kubernetes links to where it keeps them.
+    let link = file.with_extension("link");
+    symlink(&file, &link).unwrap();
+    let program = program.set("SECRET_FILE", link.to_str().unwrap());
+    succeeded(&program.run(&["verify"]));
+    fs::remove_dir_all(file.parent().unwrap()).unwrap();
+}
+
+/// What the program says when it does not listen where it is told to.
+fn does_not_listen(program: &Program, what: &str) -> Printed {
+    assert!(program.try_serve(&[]).is_err(), "{what}: it listens");
+    program.run(&[])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_a_dead_socket_gives_way_to_a_new_one() {
+    let program = Program::new().await;
+    let (place, kept) = (program.path("place"), program.path("kept"));
+    fs::write(&kept, "precious").unwrap();
+    let dead = program.path("dead");
+    drop(UnixListener::bind(&dead).unwrap());
+    let program = program.set("LISTEN", &format!("unix:{}", place.display()));
+    for (name, make) in [
+        (
+            "a regular file",
+            &(|| fs::write(&place, "precious").unwrap()) as &dyn Fn(),
+        ),
+        ("a directory", &|| fs::create_dir(&place).unwrap()),
+        ("a symbolic link", &|| symlink(&kept, &place).unwrap()),
+        ("a symbolic link", &|| symlink(&dead, &place).unwrap()),
+        ("a symbolic link", &|| symlink("nowhere", &place).unwrap()),
+        ("a FIFO", &|| {
+            let made = Command::new("mkfifo").arg(&place).status();
+            assert!(made.unwrap().success());
+        }),
+    ] {
+        make();
+        let before = fs::symlink_metadata(&place).unwrap();
+
+        let printed = does_not_listen(&program, name);
+
+        assert_eq!(printed.status, Some(1), "{name}: {printed:?}");
+        let said = format!("{} is {name}, which is left as it is", place.display());
+        assert!(
+            printed.err.contains(&said) && printed.err.contains("CLOAKROOM_LISTEN"),
+            "{name}: {printed:?}"
+        );
+        let after = fs::symlink_metadata(&place).unwrap();
+        assert_eq!(
+            (after.ino(), after.mtime_nsec(), after.mode()),
+            (before.ino(), before.mtime_nsec(), before.mode()),
+            "{name}"
+        );
+        assert!(!program.data_dir().exists(), "{name}: it had begun");
+        match before.is_dir() {
+            true => fs::remove_dir(&place).unwrap(),
+            false => fs::remove_file(&place).unwrap(),
+        }
+    }
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "precious");
+
+    // A dead one makes room, again and again.
+    fs::rename(&dead, &place).unwrap();
+    for _ in 0..2 {
+        program.serve().kill();
+        let left = fs::symlink_metadata(&place).unwrap();
+        assert!(left.file_type().is_socket());
+    }
+}
+
+/// Even one so busy that no more clients can wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_living_socket_is_left_to_its_process() {
+    let program = Program::new().await;
+    let place = program.path("place");
+    let program = program.set("LISTEN", &format!("unix:{}", place.display()));
+    let listener = UnixListener::bind(&place).unwrap();
+    let inode = fs::symlink_metadata(&place).unwrap().ino();
+    let left_alone = |what: &str| {
+        let began = Instant::now();
+        let printed = does_not_listen(&program, what);
+        assert_eq!(printed.status, Some(1), "{what}: {printed:?}");
+        assert!(
+            printed
+                .err
+                .contains("another process listens on this socket"),
+            "{what}: {printed:?}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(10), "{what}");
+        assert_eq!(fs::symlink_metadata(&place).unwrap().ino(), inode, "{what}");
+    };
+    left_alone("idle");
+    let mut waiting = Vec::new();
+    loop {
+        let place = place.clone();
+        let (sender, connected) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(UnixStream::connect(place)));
+        match connected.recv_timeout(Duration::from_millis(500)) {
+            Ok(client) => waiting.push(client.unwrap()),
+            Err(_) => break,
+        }
+    }
+    left_alone("busy");
+    drop(listener);
 }

@@ -23,6 +23,7 @@ mod authorization;
 mod browser;
 mod cli;
 mod clients;
+mod connections;
 mod content_types;
 mod cross_site;
 mod faults;

@@ -1,11 +1,14 @@
 //! Memory: an upload's size is on the disk, and never in the process.
 
+use std::{fs, time::Duration};
+
 use futures_util::stream;
 use reqwest::{Body, header};
 
 use crate::support::{
-    Answer, Parts, Person, Program, TestApp,
+    Answer, Parts, Person, Program, TestApp, Wire,
     multipart::{CONTENT_TYPE, envelope},
+    program::Serving,
 };
 
 const MEBIBYTE: usize = 1 << 20;
@@ -70,4 +73,79 @@ async fn what_is_not_a_file_is_never_gathered_without_limit() {
     let growth = process.peak_memory().saturating_sub(before) / 1024;
     assert!(growth < 12 * 1024, "it grew by {growth} KiB");
     server.nothing_stays().await;
+}
+
+/// Requests side by side that have sent most of their body.
+const MANY: usize = 12;
+const SENT_BYTES: usize = 60_000;
+
+/// Bytes as they are sent, in chunks of so many.
+fn chunked(bytes: &[u8], size: usize) -> Vec<u8> {
+    let chunks = bytes.chunks(size).map(|chunk| {
+        let head = format!("{:x}\r\n", chunk.len());
+        [head.as_bytes(), chunk, b"\r\n"].concat()
+    });
+    chunks.collect::<Vec<_>>().concat()
+}
+
+/// Waits until the server has done all that there is to do.
+async fn is_idle(server: &Serving) {
+    let ticks = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", server.pid)).unwrap();
+        let after_name = stat.rsplit_once(')').unwrap().1.to_owned();
+        let fields: Vec<_> = after_name.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    let mut before = ticks();
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let now = ticks();
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
+/// What each of many bodies takes that have come in chunks of `size` so far.
+async fn memory_of_each(headers: &[&str], body: &[u8], size: usize, program: &Program) -> u64 {
+    let server = program.serve();
+    let sent = chunked(body, size);
+    let send = async || {
+        let mut wire = Wire::begin(&server.base, "POST /graphql HTTP/1.1", headers).await;
+        wire.send(&sent).await.unwrap();
+        wire
+    };
+    // What the first of all takes is not theirs.
+    let first = send().await;
+    is_idle(&server).await;
+    let before = server.peak_memory();
+    let mut wires = vec![first];
+    for _ in 0..MANY {
+        wires.push(send().await);
+    }
+    is_idle(&server).await;
+    server.peak_memory().saturating_sub(before) / MANY as u64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_takes_no_more_memory_however_it_is_cut() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let authorization = format!("Authorization: Bearer {}", alice.token("[WRITE]").await);
+    let program = Program::of(&server);
+    let file = [envelope().0, vec![b'x'; SENT_BYTES]].concat();
+    let document = [b"{\"query\": \"".to_vec(), vec![b' '; SENT_BYTES]].concat();
+    for (what, content_type, body) in [
+        ("an upload", CONTENT_TYPE, file),
+        ("a document", "application/json", document),
+    ] {
+        let content_type = format!("Content-Type: {content_type}");
+        let headers = [&content_type, "Transfer-Encoding: chunked", &authorization];
+        for size in [SENT_BYTES, 4096, 1] {
+            let each = memory_of_each(&headers, &body, size, &program).await / 1024;
+            eprintln!("{what} in chunks of {size}: {each} KiB");
+            assert!(each < 512, "{what} in chunks of {size}: {each} KiB");
+        }
+    }
 }

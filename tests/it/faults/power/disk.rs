@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
@@ -167,6 +168,8 @@ impl Disk {
                 (Node::File(_), Some(other)) => fs::hard_link(other, path).unwrap(),
                 (Node::File(file), None) => {
                     fs::write(&path, file.survivor(fate)).unwrap();
+                    // The trace does not tell modes, and the server does not start with open files.
+                    fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
                     written.insert(node, path);
                 }
             }
