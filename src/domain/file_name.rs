@@ -1,5 +1,6 @@
 //! File names: what people may call a file, and what becomes of the names that clients send along.
 
+use super::visible::shows_nothing;
 use crate::error::{Error, Result};
 
 /// Bytes of UTF-8, as most file systems count.
@@ -16,7 +17,7 @@ pub fn check(name: &str) -> Result<String> {
         "name",
         format!(
             "A file name has 1 to {MAX_BYTES} bytes of UTF-8, without slashes, backslashes, control or bidirectional \
-             characters, or white space at its ends, and is not all dots."
+             characters, or white space at its ends, and shows more than dots and blanks."
         ),
     ))
 }
@@ -27,7 +28,7 @@ pub fn clean(name: &str) -> String {
     let component = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let visible: String = component.chars().filter(|c| !is_deceptive(*c)).collect();
     let trimmed = shorten(visible.trim());
-    if trimmed.chars().all(|c| c == '.') {
+    if shows_nothing(&trimmed.replace('.', "")) {
         return UNNAMED.to_owned();
     }
     trimmed
@@ -72,6 +73,8 @@ mod tests {
             " . ",
             "a\u{202e}gpj.exe",
             "\0",
+            "\u{3164}",
+            ".\u{2800}.",
             "a\r\nb",
             &long,
             &long_scripted,

@@ -10,3 +10,4 @@ pub mod quota;
 pub mod shares;
 pub mod tickets;
 pub mod uploads;
+pub mod visible;

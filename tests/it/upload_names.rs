@@ -98,6 +98,9 @@ async fn names_that_deceive_or_break_are_cleaned() {
         "; filename=\"a\u{202e}gpj.exe\"",
         "; filename=\"a%0D%0ASet-Cookie: b\"",
         "; filename*=UTF-8''a%00b.txt",
+        "; filename=\"\u{3164}\"",
+        "; filename=\".\u{2800}\u{fe0f}.\"",
+        "; filename*=UTF-8''%CD%8F%F3%A0%81%81",
         &long,
     ])
     .await;
@@ -114,6 +117,9 @@ async fn names_that_deceive_or_break_are_cleaned() {
             "agpj.exe",
             "aSet-Cookie: b",
             "ab.txt",
+            "unnamed",
+            "unnamed",
+            "unnamed",
             &shortened,
         ]
     );
