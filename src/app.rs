@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     db::Db,
     domain::{
+        changes::Changes,
         events,
         tickets::TicketKeys,
         uploads::{self, LiveUploads},
@@ -40,6 +41,7 @@ pub struct App {
     pub ticket_guesses: TicketGuesses,
     pub events: events::Queue,
 }
+    pub changes: Changes,
 
 pub type SharedApp = Arc<App>;
 
@@ -55,12 +57,13 @@ impl App {
             hasher: Hasher::new(config.hashing_threads.get()),
             redemptions: Redemptions::start(&db, &clock),
             live_uploads: LiveUploads::default(),
-            upload_rows: uploads::Rows::start(&db),
+            upload_rows: uploads::Rows::start(&db, config.max_files_per_user),
             silences: Silences::default(),
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),
             db,
             clock,
+            changes: Changes::default(),
             config,
         }))
     }

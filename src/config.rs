@@ -99,6 +99,34 @@ pub struct Options {
     #[arg(long, env = "CLOAKROOM_USER_QUOTA", global = true)]
     pub user_quota: Option<String>,
 
+    /// How many files each user may keep, empty ones and the trash included
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_FILES_PER_USER",
+        default_value = "100000",
+        global = true
+    )]
+    pub max_files_per_user: String,
+
+    /// How many shares one file may have
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_SHARES_PER_FILE",
+        default_value = "1000",
+        global = true
+    )]
+    pub max_shares_per_file: String,
+
+    /// How many changes one user may make in an hour, uploads not counted: renaming, deleting, restoring, purging,
+    /// sharing, revoking, making tokens; they come back evenly. Counted by each instance for itself
+    #[arg(
+        long,
+        env = "CLOAKROOM_CHANGES_PER_HOUR",
+        default_value = "3600",
+        global = true
+    )]
+    pub changes_per_hour: String,
+
     /// How long a deleted file stays in the trash
     #[arg(
         long,
@@ -347,6 +375,9 @@ pub struct Config {
     pub hashing_threads: NonZeroUsize,
     pub sign_in_tries: u32,
     pub sign_in_tries_per_address: u32,
+    pub max_files_per_user: u32,
+    pub max_shares_per_file: u32,
+    pub changes_per_hour: u32,
     pub sign_in_window: Duration,
     pub event_ttl: Duration,
     pub graphiql: GraphiQl,

@@ -20,7 +20,10 @@ use uuid::Uuid;
 
 use crate::{
     app::{App, SharedApp},
-    domain::{events::Event, files, uploads},
+    domain::{
+        events::{self, Event},
+        files, uploads,
+    },
     error::{Error, Result},
     storage::ContentKey,
 };
@@ -186,7 +189,7 @@ async fn old_trash(app: &App) -> Result<u64> {
             user_id: None,
             ..Event::of_file(Kind::Purged, &row)
         };
-        files::purge_row(app, &row, event).await?;
+        files::purge_row(app, &row, events::row(app, event)).await?;
         swept += 1;
     }
     Ok(swept)

@@ -48,6 +48,9 @@ impl Options {
                 .user_quota
                 .as_deref()
                 .map(|quota| check.size("USER_QUOTA", quota, 0..=1 << 60)),
+            max_files_per_user: check.many("MAX_FILES_PER_USER", &self.max_files_per_user),
+            max_shares_per_file: check.small("MAX_SHARES_PER_FILE", &self.max_shares_per_file),
+            changes_per_hour: check.many("CHANGES_PER_HOUR", &self.changes_per_hour),
             trash_ttl: check.duration("TRASH_TTL", &self.trash_ttl, 0..=AGE),
             upload_ttl: check.duration("UPLOAD_TTL", &self.upload_ttl, 60..=AGE),
             janitor_interval: check.duration("JANITOR_INTERVAL", &self.janitor_interval, 1..=DAY),
@@ -199,6 +202,10 @@ impl Check {
     }
 
     fn hashing_threads(&mut self, text: Option<&str>) -> NonZeroUsize {
+    fn many(&mut self, setting: &str, text: &str) -> u32 {
+        u32::try_from(self.number(setting, text, 1..=1_000_000_000)).unwrap_or(1)
+    }
+
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = match text {
             Some(text) => self.number("HASHING_THREADS", text, 1..=64),

@@ -54,6 +54,7 @@ pub async fn create(app: &App, username: &str, password: Secret) -> Result<user:
         used_bytes: Set(0),
         trashed_bytes: Set(0),
         reserved_bytes: Set(0),
+        file_count: Set(0),
         created_at: Set(now),
     };
     let event = events::row(app, Event::new(Kind::SignedUp).by(id));

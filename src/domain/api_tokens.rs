@@ -3,7 +3,7 @@
 use entity::{Timestamp, api_token, event::Kind, user};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder,
+    QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -63,12 +63,18 @@ pub async fn create(
         expires_at: Set(expires_at),
     };
     let (user_id, epoch) = (user.id, user.credential_epoch);
-    let event = events::row(
+    let event = events::change(
         app,
         Event::new(Kind::ApiTokenCreated).by(user_id).detail(name),
-    );
+    )?;
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
+            // Held, so that tokens are made one after the other and counted.
+            user::Entity::find_by_id(user_id)
+                .lock_exclusive()
+                .one(transaction)
+                .await?
+                .ok_or_else(Error::not_found)?;
             // A new password has ended these, so their owner can neither see nor revoke them.
             api_token::Entity::delete_many()
                 .filter(api_token::Column::UserId.eq(user_id))
@@ -110,7 +116,7 @@ pub async fn list(app: &App, user: &user::Model) -> Result<Vec<api_token::Model>
 )]
 pub async fn revoke(app: &App, user: &user::Model, id: Uuid) -> Result<()> {
     let user_id = user.id;
-    let event = events::row(app, Event::new(Kind::ApiTokenRevoked).by(user_id));
+    let event = events::change(app, Event::new(Kind::ApiTokenRevoked).by(user_id))?;
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {
             let deleted = api_token::Entity::delete_many()

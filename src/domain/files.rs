@@ -1,6 +1,10 @@
 //! Files: renaming, and the way out by the trash.
 
-use entity::{Timestamp, discarded_content, event::Kind, file};
+use entity::{
+    Timestamp, discarded_content,
+    event::{self, Kind},
+    file,
+};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
@@ -23,7 +27,7 @@ use crate::{
 pub async fn rename(app: &App, file: &Owned<file::Model>, name: &str) -> Result<()> {
     let name = file_name::check(name)?;
     let id = file.id;
-    let event = events::row(app, Event::of_file(Kind::Renamed, file).detail(&name));
+    let event = events::change(app, Event::of_file(Kind::Renamed, file).detail(&name))?;
     let rename = app.db.write(move |transaction| {
         Box::pin(async move {
             let renamed = file::Entity::update_many()
@@ -65,7 +69,7 @@ async fn move_to(
     } else {
         Kind::Restored
     };
-    let event = events::row(app, Event::of_file(kind, file));
+    let event = events::change(app, Event::of_file(kind, file))?;
     let moved = app.db.write(move |transaction| {
         Box::pin(async move {
             let from = match trashed_at {
@@ -93,13 +97,13 @@ async fn move_to(
 
 /// Destroys a file in the trash: its row first, then its bytes, which the janitor unlinks if this process cannot.
 pub async fn purge(app: &App, file: &Owned<file::Model>) -> Result<()> {
-    purge_row(app, file, Event::of_file(Kind::Purged, file)).await
+    let event = events::change(app, Event::of_file(Kind::Purged, file))?;
+    purge_row(app, file, event).await
 }
 
 /// The same for the janitor, which nobody asks and which owns nothing: `file` has outstayed its time in the trash.
 #[expect(clippy::disallowed_methods, reason = "files end here")]
-pub(crate) async fn purge_row(app: &App, file: &file::Model, event: Event) -> Result<()> {
-    let event = events::row(app, event);
+pub(crate) async fn purge_row(app: &App, file: &file::Model, event: event::Model) -> Result<()> {
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
     let discarded = discarded_content::Model {
         content_key: file.content_key.clone(),
@@ -120,7 +124,8 @@ pub(crate) async fn purge_row(app: &App, file: &file::Model, event: Event) -> Re
             let change = Change {
                 used: -size,
                 trashed: -size,
-                reserved: 0,
+                files: -1,
+                ..Change::default()
             };
             quota::account_for(transaction, owner_id, change).await?;
             events::record(transaction, event).await

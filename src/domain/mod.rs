@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod api_tokens;
+pub mod changes;
 pub mod content_type;
 pub mod events;
 pub mod file_name;

@@ -27,9 +27,9 @@ mod live;
 mod rows;
 
 pub use live::LiveUploads;
-use rows::Finished;
 pub use rows::Rows;
 pub(crate) use rows::abort;
+use rows::{Finished, Outcome};
 
 /// A file of so many bytes is hashed where it is, in some 20 µs, and written when it is finished.
 const SMALL_BYTES: u64 = 32 * 1024;
@@ -85,6 +85,7 @@ pub struct Naming {
 ///
 /// `QUOTA_EXCEEDED` when the user may keep nothing more.
 pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -> Result<Upload> {
+    quota::check_ahead(app, user, 0)?;
     let now = app.clock.now();
     let key = ContentKey::random();
     let id = keys::id(now);
@@ -245,7 +246,8 @@ impl Drop for Upload {
 /// Makes files of complete uploads, all of them or none, and returns their ids in the same order.
 ///
 /// Runs in a task of its own: a client that hangs up now gets its files nevertheless, and never half of them.
-/// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones.
+/// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones,
+/// `QUOTA_EXCEEDED` when the user would have too many files.
 pub async fn finish(app: &SharedApp, uploads: Vec<Naming>) -> Result<Vec<Uuid>> {
     let app = SharedApp::clone(app);
     let task = tokio::spawn(async move {
@@ -279,12 +281,16 @@ async fn commit(app: &SharedApp, finished: Vec<(Upload, file::Model)>) -> Result
         });
         uploads.push(upload);
     }
-    // An upload that was silent so long that it was swept has no bytes any more.
-    if !app.upload_rows.finish(rows).await? {
-        return Err(Error::new(
-            Code::Unavailable,
-            "The upload took so long that it was given up; send it again.",
-        ));
+    match app.upload_rows.finish(rows).await? {
+        Outcome::Committed => {}
+        Outcome::TooMany => return Err(quota::too_many_files(app)),
+        // An upload that was silent so long that it was swept has no bytes any more.
+        Outcome::Swept => {
+            return Err(Error::new(
+                Code::Unavailable,
+                "The upload took so long that it was given up; send it again.",
+            ));
+        }
     }
     for upload in &mut uploads {
         upload.settled = true;

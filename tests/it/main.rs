@@ -42,6 +42,7 @@ mod nginx_hostile;
 mod pages;
 mod password_checks;
 mod query_limits;
+mod quotas;
 mod redemptions;
 mod resilience;
 mod schema;
