@@ -21,7 +21,7 @@ use crate::{
         uploads::{self, LiveUploads},
     },
     error::Result,
-    janitor::Silences,
+    janitor::{SettledTime, Silences},
     storage::{self, Local, Storage},
 };
 
@@ -38,10 +38,11 @@ pub struct App {
     pub live_uploads: LiveUploads,
     pub upload_rows: uploads::Rows,
     pub silences: Silences,
+    pub settled_time: SettledTime,
     pub ticket_guesses: TicketGuesses,
     pub events: events::Queue,
-}
     pub changes: Changes,
+}
 
 pub type SharedApp = Arc<App>;
 
@@ -59,11 +60,12 @@ impl App {
             live_uploads: LiveUploads::default(),
             upload_rows: uploads::Rows::start(&db, config.max_files_per_user),
             silences: Silences::default(),
+            settled_time: SettledTime::load(&db, &clock).await?,
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),
+            changes: Changes::default(),
             db,
             clock,
-            changes: Changes::default(),
             config,
         }))
     }

@@ -154,6 +154,15 @@ pub struct Options {
     )]
     pub janitor_interval: String,
 
+    /// How long the clock has to keep its pace, after a jump or a start, before the janitor destroys what came due meanwhile
+    #[arg(
+        long,
+        env = "CLOAKROOM_CLOCK_GRACE",
+        default_value = "1h",
+        global = true
+    )]
+    pub clock_grace: String,
+
     /// Whether anyone may sign up (open), or only the command line makes accounts (closed)
     #[arg(long, env = "CLOAKROOM_SIGN_UP", default_value = "open", global = true)]
     pub sign_up: String,
@@ -366,18 +375,19 @@ pub struct Config {
     pub max_file_size: u64,
     pub max_files_per_request: usize,
     pub user_quota: Option<u64>,
+    pub max_files_per_user: u32,
+    pub max_shares_per_file: u32,
+    pub changes_per_hour: u32,
     pub trash_ttl: Duration,
     pub upload_ttl: Duration,
     pub janitor_interval: Duration,
+    pub clock_grace: Duration,
     pub sign_up: SignUp,
     pub session_idle: Duration,
     pub session_lifetime: Duration,
     pub hashing_threads: NonZeroUsize,
     pub sign_in_tries: u32,
     pub sign_in_tries_per_address: u32,
-    pub max_files_per_user: u32,
-    pub max_shares_per_file: u32,
-    pub changes_per_hour: u32,
     pub sign_in_window: Duration,
     pub event_ttl: Duration,
     pub graphiql: GraphiQl,

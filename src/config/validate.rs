@@ -54,6 +54,7 @@ impl Options {
             trash_ttl: check.duration("TRASH_TTL", &self.trash_ttl, 0..=AGE),
             upload_ttl: check.duration("UPLOAD_TTL", &self.upload_ttl, 60..=AGE),
             janitor_interval: check.duration("JANITOR_INTERVAL", &self.janitor_interval, 1..=DAY),
+            clock_grace: check.duration("CLOCK_GRACE", &self.clock_grace, 0..=7 * DAY),
             sign_up: check
                 .parse("SIGN_UP", &self.sign_up)
                 .unwrap_or(super::SignUp::Closed),
@@ -201,11 +202,11 @@ impl Check {
         u32::try_from(self.number(setting, text, 1..=100_000)).unwrap_or(1)
     }
 
-    fn hashing_threads(&mut self, text: Option<&str>) -> NonZeroUsize {
     fn many(&mut self, setting: &str, text: &str) -> u32 {
         u32::try_from(self.number(setting, text, 1..=1_000_000_000)).unwrap_or(1)
     }
 
+    fn hashing_threads(&mut self, text: Option<&str>) -> NonZeroUsize {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = match text {
             Some(text) => self.number("HASHING_THREADS", text, 1..=64),
