@@ -56,6 +56,9 @@ class Server:
             "PUBLIC_URL": "http://127.0.0.1",
             "TICKET_TTL": "24h",
             "SIGN_UPS_PER_ADDRESS": "1000",
+            # One account does here what many do.
+            "CHANGES_PER_HOUR": "1000000000",
+            "MAX_FILES_PER_USER": "1000000000",
             **({"DATABASE_URL": self.database_url} if self.database_url else {}),
             **self.world.settings.changes,
         }

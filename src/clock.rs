@@ -18,7 +18,35 @@ static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<Manual>),
+}
+
+/// A clock that stands still until it is moved. All in milliseconds.
+#[derive(Debug)]
+pub struct Manual {
+    now: AtomicI64,
+    uptime: AtomicI64,
+}
+
+impl Manual {
+    /// A clock that shows `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            now: AtomicI64::new(now.0),
+            uptime: AtomicI64::new(0),
+        }
+    }
+
+    /// Lets so much time pass.
+    pub fn advance(&self, by: Duration) {
+        self.uptime.fetch_add(millis(by), Ordering::Relaxed);
+        self.set(millis(by));
+    }
+
+    /// Sets the clock ahead or back by so many milliseconds, in which no time passes.
+    pub fn set(&self, by: i64) {
+        self.now.fetch_add(by, Ordering::Relaxed);
+    }
 }
 
 impl Clock {
@@ -32,7 +60,7 @@ impl Clock {
                     .unwrap_or_default();
                 Timestamp(millis(since_epoch))
             }
-            Self::Manual(now) => Timestamp(now.load(Ordering::Relaxed)),
+            Self::Manual(clock) => Timestamp(clock.now.load(Ordering::Relaxed)),
         }
     }
 
@@ -41,8 +69,9 @@ impl Clock {
     pub fn uptime(&self) -> Duration {
         match self {
             Self::System => BEGINNING.elapsed(),
-            Self::Manual(now) => {
-                Duration::from_millis(now.load(Ordering::Relaxed).try_into().unwrap_or(0))
+            Self::Manual(clock) => {
+                let uptime = clock.uptime.load(Ordering::Relaxed);
+                Duration::from_millis(uptime.try_into().unwrap_or(0))
             }
         }
     }
@@ -54,8 +83,13 @@ impl Clock {
 
     /// The moment `ago` before the present.
     pub fn before(&self, ago: Duration) -> Timestamp {
-        Timestamp(self.now().0.saturating_sub(millis(ago)))
+        before(self.now(), ago)
     }
+}
+
+/// The moment `ago` before `moment`.
+pub fn before(moment: Timestamp, ago: Duration) -> Timestamp {
+    Timestamp(moment.0.saturating_sub(millis(ago)))
 }
 
 /// A duration in whole milliseconds, as much as fits.

@@ -104,6 +104,33 @@ pub struct Options {
     /// [default: 64MiB, or an eighth of a disk where that is less]
     #[arg(long, env = "CLOAKROOM_DISK_RESERVE", global = true)]
     pub disk_reserve: Option<String>,
+    /// How many files each user may keep, empty ones and the trash included
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_FILES_PER_USER",
+        default_value = "100000",
+        global = true
+    )]
+    pub max_files_per_user: String,
+
+    /// How many shares one file may have
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_SHARES_PER_FILE",
+        default_value = "1000",
+        global = true
+    )]
+    pub max_shares_per_file: String,
+
+    /// How many changes one user may make in an hour: renaming, restoring, purging, sharing, making tokens; they come
+    /// back evenly. Deleting and revoking are never refused. Counted by each instance for itself
+    #[arg(
+        long,
+        env = "CLOAKROOM_CHANGES_PER_HOUR",
+        default_value = "3600",
+        global = true
+    )]
+    pub changes_per_hour: String,
 
     /// How long a deleted file stays in the trash
     #[arg(
@@ -131,6 +158,15 @@ pub struct Options {
         global = true
     )]
     pub janitor_interval: String,
+
+    /// How long the clock has to keep its pace, after a jump or a start, before the janitor destroys what came due meanwhile
+    #[arg(
+        long,
+        env = "CLOAKROOM_CLOCK_GRACE",
+        default_value = "1h",
+        global = true
+    )]
+    pub clock_grace: String,
 
     /// Whether anyone may sign up (open), or only the command line makes accounts (closed)
     #[arg(long, env = "CLOAKROOM_SIGN_UP", default_value = "open", global = true)]
@@ -422,9 +458,13 @@ pub struct Config {
     pub user_quota: Option<u64>,
     /// `None`: by the size of each disk.
     pub disk_reserve: Option<u64>,
+    pub max_files_per_user: u32,
+    pub max_shares_per_file: u32,
+    pub changes_per_hour: u32,
     pub trash_ttl: Duration,
     pub upload_ttl: Duration,
     pub janitor_interval: Duration,
+    pub clock_grace: Duration,
     pub sign_up: SignUp,
     pub session_idle: Duration,
     pub session_lifetime: Duration,

@@ -22,25 +22,40 @@ use uuid::Uuid;
 use crate::{
     app::{App, SharedApp},
     auth::throttle::is_spent,
-    domain::{events::Event, files, uploads},
+    clock::before,
+    domain::{
+        events::{self, Event},
+        files, uploads,
+    },
     error::{Error, Result},
     storage::ContentKey,
 };
 
+mod settled;
+
+pub use settled::SettledTime;
+
 /// Rows a sweep handles before others get a turn at the database.
 const BATCH: u64 = 100;
 
-/// Does some of a sweep's work, and says how many rows it was.
-type Batch = for<'a> fn(&'a App) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
+/// Does some of a sweep's work as of a moment that is certain to have passed, and says how many rows it was.
+type Batch =
+    for<'a> fn(&'a App, Timestamp) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
 
 const SWEEPS: [(&str, Batch); 7] = [
-    ("abandoned uploads", |app| Box::pin(abandoned_uploads(app))),
-    ("discarded content", |app| Box::pin(discarded(app))),
-    ("expired sessions", |app| Box::pin(expired_sessions(app))),
-    ("expired shares", |app| Box::pin(expired_shares(app))),
-    ("trash", |app| Box::pin(old_trash(app))),
-    ("throttles", |app| Box::pin(spent_throttles(app))),
-    ("old events", |app| Box::pin(old_events(app))),
+    ("abandoned uploads", |app, _| {
+        Box::pin(abandoned_uploads(app))
+    }),
+    ("discarded content", |app, _| Box::pin(discarded(app))),
+    ("expired sessions", |app, now| {
+        Box::pin(expired_sessions(app, now))
+    }),
+    ("expired shares", |app, now| {
+        Box::pin(expired_shares(app, now))
+    }),
+    ("trash", |app, now| Box::pin(old_trash(app, now))),
+    ("throttles", |app, now| Box::pin(spent_throttles(app, now))),
+    ("old events", |app, now| Box::pin(old_events(app, now))),
 ];
 
 /// The uploads of other processes: the last sign of life that this one has seen of each, and since when it is the last.
@@ -101,15 +116,20 @@ pub async fn sweep(app: &App) {
     if let Err(error) = touch_live_uploads(app).await {
         warn!(%error, "live uploads could not be marked as such");
     }
+    let (clock, grace) = (&app.clock, app.config.clock_grace);
+    let now = app.settled_time.look(clock.now(), clock.uptime(), grace);
+    if let Err(error) = app.settled_time.store(app, now).await {
+        warn!(%error, "the time could not be noted");
+    }
     for (what, batch) in SWEEPS {
-        repeat(app, what, batch).await;
+        repeat(app, what, batch, now).await;
     }
 }
 
-async fn repeat(app: &App, what: &'static str, batch: Batch) {
+async fn repeat(app: &App, what: &'static str, batch: Batch, now: Timestamp) {
     let mut rows = 0;
     loop {
-        match batch(app).await {
+        match batch(app, now).await {
             Ok(swept) => {
                 app.tasks.alive(TASK);
                 rows += swept;
@@ -136,10 +156,10 @@ async fn touch_live_uploads(app: &App) -> Result<()> {
         return Ok(());
     }
     // The time, or one more than before: another than before, even of a clock that was set back.
-    let before = || Expr::col(upload::Column::TouchedAt);
+    let last = || Expr::col(upload::Column::TouchedAt);
     let sign = CaseStatement::new()
-        .case(before().lt(now), now)
-        .finally(before().add(1));
+        .case(last().lt(now), now)
+        .finally(last().add(1));
     let touch = app.db.write(move |transaction| {
         Box::pin(async move {
             upload::Entity::update_many()
@@ -194,9 +214,9 @@ async fn discarded(app: &App) -> Result<u64> {
 
 /// Files that have been in the trash for their time.
 #[expect(clippy::disallowed_methods, reason = "the janitor sweeps the trash")]
-async fn old_trash(app: &App) -> Result<u64> {
+async fn old_trash(app: &App, now: Timestamp) -> Result<u64> {
     let old = file::Entity::find()
-        .filter(file::Column::TrashedAt.lte(app.clock.before(app.config.trash_ttl)))
+        .filter(file::Column::TrashedAt.lte(before(now, app.config.trash_ttl)))
         .order_by_asc(file::Column::TrashedAt)
         .limit(BATCH);
     let mut swept = 0;
@@ -205,7 +225,7 @@ async fn old_trash(app: &App) -> Result<u64> {
             user_id: None,
             ..Event::of_file(Kind::Purged, &row)
         };
-        files::purge_row(app, &row, event).await?;
+        files::purge_row(app, &row, events::row(app, event)).await?;
         swept += 1;
     }
     Ok(swept)
@@ -230,23 +250,23 @@ async fn delete_due<E: EntityTrait>(app: &App, id: E::Column, due: Expr) -> Resu
     delete.await
 }
 
-async fn expired_sessions(app: &App) -> Result<u64> {
-    let due = session::Column::ExpiresAt.lte(app.clock.now());
+async fn expired_sessions(app: &App, now: Timestamp) -> Result<u64> {
+    let due = session::Column::ExpiresAt.lte(now);
     delete_due::<session::Entity>(app, session::Column::IdHash, due).await
 }
 
 /// Shares that have ended grant nothing already; this keeps scans over them short.
-async fn expired_shares(app: &App) -> Result<u64> {
-    let due = share::Column::ExpiresAt.lte(app.clock.now());
+async fn expired_shares(app: &App, now: Timestamp) -> Result<u64> {
+    let due = share::Column::ExpiresAt.lte(now);
     delete_due::<share::Entity>(app, share::Column::Id, due).await
 }
 
-async fn spent_throttles(app: &App) -> Result<u64> {
-    let due = is_spent(app);
+async fn spent_throttles(app: &App, now: Timestamp) -> Result<u64> {
+    let due = is_spent(app, now);
     delete_due::<throttle::Entity>(app, throttle::Column::Subject, due).await
 }
 
-async fn old_events(app: &App) -> Result<u64> {
-    let due = event::Column::At.lte(app.clock.before(app.config.event_ttl));
+async fn old_events(app: &App, now: Timestamp) -> Result<u64> {
+    let due = event::Column::At.lte(before(now, app.config.event_ttl));
     delete_due::<event::Entity>(app, event::Column::Id, due).await
 }

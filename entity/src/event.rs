@@ -52,6 +52,8 @@ pub struct Model {
     /// Says what may be recorded once only: a ticket's redemption, not each of its ranges.
     #[sea_orm(unique)]
     pub once: Option<Vec<u8>>,
+    /// How often it happened, where the same thing within a minute is one event.
+    pub count: i32,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -25,6 +25,8 @@ pub struct Model {
     pub trashed_bytes: i64,
     /// Bytes that uploads on their way in may still add.
     pub reserved_bytes: i64,
+    /// How many files the user owns, those in the trash included.
+    pub file_count: i64,
     pub created_at: Timestamp,
 }
 

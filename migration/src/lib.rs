@@ -12,6 +12,7 @@ mod m20261124_000006_create_upload;
 mod m20261124_000007_create_discarded_content;
 mod m20261124_000008_create_throttle;
 mod m20261124_000009_create_event;
+mod m20261124_000010_create_settled_time;
 
 pub struct Migrator;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_create_discarded_content::Migration),
             Box::new(m20261124_000008_create_throttle::Migration),
             Box::new(m20261124_000009_create_event::Migration),
+            Box::new(m20261124_000010_create_settled_time::Migration),
         ]
     }
 }

@@ -17,6 +17,7 @@ pub enum User {
     UsedBytes,
     TrashedBytes,
     ReservedBytes,
+    FileCount,
     CreatedAt,
 }
 
@@ -36,6 +37,7 @@ impl MigrationTrait for Migration {
                     .col(big_integer(User::UsedBytes).default(0))
                     .col(big_integer(User::TrashedBytes).default(0))
                     .col(big_integer(User::ReservedBytes).default(0))
+                    .col(big_integer(User::FileCount).default(0))
                     .col(big_integer(User::CreatedAt))
                     .to_owned(),
             )

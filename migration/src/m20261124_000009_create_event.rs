@@ -16,6 +16,7 @@ enum Event {
     Address,
     Detail,
     Once,
+    Count,
 }
 
 #[async_trait::async_trait]
@@ -33,6 +34,7 @@ impl MigrationTrait for Migration {
                     .col(string_null(Event::Address))
                     .col(text_null(Event::Detail))
                     .col(binary_null(Event::Once).unique_key())
+                    .col(integer(Event::Count).default(1))
                     .to_owned(),
             )
             .await?;

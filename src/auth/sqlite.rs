@@ -50,7 +50,8 @@ pub(super) fn user(connection: &Connection, id: Uuid) -> rusqlite::Result<Option
             used_bytes: row.get(6)?,
             trashed_bytes: row.get(7)?,
             reserved_bytes: row.get(8)?,
-            created_at: Timestamp(row.get(9)?),
+            file_count: row.get(9)?,
+            created_at: Timestamp(row.get(10)?),
         })
     })
 }

@@ -53,9 +53,13 @@ impl Options {
                 .disk_reserve
                 .as_deref()
                 .map(|reserve| check.size("DISK_RESERVE", reserve, 0..=1 << 50)),
+            max_files_per_user: check.many("MAX_FILES_PER_USER", &self.max_files_per_user),
+            max_shares_per_file: check.small("MAX_SHARES_PER_FILE", &self.max_shares_per_file),
+            changes_per_hour: check.many("CHANGES_PER_HOUR", &self.changes_per_hour),
             trash_ttl: check.duration("TRASH_TTL", &self.trash_ttl, 0..=AGE),
             upload_ttl: check.duration("UPLOAD_TTL", &self.upload_ttl, 60..=AGE),
             janitor_interval: check.duration("JANITOR_INTERVAL", &self.janitor_interval, 1..=DAY),
+            clock_grace: check.duration("CLOCK_GRACE", &self.clock_grace, 0..=7 * DAY),
             sign_up: check
                 .parse("SIGN_UP", &self.sign_up)
                 .unwrap_or(super::SignUp::Closed),
@@ -221,6 +225,10 @@ impl Check {
 
     fn small(&mut self, setting: &str, text: &str) -> u32 {
         u32::try_from(self.number(setting, text, 1..=100_000)).unwrap_or(1)
+    }
+
+    fn many(&mut self, setting: &str, text: &str) -> u32 {
+        u32::try_from(self.number(setting, text, 1..=1_000_000_000)).unwrap_or(1)
     }
 
     fn hashing_threads(&mut self, text: Option<&str>) -> NonZeroUsize {

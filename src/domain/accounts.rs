@@ -82,6 +82,7 @@ async fn make(
         used_bytes: Set(0),
         trashed_bytes: Set(0),
         reserved_bytes: Set(0),
+        file_count: Set(0),
         created_at: Set(now),
     };
     let event = events::row(app, Event::new(Kind::SignedUp).by(id).from(client));

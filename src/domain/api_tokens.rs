@@ -3,7 +3,7 @@
 use entity::{Timestamp, api_token, event::Kind, user};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder,
+    QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -70,9 +70,15 @@ pub async fn create(
         .by(user_id)
         .from(client)
         .detail(name);
-    let event = events::row(app, event);
+    let event = events::change(app, event)?;
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
+            // Held, so that tokens are made one after the other and counted.
+            user::Entity::find_by_id(user_id)
+                .lock_exclusive()
+                .one(transaction)
+                .await?
+                .ok_or_else(Error::not_found)?;
             // A new password has ended these, so their owner can neither see nor revoke them.
             api_token::Entity::delete_many()
                 .filter(api_token::Column::UserId.eq(user_id))

@@ -3,17 +3,8 @@
 //! A download and a sign-in do not wait for a write. Their events are kept in memory for half a second at most, and that
 //! is what a crash can lose of them.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-
 use entity::{event, event::Kind, file, user};
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::OnConflict,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
@@ -25,13 +16,9 @@ use crate::{
     keys,
 };
 
-const FLUSH_EVERY: Duration = Duration::from_millis(500);
-/// Events waiting for a write; beyond this, the log has them and the database does not.
-const QUEUE_MAX: usize = 50_000;
-/// Events written by one statement.
-const BATCH: usize = 500;
-/// Events known to be recorded already. Forgetting them costs a write that changes nothing.
-const KNOWN_MAX: usize = 100_000;
+mod queue;
+
+pub use queue::{Queue, TASK, enqueue, run};
 
 /// Says what may be recorded once only.
 pub type Once = [u8; 16];
@@ -101,6 +88,7 @@ impl Event {
             address: self.client.0.map(|address| address.to_string()),
             detail: self.detail,
             once: self.once.map(Vec::from),
+            count: 1,
         }
     }
 }
@@ -141,91 +129,21 @@ pub(super) fn name(user: &user::Model) -> String {
     format!("user:{}", user.username)
 }
 
-/// The row of an event that [`record`] is to write.
-pub(super) fn row(app: &App, event: Event) -> event::Model {
+/// The row of a change that a user makes, for [`record`] to write. `RATE_LIMITED` when its user has made too many.
+///
+/// What takes something away (revoking, deleting to the trash) is never refused by this limit: whoever uses up the changes of
+/// somebody else's session must not keep the owner from reacting. Each of those follows a change or an upload, which are bounded.
+pub(super) fn change(app: &App, event: Event) -> Result<event::Model> {
+    if let Some(user_id) = event.user_id {
+        let per_hour = app.config.changes_per_hour;
+        app.changes.charge(user_id, app.clock.uptime(), per_hour)?;
+    }
+    Ok(event.into_row(app))
+}
+
+/// The row of an event that is limited otherwise, or not at all.
+pub(crate) fn row(app: &App, event: Event) -> event::Model {
     event.into_row(app)
-}
-
-/// Events on their way to the database.
-#[derive(Debug, Default)]
-pub struct Queue(Mutex<Waiting>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    rows: VecDeque<event::Model>,
-    known: HashSet<Once>,
-}
-
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Whatever panicked while holding it, a list of rows is a list of rows.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Records an event soon, without waiting. One that may happen once only and is known already costs a look.
-pub fn enqueue(app: &App, once: Option<Once>, event: impl FnOnce() -> Event) {
-    if let Some(once) = once {
-        let mut waiting = app.events.lock();
-        if waiting.known.len() >= KNOWN_MAX {
-            waiting.known.clear();
-        }
-        if !waiting.known.insert(once) {
-            return;
-        }
-    }
-    let row = Event { once, ..event() }.into_row(app);
-    log(&row);
-    let mut waiting = app.events.lock();
-    if waiting.rows.len() < QUEUE_MAX {
-        waiting.rows.push_back(row);
-    }
-}
-
-/// What the task is called that calls [`run`].
-pub const TASK: &str = "events";
-/// Within this, what waits has to be written, or nothing wait: some tries of a write, each with all its patience.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
-
-/// Writes what is waiting until `stop` is ready, and then what is left. A write under way is never broken off.
-pub async fn run(app: &App, stop: impl Future<Output = ()>) {
-    app.tasks.expect(TASK, WRITTEN_WITHIN);
-    let mut ticks = tokio::time::interval(FLUSH_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => return flush(app).await,
-            _ = ticks.tick() => flush(app).await,
-        }
-    }
-}
-
-/// Writes what is waiting now. It waits until it is known to be written: whatever ends this in the middle, it is tried again,
-/// and written once.
-#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-async fn flush(app: &App) {
-    loop {
-        let batch: Vec<_> = app.events.lock().rows.iter().take(BATCH).cloned().collect();
-        if batch.is_empty() {
-            return app.tasks.alive(TASK);
-        }
-        let written = batch.len();
-        let models = batch
-            .into_iter()
-            .map(|row| event::ActiveModel::from(row).reset_all());
-        let insert = event::Entity::insert_many(models.collect::<Vec<_>>())
-            .on_conflict(OnConflict::new().do_nothing().to_owned());
-        let write = app.db.write(move |transaction| {
-            Box::pin(async move { Ok(insert.exec_without_returning(transaction).await?) })
-        });
-        if let Err(error) = write.await {
-            tracing::warn!(%error, "events could not be written; they wait");
-            return;
-        }
-        app.events.lock().rows.drain(..written);
-        app.tasks.alive(TASK);
-    }
 }
 
 /// What happened to a file of one's own, newest first.

@@ -1,6 +1,6 @@
 //! File names: what people may call a file, and what becomes of the names that clients send along.
 
-use super::emoji_flags;
+use super::{emoji_flags, visible::shows_nothing};
 use crate::error::{Error, Result};
 
 /// Code units of UTF-16, as Windows, macOS and JavaScript count: no file system in use has longer names. One that takes
@@ -27,7 +27,7 @@ pub fn check(name: &str) -> Result<String> {
         "name",
         format!(
             "A file name has 1 to {MAX_LENGTH} UTF-16 code units, without slashes, backslashes, control or bidirectional \
-             characters, or white space at its ends, and is not all dots."
+             characters, or white space at its ends, and shows more than dots and blanks."
         ),
     ))
 }
@@ -38,7 +38,7 @@ pub fn clean(name: &str) -> String {
     let component = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let visible: String = without_deceptive(component);
     let trimmed = visible.trim().to_owned();
-    if trimmed.chars().all(|c| c == '.') {
+    if shows_nothing(&trimmed.replace('.', "")) {
         return UNNAMED.to_owned();
     }
     trimmed
@@ -83,6 +83,8 @@ mod tests {
             " . ",
             "a\u{202e}gpj.exe",
             "\0",
+            "\u{3164}",
+            ".\u{2800}.",
             "a\r\nb",
             &longest,
             "/",

@@ -1,6 +1,10 @@
 //! Files: renaming, and the way out by the trash.
 
-use entity::{Timestamp, discarded_content, event::Kind, file};
+use entity::{
+    Timestamp, discarded_content,
+    event::{self, Kind},
+    file,
+};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
@@ -39,7 +43,7 @@ pub async fn rename(
     let event = Event::of_file(Kind::Renamed, file)
         .from(client)
         .detail(&name);
-    let event = events::row(app, event);
+    let event = events::change(app, event)?;
     let rename = app.db.write(move |transaction| {
         Box::pin(async move {
             let renamed = file::Entity::update_many()
@@ -78,12 +82,11 @@ async fn move_to(
     trashed_at: Option<Timestamp>,
 ) -> Result<()> {
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
-    let kind = if trashed_at.is_some() {
-        Kind::Trashed
-    } else {
-        Kind::Restored
+    let event = |kind| Event::of_file(kind, file).from(client);
+    let event = match trashed_at {
+        Some(_) => events::row(app, event(Kind::Trashed)),
+        None => events::change(app, event(Kind::Restored))?,
     };
-    let event = events::row(app, Event::of_file(kind, file).from(client));
     let moved = app.db.write(move |transaction| {
         Box::pin(async move {
             let from = match trashed_at {
@@ -111,14 +114,13 @@ async fn move_to(
 
 /// Destroys a file in the trash: its row first, then its bytes, which the janitor unlinks if this process cannot.
 pub async fn purge(app: &App, client: &ClientAddress, file: &Owned<file::Model>) -> Result<()> {
-    let event = Event::of_file(Kind::Purged, file).from(client);
+    let event = events::change(app, Event::of_file(Kind::Purged, file).from(client))?;
     purge_row(app, file, event).await
 }
 
 /// The same for the janitor, which nobody asks and which owns nothing: `file` has outstayed its time in the trash.
 #[expect(clippy::disallowed_methods, reason = "files end here")]
-pub(crate) async fn purge_row(app: &App, file: &file::Model, event: Event) -> Result<()> {
-    let event = events::row(app, event);
+pub(crate) async fn purge_row(app: &App, file: &file::Model, event: event::Model) -> Result<()> {
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
     let discarded = discarded_content::Model {
         content_key: file.content_key.clone(),
@@ -139,7 +141,8 @@ pub(crate) async fn purge_row(app: &App, file: &file::Model, event: Event) -> Re
             let change = Change {
                 used: -size,
                 trashed: -size,
-                reserved: 0,
+                files: -1,
+                ..Change::default()
             };
             quota::account_for(transaction, owner_id, change).await?;
             events::record(transaction, event).await

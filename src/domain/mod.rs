@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod api_tokens;
+pub mod changes;
 pub mod content_type;
 mod emoji_flags;
 pub mod events;

@@ -1,8 +1,11 @@
-//! Quotas: what a user may keep, reserved before bytes are taken in, so that uploads side by side never exceed it.
+//! Quotas: what a user may keep. Bytes are reserved before they are taken in, and files are counted in the transaction that
+//! makes them, so that uploads side by side never exceed either.
+
+use std::ops::Add;
 
 use entity::{upload, user};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -13,7 +16,7 @@ use crate::{
 };
 
 /// How much of `wanted` bytes more the upload may take: all of it, or what is left of its user's quota, which is at
-/// least `needed`. `QUOTA_EXCEEDED` when less than `needed` is left; then nothing is reserved.
+/// least `needed`. `QUOTA_EXCEEDED` when less than `needed` is left, or nothing at all; then nothing is reserved.
 #[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
 pub(super) async fn reserve(
     app: &App,
@@ -33,7 +36,8 @@ pub(super) async fn reserve(
                 .await?
                 .ok_or_else(Error::not_found)?;
             let left = left_of(quota, &user);
-            if left < needed {
+            // An empty file needs no byte, and takes an inode: where nothing is left, there is no room for it either.
+            if left < std::cmp::max(needed, 1) {
                 return Err(exceeded(quota, &user, needed));
             }
             let granted = wanted.clamp(needed, left);
@@ -59,20 +63,51 @@ pub(super) async fn trim(app: &App, upload_id: Uuid, user_id: Uuid, surplus: u64
 
 /// Refuses at once what cannot fit, before any of it is read.
 pub fn check_ahead(app: &App, user: &user::Model, at_least: u64) -> Result<()> {
+    if user.file_count >= i64::from(app.config.max_files_per_user) {
+        return Err(too_many_files(app));
+    }
     match app.config.user_quota {
-        Some(quota) if left_of(quota, user) < at_least => Err(exceeded(quota, user, at_least)),
+        Some(quota) if left_of(quota, user) < std::cmp::max(at_least, 1) => {
+            Err(exceeded(quota, user, at_least))
+        }
         _ => Ok(()),
     }
 }
 
-/// What is added to a user's bytes, less where negative.
+/// `QUOTA_EXCEEDED`: the user has as many files as they may.
+pub(super) fn too_many_files(app: &App) -> Error {
+    let limit = app.config.max_files_per_user;
+    Error::new(
+        Code::QuotaExceeded,
+        format!("You may keep {limit} files. Delete files and empty the trash."),
+    )
+    .with("limit", limit)
+}
+
+/// What is added to what a user has, less where negative.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Change {
-    /// In all, the trash included.
+    /// Bytes in all, the trash included.
     pub used: i64,
+    /// Bytes in the trash.
     pub trashed: i64,
-    /// By uploads under way.
+    /// Bytes by uploads under way.
     pub reserved: i64,
+    /// Files in all, the trash included.
+    pub files: i64,
+}
+
+impl Add for Change {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            used: self.used + other.used,
+            trashed: self.trashed + other.trashed,
+            reserved: self.reserved + other.reserved,
+            files: self.files + other.files,
+        }
+    }
 }
 
 /// Accounts for a change of what `user_id` has, in the transaction that makes it so.
@@ -82,19 +117,36 @@ pub(super) async fn account_for(
     user_id: Uuid,
     change: Change,
 ) -> Result<()> {
-    let more = |column: user::Column, bytes| (column, Expr::col(column).add(bytes));
+    accounting(user_id, change).exec(transaction).await?;
+    Ok(())
+}
+
+/// The same where files are added; false, and nothing is accounted for, when the user would have more than `max_files`.
+#[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
+pub(super) async fn admit(
+    transaction: &DatabaseTransaction,
+    user_id: Uuid,
+    change: Change,
+    max_files: u32,
+) -> Result<bool> {
+    let room = user::Column::FileCount.lte(i64::from(max_files) - change.files);
+    let admitted = accounting(user_id, change).filter(room);
+    Ok(admitted.exec(transaction).await?.rows_affected > 0)
+}
+
+#[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
+fn accounting(user_id: Uuid, change: Change) -> UpdateMany<user::Entity> {
+    let more = |column: user::Column, by| (column, Expr::col(column).add(by));
     let columns = [
         more(user::Column::UsedBytes, change.used),
         more(user::Column::TrashedBytes, change.trashed),
         more(user::Column::ReservedBytes, change.reserved),
+        more(user::Column::FileCount, change.files),
     ];
     let user = user::Entity::update_many().filter(user::Column::Id.eq(user_id));
     columns
         .into_iter()
         .fold(user, |user, (column, sum)| user.col_expr(column, sum))
-        .exec(transaction)
-        .await?;
-    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "reservations are kept here")]

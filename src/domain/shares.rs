@@ -3,7 +3,7 @@
 use entity::{Timestamp, event::Kind, file, share, share::Audience, user};
 use sea_orm::{
     ActiveValue::Set,
-    EntityTrait,
+    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::{
     access::Owned,
     app::App,
     auth::client::ClientAddress,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     keys,
 };
 
@@ -33,7 +33,8 @@ pub enum Grantee<'u> {
 /// Grants `grantee` sight of `file` until `expires_at`, by the share whose id comes back. A second grant to the same
 /// changes the expiry.
 ///
-/// `BAD_USER_INPUT` for an expiry in the past, or a share with the owner.
+/// `BAD_USER_INPUT` for an expiry in the past, or a share with the owner; `QUOTA_EXCEEDED` when the file has as many shares
+/// as it may; `NOT_FOUND` when it has been deleted meanwhile.
 #[expect(
     clippy::disallowed_methods,
     reason = "shares are made here, by the file's owner"
@@ -68,11 +69,17 @@ pub async fn create(
         Grantee::Authenticated => AUTHENTICATED.to_owned(),
     };
     let event = Event::of_file(Kind::Shared, file).from(client).detail(whom);
-    let event = events::row(app, event);
+    let event = events::change(app, event)?;
     let id = keys::id(now);
     let file_id = file.id;
+    let shares_max = app.config.max_shares_per_file;
     let upsert = app.db.write(move |transaction| {
         Box::pin(async move {
+            // Held, so that it stays, and shares are made one after the other and counted.
+            let live = file::Entity::find_by_id(file_id)
+                .filter(file::Column::TrashedAt.is_null())
+                .lock_exclusive();
+            live.one(transaction).await?.ok_or_else(Error::not_found)?;
             let row = share::ActiveModel {
                 id: Set(id),
                 file_id: Set(file_id),
@@ -85,11 +92,31 @@ pub async fn create(
                 .on_conflict(same.update_column(share::Column::ExpiresAt).to_owned())
                 .exec_with_returning(transaction)
                 .await?;
+            if share.id == id {
+                check_number(transaction, file_id, shares_max).await?;
+            }
             events::record(transaction, event).await?;
             Ok(share.id)
         })
     });
     upsert.await
+}
+
+/// `QUOTA_EXCEEDED` when the file has more than `most` shares, those that have ended and are not swept yet included.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "shares are made here, by the file's owner"
+)]
+async fn check_number(transaction: &DatabaseTransaction, file_id: Uuid, most: u32) -> Result<()> {
+    let shares = share::Entity::find().filter(share::Column::FileId.eq(file_id));
+    if shares.count(transaction).await? <= u64::from(most) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::QuotaExceeded,
+        format!("A file may have {most} shares; revoke one, or share it with everyone."),
+    )
+    .with("limit", most))
 }
 
 /// Ends a share: the next request that leans on it is refused.

@@ -31,9 +31,9 @@ mod rows;
 
 pub use live::LiveUploads;
 use pieces::Pieces;
-use rows::Finished;
 pub use rows::Rows;
 pub(crate) use rows::abort;
+use rows::{Finished, Outcome};
 
 /// A file of so many bytes is hashed where it is, in some 20 µs, and written when it is finished.
 const SMALL_BYTES: u64 = 32 * 1024;
@@ -88,6 +88,7 @@ pub struct Naming {
 ///
 /// `QUOTA_EXCEEDED` when the user may keep nothing more; `STORAGE_FULL` when so much would take of the disk's reserve.
 pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -> Result<Upload> {
+    quota::check_ahead(app, user, 0)?;
     // Small content is looked at when it is written, which is soon.
     if expected.is_none_or(|expected| expected > SMALL_BYTES) {
         app.storage.check_reserve(expected.unwrap_or(0)).await?;
@@ -267,7 +268,8 @@ impl Drop for Upload {
 /// Makes files of complete uploads, all of them or none, and returns their ids in the same order.
 ///
 /// Runs in a task of its own: a client that hangs up now gets its files nevertheless, and never half of them.
-/// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones.
+/// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones,
+/// `QUOTA_EXCEEDED` when the user would have too many files.
 pub async fn finish(
     app: &SharedApp,
     client: &ClientAddress,
@@ -309,12 +311,16 @@ async fn commit(
         });
         uploads.push(upload);
     }
-    // An upload that was silent so long that it was swept has no bytes any more.
-    if !app.upload_rows.finish(rows).await? {
-        return Err(Error::new(
-            Code::Unavailable,
-            "The upload took so long that it was given up; send it again.",
-        ));
+    match app.upload_rows.finish(rows).await? {
+        Outcome::Committed => {}
+        Outcome::TooMany => return Err(quota::too_many_files(app)),
+        // An upload that was silent so long that it was swept has no bytes any more.
+        Outcome::Swept => {
+            return Err(Error::new(
+                Code::Unavailable,
+                "The upload took so long that it was given up; send it again.",
+            ));
+        }
     }
     for upload in &mut uploads {
         upload.settled = true;

@@ -46,7 +46,8 @@ pub enum EventKind {
     Shared,
     /// A share was ended; the detail says whom it reached.
     ShareRevoked,
-    /// A download ticket was redeemed. Counted once a ticket, not for each of its ranges.
+    /// A download ticket was redeemed. Counted once a ticket, not for each of its ranges; within a minute, the same
+    /// user's are one event.
     Downloaded,
     /// A download ticket was refused; the detail is the error's code.
     DownloadRefused,
@@ -85,6 +86,11 @@ impl Event {
     /// What the kind alone does not tell: a new name, whom a share reaches, why a download was refused.
     async fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
+    }
+
+    /// How often it happened: downloads of one user within a minute are one event. The time is that of the first.
+    async fn count(&self) -> i32 {
+        self.0.count
     }
 }
 

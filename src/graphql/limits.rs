@@ -20,6 +20,12 @@ pub struct Limits {
     trash_ttl_seconds: Int64,
     /// How many bytes a user may keep; null when there is no limit.
     user_quota_bytes: Option<Int64>,
+    /// How many files a user may keep, those in the trash included.
+    max_files_per_user: i32,
+    /// How many shares a file may have.
+    max_shares_per_file: i32,
+    /// How many changes a user may make in an hour, uploads not counted; they come back evenly.
+    changes_per_hour: i32,
     /// Whether anyone may sign up.
     sign_up_open: bool,
 }
@@ -42,6 +48,9 @@ impl LimitsQueries {
             ticket_ttl_seconds: small(seconds(config.ticket_ttl)),
             trash_ttl_seconds: Int64(seconds(config.trash_ttl)),
             user_quota_bytes: config.user_quota.map(bytes),
+            max_files_per_user: small(config.max_files_per_user.into()),
+            max_shares_per_file: small(config.max_shares_per_file.into()),
+            changes_per_hour: small(config.changes_per_hour.into()),
             sign_up_open: config.sign_up == crate::config::SignUp::Open,
         }
     }

@@ -26,6 +26,10 @@ pub struct Usage {
     trashed_bytes: Int64,
     /// How many bytes the user may keep; null when there is no limit.
     quota_bytes: Option<Int64>,
+    /// How many files the user owns, those in the trash included.
+    files: i32,
+    /// How many files the user may keep.
+    max_files: i32,
 }
 
 /// An account.
@@ -58,8 +62,14 @@ impl User {
                 .user_quota
                 .and_then(|quota| i64::try_from(quota).ok())
                 .map(Int64),
+            files: small(self.0.file_count),
+            max_files: small(context.app().config.max_files_per_user.into()),
         })
     }
+}
+
+fn small(number: i64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 #[derive(Default)]

@@ -51,7 +51,16 @@ async fn trail_of(
     trail(owner, file).await
 }
 
+/// How often something happened: what happened again within a minute is counted by one event.
 async fn count(server: &TestApp, kind: &str) -> i64 {
+    let query = format!(
+        "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) AS number FROM event WHERE kind = '{kind}'"
+    );
+    server.number(&query).await
+}
+
+/// How many events tell of it.
+async fn events_of(server: &TestApp, kind: &str) -> i64 {
     let query = format!("SELECT COUNT(*) AS number FROM event WHERE kind = '{kind}'");
     server.number(&query).await
 }
@@ -125,7 +134,7 @@ async fn sign_ins_are_recorded_and_refused_ones_without_what_was_typed() {
     let named =
         "SELECT COUNT(*) AS number FROM event WHERE kind = 'SIGN_IN_REFUSED' AND detail = 'alice'";
     assert_eq!(server.number(named).await, 1, "the account that was tried");
-    let from = "SELECT COUNT(*) AS number FROM event WHERE address = '127.0.0.1'";
+    let from = "SELECT CAST(SUM(count) AS BIGINT) AS number FROM event WHERE address = '127.0.0.1'";
     assert_eq!(server.number(from).await, 5, "the client's address");
     let rows = rows(&server).await;
     for secret in [typed, PASSWORD] {
@@ -282,6 +291,102 @@ async fn a_ticket_s_download_counts_once_however_many_ranges_it_took() {
     assert_eq!(alice.get(&second).await.status, 200);
     other_instance.stop().await;
     let server = server.restart_with(|_| {}).await;
+    assert_eq!(count(&server, "DOWNLOADED").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn downloads_of_one_user_within_a_minute_are_one_event_with_a_count() {
+    let server = TestApp::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    let (file, other) = (
+        alice.upload("a.txt", b"a").await,
+        alice.upload("b.txt", b"b").await,
+    );
+    for file in [&file, &other] {
+        alice.share_with(file, "bob").await;
+    }
+    // Over several writes of what waits.
+    for round in 1..=3 {
+        for _ in 0..10 {
+            assert_eq!(bob.get(&bob.ticket(&file).await).await.status, 200);
+        }
+        server
+            .eventually("the downloads are written", async |server| {
+                count(server, "DOWNLOADED").await == 10 * round
+            })
+            .await;
+    }
+    assert_eq!(events_of(&server, "DOWNLOADED").await, 1);
+    let query =
+        "query($f: ID!) { file(id: $f) { events(first: 1) { edges { node { kind count } } } } }";
+    let newest = alice.ask_with(query, json!({ "f": file })).await;
+    assert_eq!(
+        newest.data("/file/events/edges/0/node"),
+        json!({ "kind": "DOWNLOADED", "count": 30 })
+    );
+
+    // Another user, another file, another minute: other events.
+    for (person, file) in [(&alice, &file), (&bob, &other)] {
+        assert_eq!(person.get(&person.ticket(file).await).await.status, 200);
+    }
+    server.advance(Duration::from_secs(61));
+    assert_eq!(bob.get(&bob.ticket(&file).await).await.status, 200);
+    let server = server.restart_with(|_| {}).await;
+    assert_eq!(count(&server, "DOWNLOADED").await, 33);
+    assert_eq!(events_of(&server, "DOWNLOADED").await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_that_come_again_within_a_minute_are_one_event_with_a_count() {
+    let server = TestApp::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    let file = alice.upload("a.txt", b"a").await;
+    let share = alice.share_with(&file, "bob").await;
+    let mut tickets = Vec::new();
+    for _ in 0..5 {
+        tickets.push(bob.ticket(&file).await);
+    }
+    alice.revoke(&share).await.data("/revokeShare");
+    for ticket in &tickets {
+        assert_eq!(bob.get(ticket).await.code(), "ACCESS_REVOKED");
+    }
+    for _ in 0..5 {
+        server
+            .anonymous()
+            .sign_in("alice", "not the password")
+            .await;
+    }
+
+    let server = server.restart_with(|_| {}).await;
+
+    for kind in ["DOWNLOAD_REFUSED", "SIGN_IN_REFUSED"] {
+        assert_eq!(count(&server, kind).await, 5, "{kind}");
+        assert_eq!(events_of(&server, kind).await, 1, "{kind}");
+    }
+}
+
+/// Which of two instances writes first is told by the table alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_another_instance_has_recorded_takes_no_other_s_count() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"a").await;
+    let other = server.another().await;
+    let (first, second) = (alice.ticket(&file).await, alice.ticket(&file).await);
+    let elsewhere = first.replace(&server.base, &other.base);
+    assert_eq!(alice.get(&elsewhere).await.status, 200);
+    server
+        .eventually("it is written", async |server| {
+            count(server, "DOWNLOADED").await == 1
+        })
+        .await;
+
+    for ticket in [&first, &second] {
+        assert_eq!(alice.get(ticket).await.status, 200);
+    }
+    other.stop().await;
+    let server = server.restart_with(|_| {}).await;
+
     assert_eq!(count(&server, "DOWNLOADED").await, 2);
 }
 

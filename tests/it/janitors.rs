@@ -5,8 +5,9 @@ use std::time::Duration;
 use cloakroom::storage::ContentKey;
 use entity::{discarded_content, upload, user};
 use sea_orm::{ActiveModelTrait, EntityTrait};
+use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{Person, TestApp};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -110,6 +111,124 @@ async fn two_janitors_sweep_what_nobody_owns_and_leave_the_rest() {
     }
     assert_eq!(server.stored().len(), 1 + foreign.len());
     assert_eq!(alice.get(&alice.ticket(&kept).await).await.bytes, b"hello");
+}
+
+/// A file in the trash, a share that ends in a week, and what the janitor may destroy of `alice`'s when their time has come.
+async fn what_has_an_end(server: &TestApp, alice: &Person) -> String {
+    let kept = alice.upload("kept.txt", b"hello").await;
+    let query = "mutation($f: ID!, $e: DateTime) { shareWithAuthenticated(fileId: $f, expiresAt: $e) { id } }";
+    let end = server.date_in(7 * DAY);
+    let share = alice.ask_with(query, json!({ "f": kept, "e": end })).await;
+    share.data("/shareWithAuthenticated");
+    let file = alice.upload("a.txt", b"hello").await;
+    alice.delete(&file).await.data("/deleteFile");
+    file
+}
+
+/// How many rows there are of what is destroyed when its time has come.
+async fn rows(server: &TestApp) -> [i64; 4] {
+    let mut rows = [0; 4];
+    let tables = ["file", "share", "session", "event"];
+    for (rows, table) in rows.iter_mut().zip(tables) {
+        *rows = server.rows(table).await;
+    }
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_ahead_for_a_moment_destroys_nothing() {
+    for ahead in [40 * DAY, 400 * DAY, 40_000 * DAY] {
+        let server = TestApp::start().await;
+        let alice = server.person("alice").await;
+        let file = what_has_an_end(&server, &alice).await;
+        server.sweep().await;
+        let before = rows(&server).await;
+
+        server.set_ahead(ahead);
+        for _ in 0..3 {
+            server.sweep().await;
+            // By this clock the session has ended, and the browser is not told to forget it.
+            assert_eq!(alice.me().await, json!(null));
+            server.advance(Duration::from_secs(200));
+        }
+        server.set_back(ahead);
+        server.sweep().await;
+
+        assert_eq!(rows(&server).await, before, "{ahead:?}");
+        assert_eq!(alice.me().await, json!("alice"), "{ahead:?}");
+        let restore = "mutation($f: ID!) { restoreFile(id: $f) { id } }";
+        let restored = alice.ask_with(restore, json!({ "f": file })).await;
+        assert_eq!(restored.text("/restoreFile/id"), file);
+        assert_eq!(alice.get(&alice.ticket(&file).await).await.bytes, b"hello");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_with_a_clock_that_is_ahead_destroys_nothing() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    what_has_an_end(&server, &alice).await;
+    server.sweep().await;
+    let before = rows(&server).await;
+    server.set_ahead(400 * DAY);
+    let mut server = server;
+    for _ in 0..3 {
+        server = server.restart_with(|_| {}).await;
+        server.sweep().await;
+        server.advance(HOUR / 2);
+        server.sweep().await;
+        assert_eq!(rows(&server).await, before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_keeps_its_pace_again_is_believed_and_what_was_due_did_not_wait() {
+    let server = TestApp::start_with(|options| options.trash_ttl = "1h".into()).await;
+    let alice = server.person("alice").await;
+    let program = alice.with_token(&alice.token("[READ, WRITE]").await);
+    let trash = async |name: &str| {
+        let file = program.upload(name, b"a").await;
+        program.delete(&file).await.data("/deleteFile");
+    };
+    trash("first").await;
+    server.advance(HOUR / 2);
+    trash("second").await;
+    server.sweep().await;
+
+    server.set_ahead(2 * HOUR);
+    server.sweep().await;
+    assert_eq!(server.rows("file").await, 2);
+    server.advance(HOUR / 2);
+    server.sweep().await;
+    assert_eq!(
+        server.rows("file").await,
+        1,
+        "its hour is over by any clock"
+    );
+    trash("third").await;
+    server.advance(HOUR / 2);
+    server.sweep().await;
+
+    assert_eq!(
+        server.rows("file").await,
+        1,
+        "the third, for which it is early"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_destroys_nothing_early() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    server.set_back(100 * DAY);
+    what_has_an_end(&server, &alice).await;
+    let before = rows(&server).await;
+    server.sweep().await;
+    // Right again: by the clock, the file has been in the trash for a hundred days.
+    server.set_ahead(100 * DAY);
+    server.sweep().await;
+
+    assert_eq!(rows(&server).await, before);
 }
 
 /// What a crash leaves of an upload, and of a purge: rows and bytes that nobody goes on with.

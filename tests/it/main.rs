@@ -47,6 +47,7 @@ mod nginx_hostile;
 mod pages;
 mod password_checks;
 mod query_limits;
+mod quotas;
 mod readiness;
 mod redemptions;
 mod resilience;

@@ -276,3 +276,37 @@ async fn another_secret_voids_every_ticket_and_no_session() {
     let alice = alice.at(&server.base);
     assert_eq!(alice.get(&alice.ticket(&file).await).await.bytes, b"hello");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_of_a_clock_that_was_ahead_does_not_outlive_its_time() {
+    let server = TestApp::start().await;
+    let (alice, file) = owner(&server).await;
+    for ahead in [HOUR / 2, 400 * 24 * HOUR] {
+        let token = alice.with_token(&alice.token("[READ]").await);
+        server.set_ahead(ahead);
+        let ticket = token.ticket(&file).await;
+        assert_eq!(token.get(&ticket).await.bytes, b"hello");
+
+        server.set_back(ahead);
+
+        assert_eq!(
+            refusal(&alice.get(&ticket).await),
+            (410, "TICKET_EXPIRED".into())
+        );
+    }
+    assert_eq!(alice.get(&alice.ticket(&file).await).await.bytes, b"hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_tickets_live_shorter_than_before_older_ones_have_expired() {
+    let server = TestApp::start_with(|options| options.ticket_ttl = "24h".into()).await;
+    let (alice, file) = owner(&server).await;
+    let ticket = alice.ticket(&file).await;
+
+    let server = server
+        .restart_with(|options| options.ticket_ttl = "5m".into())
+        .await;
+
+    let refused = alice.get(&moved(&ticket, &server)).await;
+    assert_eq!(refusal(&refused), (410, "TICKET_EXPIRED".into()));
+}

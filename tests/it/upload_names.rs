@@ -108,6 +108,9 @@ async fn names_that_deceive_or_break_are_cleaned() {
             "; filename=\"a\u{1f3f4}{}\u{e007f}.txt\"",
             "\u{e0061}".repeat(8)
         ),
+        "; filename=\"\u{3164}\"",
+        "; filename=\".\u{2800}\u{fe0f}.\"",
+        "; filename*=UTF-8''%CD%8F%F3%A0%81%81",
     ])
     .await;
     assert_eq!(
@@ -126,6 +129,9 @@ async fn names_that_deceive_or_break_are_cleaned() {
             "a.txt",
             "a\u{1f3f4}.txt",
             "a\u{1f3f4}.txt",
+            "unnamed",
+            "unnamed",
+            "unnamed",
         ]
     );
 }

@@ -61,7 +61,7 @@ async fn no_lock_out_outlives_a_clock_that_was_ahead() {
         server.advance(YEAR);
         let alice = server.person("alice").await;
         use_up(&server, &alice).await;
-        server.turn_back(YEAR);
+        server.set_back(YEAR);
         let server = server.restart_with(|_| {}).await;
         server.advance(later);
 
@@ -78,7 +78,7 @@ async fn a_clock_that_was_ahead_for_minutes_locks_out_for_a_window_at_most() {
         let alice = server.person("alice").await;
         server.advance(ahead);
         use_up(&server, &alice).await;
-        server.turn_back(ahead);
+        server.set_back(ahead);
         let visitor = server.anonymous().from("203.0.113.5");
         let answer = visitor.sign_in("alice", PASSWORD).await;
         if answer.code() == "RATE_LIMITED" {
@@ -103,7 +103,7 @@ async fn a_clock_that_was_ahead_wins_hardly_a_guess() {
     for n in 0..5 {
         assert_eq!(guess(n).await, "UNAUTHENTICATED");
     }
-    server.turn_back(YEAR);
+    server.set_back(YEAR);
     let mut checked = 0;
     for n in 5..30 {
         checked += usize::from(guess(n).await == "UNAUTHENTICATED");
@@ -119,7 +119,7 @@ async fn what_a_wrong_clock_set_is_swept_and_known_addresses_stay() {
     let visitor = server.anonymous().from("203.0.113.5");
     visitor.sign_in("nobody", WRONG).await;
     visitor.sign_up("bob").await;
-    server.turn_back(YEAR);
+    server.set_back(YEAR);
     server.sweep().await;
     let limits = "SELECT COUNT(*) AS number FROM throttle WHERE subject NOT LIKE 'known:%' \
                   AND subject NOT LIKE 'sign-up:127%'";
@@ -133,7 +133,7 @@ async fn an_address_known_by_a_clock_that_was_ahead_is_not_known_for_longer() {
     let server = server().await;
     server.advance(YEAR);
     server.person("alice").await;
-    server.turn_back(YEAR);
+    server.set_back(YEAR);
     for n in 0..20 {
         let stranger = server.anonymous().from(&format!("198.51.100.{n}"));
         stranger.sign_in("alice", WRONG).await;
@@ -150,7 +150,7 @@ async fn a_session_that_a_clock_ahead_began_ends_with_it() {
         server.advance(ahead);
         let alice = server.person("alice").await;
         assert_eq!(alice.me().await, json!("alice"));
-        server.turn_back(ahead);
+        server.set_back(ahead);
         assert_eq!(alice.me().await, Value::Null, "{ahead:?}");
         alice.sign_in("alice", PASSWORD).await.data("/signIn");
         assert_eq!(alice.me().await, json!("alice"));
@@ -163,7 +163,7 @@ async fn a_session_that_a_clock_ahead_prolonged_ends_when_nobody_uses_it() {
     let alice = server.person("alice").await;
     server.advance(DAY);
     assert_eq!(alice.me().await, json!("alice"));
-    server.turn_back(DAY);
+    server.set_back(DAY);
     // The next request, by a clock that is right, says until when.
     assert_eq!(alice.me().await, json!("alice"));
     server.advance(2 * DAY);

@@ -31,7 +31,17 @@ const AT_ONCE: usize = 1;
 #[derive(Debug)]
 pub struct Rows {
     begun: Batches<upload::Model, ()>,
-    finished: Batches<Vec<Finished>, bool>,
+    finished: Batches<Vec<Finished>, Outcome>,
+}
+
+/// What became of uploads that were to be files together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Committed,
+    /// One of them was swept meanwhile.
+    Swept,
+    /// Their user would have more files than they may.
+    TooMany,
 }
 
 /// An upload whose bytes are durable, and the rows that it becomes.
@@ -44,7 +54,7 @@ pub(super) struct Finished {
 
 impl Rows {
     /// Starts what writes them, which ends when the last handle is dropped.
-    pub fn start(db: &Db, tasks: &Tasks) -> Self {
+    pub fn start(db: &Db, max_files: u32, tasks: &Tasks) -> Self {
         let (begin, finish) = (db.clone(), db.clone());
         Self {
             begun: Batches::start(tasks, "upload rows", BATCH_MAX, AT_ONCE, move |uploads| {
@@ -53,7 +63,7 @@ impl Rows {
             }),
             finished: Batches::start(tasks, "file rows", BATCH_MAX, AT_ONCE, move |uploads| {
                 let db = finish.clone();
-                async move { commit(&db, uploads).await }
+                async move { commit(&db, uploads, max_files).await }
             }),
         }
     }
@@ -63,8 +73,8 @@ impl Rows {
         self.begun.ask(upload).await
     }
 
-    /// Makes files of the uploads, all of them or none; `false` when one of them was swept meanwhile.
-    pub(super) async fn finish(&self, uploads: Vec<Finished>) -> Result<bool> {
+    /// Makes files of the uploads of one user, all of them or none.
+    pub(super) async fn finish(&self, uploads: Vec<Finished>) -> Result<Outcome> {
         self.finished.ask(uploads).await
     }
 }
@@ -86,33 +96,70 @@ async fn insert_pending(db: &Db, uploads: Vec<upload::Model>) -> Result<Vec<()>>
     insert.await
 }
 
-/// Commits groups of uploads, each of which is whole or refused; says which are committed.
-async fn commit(db: &Db, groups: Vec<Vec<Finished>>) -> Result<Vec<bool>> {
+/// Commits groups of uploads, each of which is whole or refused; says what became of each.
+async fn commit(db: &Db, groups: Vec<Vec<Finished>>, max_files: u32) -> Result<Vec<Outcome>> {
     let commit = db.write(move |transaction| {
         Box::pin(async move {
             let ids = groups.iter().flatten().map(|upload| upload.upload_id);
             let pending = lock_pending(transaction, ids.collect()).await?;
-            let verdicts: Vec<bool> = groups
-                .iter()
-                .map(|group| {
-                    group
-                        .iter()
-                        .all(|upload| pending.contains_key(&upload.upload_id))
-                })
-                .collect();
-            let finished: Vec<Finished> = groups
+            let outcomes = admit(transaction, &groups, &pending, max_files).await?;
+            let committed = groups
                 .into_iter()
-                .zip(&verdicts)
-                .filter(|(_, is_pending)| **is_pending)
-                .flat_map(|(group, _)| group)
-                .collect();
+                .zip(&outcomes)
+                .filter(|(_, outcome)| **outcome == Outcome::Committed);
+            let finished: Vec<Finished> = committed.flat_map(|(group, _)| group).collect();
             if !finished.is_empty() {
-                become_files(transaction, finished, &pending).await?;
+                become_files(transaction, finished).await?;
             }
-            Ok(verdicts)
+            Ok(outcomes)
         })
     });
     commit.await
+}
+
+/// Accounts for the groups that may be committed, and says which those are.
+async fn admit(
+    transaction: &DatabaseTransaction,
+    groups: &[Vec<Finished>],
+    pending: &HashMap<Uuid, i64>,
+    max_files: u32,
+) -> Result<Vec<Outcome>> {
+    let mut outcomes = vec![Outcome::Swept; groups.len()];
+    // Ordered, or two transactions could wait for each other.
+    let mut by_owner: BTreeMap<Uuid, Vec<(usize, Change)>> = BTreeMap::new();
+    for (index, group) in groups.iter().enumerate() {
+        if let (Some(first), Some(change)) = (group.first(), change(group, pending)) {
+            let of_owner = by_owner.entry(first.file.owner_id).or_default();
+            of_owner.push((index, change));
+        }
+    }
+    for (owner_id, changes) in by_owner {
+        let all = changes
+            .iter()
+            .fold(Change::default(), |sum, (_, it)| sum + *it);
+        let all_fit = quota::admit(transaction, owner_id, all, max_files).await?;
+        for (index, change) in changes {
+            let fits = all_fit || quota::admit(transaction, owner_id, change, max_files).await?;
+            outcomes[index] = match fits {
+                true => Outcome::Committed,
+                false => Outcome::TooMany,
+            };
+        }
+    }
+    Ok(outcomes)
+}
+
+/// What becoming files changes for the user of the uploads; `None` when one of them is pending no more.
+fn change(group: &[Finished], pending: &HashMap<Uuid, i64>) -> Option<Change> {
+    group.iter().try_fold(Change::default(), |sum, upload| {
+        let change = Change {
+            used: upload.file.size,
+            reserved: -*pending.get(&upload.upload_id)?,
+            files: 1,
+            ..Change::default()
+        };
+        Some(sum + change)
+    })
 }
 
 /// Those of the uploads that are still pending, and what they reserve. Nobody else can take them before this transaction
@@ -139,26 +186,12 @@ async fn lock_pending(
     clippy::disallowed_methods,
     reason = "files are born here, to the users who upload them"
 )]
-async fn become_files(
-    transaction: &DatabaseTransaction,
-    finished: Vec<Finished>,
-    pending: &HashMap<Uuid, i64>,
-) -> Result<()> {
+async fn become_files(transaction: &DatabaseTransaction, finished: Vec<Finished>) -> Result<()> {
     let ids: Vec<_> = finished.iter().map(|upload| upload.upload_id).collect();
     upload::Entity::delete_many()
         .filter(upload::Column::Id.is_in(ids))
         .exec(transaction)
         .await?;
-    // Ordered, for the same reason.
-    let mut changes: BTreeMap<Uuid, Change> = BTreeMap::new();
-    for upload in &finished {
-        let change = changes.entry(upload.file.owner_id).or_default();
-        change.used += upload.file.size;
-        change.reserved -= pending.get(&upload.upload_id).copied().unwrap_or_default();
-    }
-    for (user_id, change) in changes {
-        quota::account_for(transaction, user_id, change).await?;
-    }
     let (files, events): (Vec<_>, Vec<_>) = finished
         .into_iter()
         .map(|upload| (upload.file.into_active_model().reset_all(), upload.event))

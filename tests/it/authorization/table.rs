@@ -141,6 +141,7 @@ pub const FIELDS: &[Row] = &[
     row("EventEdge.cursor", OWNER_ONLY, "{ file(id: $file) { events { edges { cursor } } } }"),
     row("Event.id", OWNER_ONLY, "{ file(id: $file) { events { edges { node { id } } } } }"),
     row("Event.at", OWNER_ONLY, "{ file(id: $file) { events { edges { node { at } } } } }"),
+    row("Event.count", OWNER_ONLY, "{ file(id: $file) { events { edges { node { count } } } } }"),
     row("Event.kind", OWNER_ONLY, "{ file(id: $file) { events { edges { node { kind } } } } }"),
     row("Event.user", OWNER_ONLY, "{ file(id: $file) { events { edges { node { user { id } } } } } }"),
     row("Event.detail", OWNER_ONLY, "{ file(id: $file) { events { edges { node { detail } } } } }"),
@@ -160,6 +161,8 @@ pub const FIELDS: &[Row] = &[
     row("Usage.usedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { usedBytes } } }"#),
     row("Usage.trashedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { trashedBytes } } }"#),
     row("Usage.quotaBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { quotaBytes } } }"#),
+    row("Usage.files", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { files } } }"#),
+    row("Usage.maxFiles", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { maxFiles } } }"#),
 
     row("DownloadTicket.url", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("DownloadTicket.expiresAt", VISIBLE, "{ downloadTicket(fileId: $file) { expiresAt } }"),
@@ -178,6 +181,9 @@ pub const FIELDS: &[Row] = &[
     row("Limits.ticketTtlSeconds", PUBLIC, "{ limits { ticketTtlSeconds } }"),
     row("Limits.trashTtlSeconds", PUBLIC, "{ limits { trashTtlSeconds } }"),
     row("Limits.userQuotaBytes", PUBLIC, "{ limits { userQuotaBytes } }"),
+    row("Limits.maxFilesPerUser", PUBLIC, "{ limits { maxFilesPerUser } }"),
+    row("Limits.maxSharesPerFile", PUBLIC, "{ limits { maxSharesPerFile } }"),
+    row("Limits.changesPerHour", PUBLIC, "{ limits { changesPerHour } }"),
     row("Limits.signUpOpen", PUBLIC, "{ limits { signUpOpen } }"),
 
     row("Mutation.createApiToken", FOR_PEOPLE, r#"mutation { createApiToken(name: "x", scopes: [READ]) { secret } }"#),

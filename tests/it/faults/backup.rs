@@ -99,7 +99,8 @@ fn adapted(commands: &str, machine: &Program, backups: &Path) -> String {
 
 /// One on which the server has been started once, and did not end well.
 async fn a_new_machine() -> Program {
-    let machine = Program::new().await;
+    // Tickets live as long there, or older ones would have expired.
+    let machine = Program::new().await.set("TICKET_TTL", "24h");
     machine.serve().kill();
     if let Some(url) = machine.database_url() {
         wait_for_backends(url).await;

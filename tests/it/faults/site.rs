@@ -38,7 +38,9 @@ impl Site {
     pub async fn on(program: Program, seed: u64, accounts: usize) -> Self {
         let program = program
             .set("TICKET_TTL", "24h")
-            .set("JANITOR_INTERVAL", "1s");
+            .set("JANITOR_INTERVAL", "1s")
+            // A client here does in seconds what people do in days.
+            .set("CHANGES_PER_HOUR", "1000000000");
         let server = program.serve();
         let enrolled = enrol(&server.base, accounts).await;
         server.terminate();
@@ -172,7 +174,8 @@ pub async fn is_swept(server: &TestApp, seed: u64) -> BTreeSet<String> {
     assert_eq!(server.rows("discarded_content").await, 0, "seed {seed}");
     let miscounted = "SELECT COUNT(*) AS number FROM \"user\" u WHERE reserved_bytes <> 0 OR used_bytes <> \
         (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id) OR trashed_bytes <> \
-        (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id AND trashed_at IS NOT NULL)";
+        (SELECT COALESCE(SUM(size), 0) FROM file WHERE owner_id = u.id AND trashed_at IS NOT NULL) OR file_count <> \
+        (SELECT COUNT(*) FROM file WHERE owner_id = u.id)";
     assert_eq!(server.number(miscounted).await, 0, "quota; seed {seed}");
     content_keys(server).await.into_values().collect()
 }

@@ -1,17 +1,14 @@
 //! A server in this process, on a port, a database and a directory of its own.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use clap::Parser;
 use cloakroom::{
     app::{App, SharedApp},
-    clock::Clock,
+    clock::{Clock, Manual, millis},
     config::{Listen, Options},
     janitor,
     server::{self, Listener},
@@ -47,7 +44,7 @@ pub struct TestApp {
     pub app: SharedApp,
     /// `http://127.0.0.1:port`
     pub base: String,
-    now: Arc<AtomicI64>,
+    clock: Arc<Manual>,
     options: Options,
     nginx: Option<Nginx>,
     directory: Arc<TempDir>,
@@ -94,6 +91,8 @@ impl TestApp {
         let options = with(|options| {
             options.data_dir = program.data_dir().display().to_string();
             options.database_url = program.database_url().map(|url| url.to_owned().into());
+            // Tickets of the program's may live as long as tickets can.
+            options.ticket_ttl = "24h".to_owned();
         });
         let ahead = i64::try_from(ahead.as_millis()).unwrap();
         Self::run(options, program.directory(), present() + ahead).await
@@ -114,10 +113,7 @@ impl TestApp {
     /// Stops this server, and starts it again over the same data, with settings changed by `change`.
     pub async fn restart_with(self, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = self.options.clone();
-        let (directory, now) = (
-            Arc::clone(&self.directory),
-            self.now.load(Ordering::Relaxed),
-        );
+        let (directory, now) = (Arc::clone(&self.directory), self.now());
         self.stop().await;
         change(&mut options);
         Self::run(options, directory, now).await
@@ -125,8 +121,12 @@ impl TestApp {
 
     /// A second server over the same data: another instance.
     pub async fn another(&self) -> Self {
-        let now = self.now.load(Ordering::Relaxed);
-        Self::run(self.options.clone(), Arc::clone(&self.directory), now).await
+        Self::run(
+            self.options.clone(),
+            Arc::clone(&self.directory),
+            self.now(),
+        )
+        .await
     }
 
     /// The same with a port of its own, sending the bytes itself.
@@ -135,8 +135,7 @@ impl TestApp {
         options.listen = "127.0.0.1:0".to_owned();
         options.delivery = "direct".to_owned();
         options.public_url = None;
-        let now = self.now.load(Ordering::Relaxed);
-        Self::run(options, Arc::clone(&self.directory), now).await
+        Self::run(options, Arc::clone(&self.directory), self.now()).await
     }
 
     async fn run(mut options: Options, directory: Arc<TempDir>, now: i64) -> Self {
@@ -148,16 +147,16 @@ impl TestApp {
         if let (Listen::Tcp(_), None) = (&address, &options.public_url) {
             options.public_url = Some(address.to_string());
         }
-        let now = Arc::new(AtomicI64::new(now));
-        let clock = Clock::Manual(Arc::clone(&now));
-        let app = App::open(options.validate().unwrap(), clock).await.unwrap();
+        let clock = Arc::new(Manual::at(entity::Timestamp(now)));
+        let time = Clock::Manual(Arc::clone(&clock));
+        let app = App::open(options.validate().unwrap(), time).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = server::serve(SharedApp::clone(&app), listener, async {
             let _ = stopped.await;
         });
         Self {
             base: address.to_string(),
-            now,
+            clock,
             options: configured,
             nginx: None,
             directory,
@@ -173,16 +172,23 @@ impl TestApp {
         (&mut self.served).await.unwrap();
     }
 
-    /// Moves the server's clock ahead.
+    /// Lets time pass for the server.
     pub fn advance(&self, by: Duration) {
-        let by = i64::try_from(by.as_millis()).unwrap();
-        self.now.fetch_add(by, Ordering::Relaxed);
+        self.clock.advance(by);
     }
 
-    /// Sets the server's clock back.
-    pub fn turn_back(&self, by: Duration) {
-        let by = i64::try_from(by.as_millis()).unwrap();
-        self.now.fetch_sub(by, Ordering::Relaxed);
+    /// Sets the server's clock ahead, in no time.
+    pub fn set_ahead(&self, by: Duration) {
+        self.clock.set(millis(by));
+    }
+
+    /// Sets the server's clock back, in no time.
+    pub fn set_back(&self, by: Duration) {
+        self.clock.set(-millis(by));
+    }
+
+    fn now(&self) -> i64 {
+        self.app.clock.now().0
     }
 
     /// The moment `ahead` of the server's present, as a GraphQL `DateTime`.
