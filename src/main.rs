@@ -83,9 +83,12 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    let outcome = runtime
-        .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(run(cli.command.unwrap_or(Command::Serve), config)));
+    let outcome = runtime.map_err(Into::into).and_then(|runtime| {
+        let outcome = runtime.block_on(run(cli.command.unwrap_or(Command::Serve), config));
+        // A thread that still computes or waits for a disk is not waited for: nobody is there for what it would answer.
+        runtime.shutdown_background();
+        outcome
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
