@@ -7,7 +7,7 @@ from benches.load import Load
 from benches.processes import Failure
 
 FILE = """id name size contentType sha256 createdAt owner { username }
-    shares { id audience user { username } expiresAt } downloadTicket { url expiresAt }"""
+    shares { nodes { id audience user { username } expiresAt } } downloadTicket { url expiresAt }"""
 FILES = f"{{ files(first: 50) {{ nodes {{ {FILE} }} pageInfo {{ hasNextPage endCursor }} }} }}"
 SHARED = FILES.replace("files(", "sharedWithMe(")
 # How many tickets the redemptions go through: as many as the smallest table has.
@@ -23,7 +23,7 @@ def page(query, field, who):
         body = json.dumps({"query": query}).encode()
         answer = person.post(body)
         nodes = json.loads(answer)["data"][field]["nodes"]
-        if len(nodes) != 50 or any(not node["shares"] for node in nodes):
+        if len(nodes) != 50 or any(not node["shares"]["nodes"] for node in nodes):
             raise Failure(f"{field} answers {len(nodes)} files, or files without shares")
         load = Load(
             *(world, f"{field}-{count}", server.port, ["/graphql"]),

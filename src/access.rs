@@ -66,9 +66,11 @@ use crate::{
 
 mod lists;
 mod redemptions;
+mod shares;
 
-pub use lists::{Page, Rows, files_of, shared_with, shares_visible_to, trash_of};
+pub use lists::{Page, Rows, files_of, shared_with, trash_of};
 pub use redemptions::{Claim, Redemptions, Refusal};
+pub use shares::shares_of;
 
 /// A row that the one who asked may see.
 #[derive(Clone, Debug)]
@@ -177,14 +179,27 @@ pub async fn owned_trashed_file(
 /// The share `id`, where `user` owns its file; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owned<share::Model>> {
-    let share = share::Entity::find_by_id(id).one(app.db.read()).await?;
-    let share = share.ok_or_else(Error::not_found)?;
-    let visible = shares_visible_to(app, user, vec![share.file_id]).await?;
-    if !visible.iter().any(|visible| visible.id == share.id) {
+    let found = share::Entity::find_by_id(id)
+        .find_also_related(file::Entity)
+        .filter(file::Column::TrashedAt.is_null())
+        .one(app.db.read())
+        .await?;
+    let Some((share, Some(file))) = found else {
         return Err(Error::not_found());
+    };
+    if file.owner_id == user.id {
+        return Ok(Owned(share));
     }
-    owned_file(app, user, share.file_id).await?;
-    Ok(Owned(share))
+    let reaching = share::Entity::find_by_id(id)
+        .filter(grants(Expr::value(user.id), Expr::value(app.clock.now())))
+        .one(app.db.read())
+        .await?;
+    let sight = reaching.map(|row| Readable {
+        row,
+        until: None,
+        owned: false,
+    });
+    sight.ok_or_else(Error::not_found)?.into_owned()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]

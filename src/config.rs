@@ -336,7 +336,7 @@ pub struct Options {
     )]
     pub max_query_depth: String,
 
-    /// How many fields a document may ask for, those of a page counted once for each row
+    /// How many fields a document may ask for, those of a list counted once for each row it may have
     #[arg(
         long,
         env = "CLOAKROOM_MAX_QUERY_COMPLEXITY",
@@ -344,6 +344,15 @@ pub struct Options {
         global = true
     )]
     pub max_query_complexity: String,
+
+    /// How many selections, arguments and values all of a document may come to once its fragments are written out
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_QUERY_NODES",
+        default_value = "10000",
+        global = true
+    )]
+    pub max_query_nodes: String,
 
     /// How many tokens a document may have
     #[arg(
@@ -371,6 +380,24 @@ pub struct Options {
         global = true
     )]
     pub max_query_directives: String,
+
+    /// The largest answer, bytes; mutations that had run before it was given up have run
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_ANSWER_BYTES",
+        default_value = "4MiB",
+        global = true
+    )]
+    pub max_answer_bytes: String,
+
+    /// How many values an answer may have: fields, and items of lists
+    #[arg(
+        long,
+        env = "CLOAKROOM_MAX_ANSWER_VALUES",
+        default_value = "50000",
+        global = true
+    )]
+    pub max_answer_values: String,
 
     /// How long an operation may run, uploads not counted
     #[arg(
@@ -483,6 +510,7 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub query_limits: QueryLimits,
+    pub answer_limits: AnswerLimits,
     pub max_body_bytes: usize,
     pub execution_timeout: Duration,
     pub client_timeout: Duration,
@@ -502,10 +530,21 @@ pub struct QueryLimits {
     pub tokens: usize,
     pub depth: usize,
     pub complexity: usize,
+    /// Selections, arguments and values of all operations, fragments written out.
+    pub nodes: usize,
     /// Also the limit on root fields.
     pub aliases: usize,
     /// Also the limit on variables.
     pub directives: usize,
+    /// How many rows a list without pages counts as.
+    pub list: usize,
+}
+
+/// What one answer may come to.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerLimits {
+    pub bytes: usize,
+    pub values: usize,
 }
 
 impl Config {

@@ -68,7 +68,7 @@ fn table() -> TableCreateStatement {
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 4] {
+fn indexes() -> [IndexCreateStatement; 5] {
     let authenticated = || Expr::col(Share::Audience).eq("AUTHENTICATED");
     [
         // A file is shared with one user at most once, and with everyone at most once.
@@ -94,6 +94,13 @@ fn indexes() -> [IndexCreateStatement; 4] {
             .col(Share::UserId)
             .col(Share::FileId)
             .and_where(Expr::col(Share::UserId).is_not_null())
+            .to_owned(),
+        // A page of the shares of a file.
+        Index::create()
+            .name("share_file_id_id")
+            .table(Share::Table)
+            .col(Share::FileId)
+            .col(Share::Id)
             .to_owned(),
         // The sweep of expired shares.
         Index::create()

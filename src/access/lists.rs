@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use entity::{file, share, user};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    RelationTrait, Select, sea_query::Expr,
+    ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait,
+    Select, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::{Grant, Owned, Readable, grants, sight};
 use crate::{app::App, error::Result};
 
 /// Which part of a list, newest first: `limit` rows after one id or before another.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Page {
     pub limit: u64,
     /// Only rows older than this one.
@@ -25,11 +25,20 @@ pub struct Page {
 }
 
 /// A part of a list, newest first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rows<T> {
     pub rows: Vec<T>,
     /// Whether the range goes on beyond the end that was cut off.
     pub more: bool,
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            more: false,
+        }
+    }
 }
 
 impl Page {
@@ -39,19 +48,28 @@ impl Page {
         query: Select<E>,
         column: impl ColumnTrait,
     ) -> Select<E> {
-        let query = match self.after {
-            Some(id) => query.filter(column.lt(id)),
-            None => query,
-        };
-        let query = match self.before {
-            Some(id) => query.filter(column.gt(id)),
-            None => query,
-        };
+        let query = self.apply_bounds(query, column);
         let query = match self.backward {
             true => query.order_by_asc(column),
             false => query.order_by_desc(column),
         };
         query.limit(self.limit + 1)
+    }
+
+    /// Puts nothing but the cursors' bounds on `query`.
+    pub(super) fn apply_bounds<E: EntityTrait>(
+        &self,
+        query: Select<E>,
+        column: impl ColumnTrait,
+    ) -> Select<E> {
+        let query = match self.after {
+            Some(id) => query.filter(column.lt(id)),
+            None => query,
+        };
+        match self.before {
+            Some(id) => query.filter(column.gt(id)),
+            None => query,
+        }
     }
 
     /// Drops the row too many and puts the newest first.
@@ -148,34 +166,4 @@ pub async fn shared_with(
         rows.reverse();
     }
     Ok(page.cut(rows))
-}
-
-/// Of the live files `file_ids`, the shares that `user` may know: all of their own files', and of others' those that
-/// reach them.
-#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
-pub async fn shares_visible_to(
-    app: &App,
-    user: &user::Model,
-    file_ids: Vec<Uuid>,
-) -> Result<Vec<Readable<share::Model>>> {
-    let visible = Condition::any()
-        .add(file::Column::OwnerId.eq(user.id))
-        .add(grants(Expr::value(user.id), Expr::value(app.clock.now())));
-    let rows = share::Entity::find()
-        .find_also_related(file::Entity)
-        .filter(share::Column::FileId.is_in(file_ids))
-        .filter(file::Column::TrashedAt.is_null())
-        .filter(visible)
-        .order_by_asc(share::Column::Id)
-        .all(app.db.read())
-        .await?;
-    let readable = rows.into_iter().filter_map(|(row, file)| {
-        let owned = file?.owner_id == user.id;
-        Some(Readable {
-            until: row.expires_at,
-            owned,
-            row,
-        })
-    });
-    Ok(readable.collect())
 }

@@ -12,7 +12,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::{Config, Listen, Mistakes, Options, QueryLimits, Secret, descriptors};
+use super::{AnswerLimits, Config, Listen, Mistakes, Options, QueryLimits, Secret, descriptors};
 use crate::{db, private};
 
 const SECRET_MIN_BYTES: usize = 32;
@@ -30,6 +30,11 @@ impl Options {
         let data_dir = PathBuf::from(check.text("DATA_DIR", &self.data_dir));
         let count = 1..=1_000_000;
         let max_connections = check.max_connections(self.max_connections.as_deref());
+        let max_files_per_request = check.number(
+            "MAX_FILES_PER_REQUEST",
+            &self.max_files_per_request,
+            1..=1000,
+        );
         let config = Config {
             database_url: check.database_url(self.database_url.as_ref(), &data_dir),
             data_dir,
@@ -40,11 +45,7 @@ impl Options {
             secrets,
             ticket_ttl: check.duration("TICKET_TTL", &self.ticket_ttl, 1..=DAY),
             max_file_size: check.size("MAX_FILE_SIZE", &self.max_file_size, 1..=1 << 50),
-            max_files_per_request: check.number(
-                "MAX_FILES_PER_REQUEST",
-                &self.max_files_per_request,
-                1..=1000,
-            ),
+            max_files_per_request,
             user_quota: self
                 .user_quota
                 .as_deref()
@@ -99,8 +100,19 @@ impl Options {
                     &self.max_query_complexity,
                     count.clone(),
                 ),
+                nodes: check.number("MAX_QUERY_NODES", &self.max_query_nodes, count.clone()),
                 aliases: check.number("MAX_QUERY_ALIASES", &self.max_query_aliases, count.clone()),
-                directives: check.number("MAX_QUERY_DIRECTIVES", &self.max_query_directives, count),
+                directives: check.number(
+                    "MAX_QUERY_DIRECTIVES",
+                    &self.max_query_directives,
+                    count.clone(),
+                ),
+                // Files of an upload, and rows as in the longest page: `apiTokens` has 100 at most.
+                list: max_files_per_request.max(100),
+            },
+            answer_limits: AnswerLimits {
+                bytes: check.bytes("MAX_ANSWER_BYTES", &self.max_answer_bytes),
+                values: check.number("MAX_ANSWER_VALUES", &self.max_answer_values, count),
             },
             max_body_bytes: check.bytes("MAX_BODY_BYTES", &self.max_body_bytes),
             execution_timeout: check.duration(

@@ -5,6 +5,7 @@ use entity::api_token;
 
 use super::{
     Request,
+    list::List,
     scalars::{DateTime, parse_id},
 };
 use crate::{auth::Scopes, domain::api_tokens, error::Result};
@@ -35,7 +36,7 @@ impl ApiToken {
     }
 
     /// What it allows.
-    async fn scopes(&self) -> Vec<ApiTokenScope> {
+    async fn scopes(&self) -> List<ApiTokenScope> {
         let scopes = [
             (self.0.scope_read, ApiTokenScope::Read),
             (self.0.scope_write, ApiTokenScope::Write),
@@ -72,7 +73,7 @@ pub struct ApiTokenQueries;
 #[Object]
 impl ApiTokenQueries {
     /// Your API tokens, newest first. Sessions only.
-    async fn api_tokens(&self, context: &Context<'_>) -> Result<Vec<ApiToken>> {
+    async fn api_tokens(&self, context: &Context<'_>) -> Result<List<ApiToken>> {
         let user = context.actor().credential_owner()?;
         let tokens = api_tokens::list(context.app(), user).await?;
         Ok(tokens.into_iter().map(ApiToken).collect())

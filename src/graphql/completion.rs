@@ -3,42 +3,18 @@
 //!
 //! Here members follow the query, and a failed field is null, or else the nearest thing around it that may be null.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::collections::HashMap;
 
 use async_graphql::{
-    Name, PathSegment, Response, ServerError, Value,
+    Name, PathSegment, Response, Value,
     indexmap::IndexMap,
-    parser::{
-        parse_schema,
-        types::{
-            BaseType, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
-            SelectionSet, Type, TypeKind, TypeSystemDefinition,
-        },
+    parser::types::{
+        BaseType, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
+        SelectionSet, Type,
     },
 };
 
-type Fields = HashMap<String, Type>;
-
-/// The object types of the schema, with the types of their fields.
-static OBJECTS: LazyLock<HashMap<String, Fields>> = LazyLock::new(|| {
-    let document = parse_schema(super::sdl()).expect("the schema is well formed");
-    let definitions = document.definitions.into_iter();
-    let objects = definitions.filter_map(|definition| match definition {
-        TypeSystemDefinition::Type(definition) => match definition.node.kind {
-            TypeKind::Object(object) => Some((
-                definition.node.name.node.to_string(),
-                object
-                    .fields
-                    .into_iter()
-                    .map(|field| (field.node.name.node.to_string(), field.node.ty.node))
-                    .collect(),
-            )),
-            _ => None,
-        },
-        _ => None,
-    });
-    objects.collect()
-});
+use super::types::TYPES;
 
 /// Completes the data of `response`, which answers `operation` of `document`.
 pub fn complete(
@@ -54,32 +30,52 @@ pub fn complete(
         Value::Object(members) => members,
         _ => IndexMap::new(),
     };
-    let mut completion = Completion {
-        document,
-        errors: &response.errors,
-        path: Vec::new(),
-    };
-    let data = completion.object(Some(root), &[&operation.selection_set.node], members);
+    let mut failures = Failures::default();
+    for error in &response.errors {
+        failures.add(&error.path);
+    }
+    let completion = Completion { document };
+    let failed = (!response.errors.is_empty()).then_some(&failures);
+    let selected = [&operation.selection_set.node];
+    let data = completion.object(Some(root), &selected, members, failed);
     response.data = data.unwrap_or_default();
+}
+
+/// Where errors are, at one place and below it.
+#[derive(Default)]
+struct Failures<'e> {
+    fields: HashMap<&'e str, Failures<'e>>,
+    items: HashMap<usize, Failures<'e>>,
+}
+
+impl<'e> Failures<'e> {
+    fn add(&mut self, path: &'e [PathSegment]) {
+        path.iter().fold(self, |place, segment| match segment {
+            PathSegment::Field(name) => place.fields.entry(name).or_default(),
+            PathSegment::Index(index) => place.items.entry(*index).or_default(),
+        });
+    }
+
+    fn is_below(&self) -> bool {
+        !self.fields.is_empty() || !self.items.is_empty()
+    }
 }
 
 struct Completion<'d> {
     document: &'d ExecutableDocument,
-    errors: &'d [ServerError],
-    /// Where in the data we are.
-    path: Vec<PathSegment>,
 }
 
 impl<'d> Completion<'d> {
     /// The object with its members in order; `None` when one is null that must not be. The type of what introspection
-    /// answers is not known, and may be null anywhere.
+    /// answers is not known, and may be null anywhere. `failed` are the errors in it, if there are any.
     fn object(
-        &mut self,
+        &self,
         kind: Option<&str>,
         selected: &[&'d SelectionSet],
         mut members: IndexMap<Name, Value>,
+        failed: Option<&Failures<'_>>,
     ) -> Option<Value> {
-        let types = kind.and_then(|kind| OBJECTS.get(kind));
+        let types = kind.and_then(|kind| TYPES.fields(kind));
         let mut groups = IndexMap::new();
         for set in selected {
             self.collect(set, &mut groups);
@@ -87,11 +83,12 @@ impl<'d> Completion<'d> {
         let mut completed = IndexMap::with_capacity(members.len());
         for (key, fields) in groups {
             let member = members.swap_remove(&key);
-            self.path.push(PathSegment::Field(key.to_string()));
-            let is_selected = member.is_some() || self.has_failed(0);
-            let kind = types.and_then(|types| types.get(fields[0].name.node.as_str()));
-            let member = self.value(kind, &fields, member.unwrap_or_default());
-            self.path.pop();
+            let failed = failed.and_then(|failed| failed.fields.get(key.as_str()));
+            let is_selected = member.is_some() || failed.is_some();
+            let kind = types
+                .and_then(|types| types.get(fields[0].name.node.as_str()))
+                .map(|of| &of.kind);
+            let member = self.value(kind, &fields, member.unwrap_or_default(), failed);
             // What is neither there nor failed was skipped, or is of another type's fragment.
             if is_selected {
                 completed.insert(key, member?);
@@ -122,18 +119,24 @@ impl<'d> Completion<'d> {
     }
 
     /// The value of a field, or of an item of its list; `None` when it is null and must not be.
-    fn value(&mut self, kind: Option<&Type>, fields: &[&'d Field], value: Value) -> Option<Value> {
+    fn value(
+        &self,
+        kind: Option<&Type>,
+        fields: &[&'d Field],
+        value: Value,
+        failed: Option<&Failures<'_>>,
+    ) -> Option<Value> {
         let base = kind.map(|kind| &kind.base);
         let name = match base {
             Some(BaseType::Named(name)) => Some(name.as_str()),
             _ => None,
         };
         let completed = match value {
-            Value::List(items) => self.list(base, fields, items),
-            Value::Object(members) => self.object(name, &sets(fields), members),
+            Value::List(items) => self.list(base, fields, items, failed),
+            Value::Object(members) => self.object(name, &sets(fields), members, failed),
             // An object whose selected fields all failed, or were all skipped.
-            Value::Null if self.is_empty_object(kind, name) => {
-                self.object(name, &sets(fields), IndexMap::new())
+            Value::Null if is_empty_object(kind, name, failed) => {
+                self.object(name, &sets(fields), IndexMap::new(), failed)
             }
             Value::Null => None,
             scalar => Some(scalar),
@@ -145,10 +148,11 @@ impl<'d> Completion<'d> {
     }
 
     fn list(
-        &mut self,
+        &self,
         base: Option<&BaseType>,
         fields: &[&'d Field],
         items: Vec<Value>,
+        failed: Option<&Failures<'_>>,
     ) -> Option<Value> {
         let kind = match base {
             Some(BaseType::List(kind)) => Some(&**kind),
@@ -156,26 +160,17 @@ impl<'d> Completion<'d> {
         };
         let mut completed = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
-            self.path.push(PathSegment::Index(index));
-            let item = self.value(kind, fields, item);
-            self.path.pop();
-            completed.push(item?);
+            let failed = failed.and_then(|failed| failed.items.get(&index));
+            completed.push(self.value(kind, fields, item, failed)?);
         }
         Some(Value::List(completed))
     }
+}
 
-    fn is_empty_object(&self, kind: Option<&Type>, name: Option<&str>) -> bool {
-        let is_object = name.is_some_and(|name| OBJECTS.contains_key(name));
-        let may_be_null = kind.is_none_or(|kind| kind.nullable);
-        is_object && (self.has_failed(1) || !may_be_null && !self.has_failed(0))
-    }
-
-    /// Whether there is an error at this place or below, at least `below` steps.
-    fn has_failed(&self, below: usize) -> bool {
-        self.errors.iter().any(|error| {
-            error.path.len() >= self.path.len() + below && error.path.starts_with(&self.path)
-        })
-    }
+fn is_empty_object(kind: Option<&Type>, name: Option<&str>, failed: Option<&Failures<'_>>) -> bool {
+    let is_object = name.is_some_and(|name| TYPES.fields(name).is_some());
+    let may_be_null = kind.is_none_or(|kind| kind.nullable);
+    is_object && (failed.is_some_and(Failures::is_below) || !may_be_null && failed.is_none())
 }
 
 fn sets<'d>(fields: &[&'d Field]) -> Vec<&'d SelectionSet> {

@@ -5,7 +5,7 @@ use async_graphql::{
 };
 use entity::event;
 
-use super::{loaders::UserLoader, scalars::DateTime, users::User};
+use super::{list::List, loaders::UserLoader, scalars::DateTime, users::User};
 use crate::error::Result;
 
 /// What happened.
@@ -98,7 +98,7 @@ impl Event {
 #[derive(SimpleObject)]
 pub struct EventConnection {
     /// The events, each with its cursor.
-    edges: Vec<EventEdge>,
+    edges: List<EventEdge>,
     /// Where this page lies in the list.
     page_info: PageInfo,
 }

@@ -1,15 +1,17 @@
 //! File: what was left, and for whom.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object, dataloader::DataLoader};
 use entity::file;
 
 use super::{
     Request,
     events::EventConnection,
-    loaders::{ShareLoader, UserLoader},
+    loaders::{ShareLoader, SharesOf, UserLoader},
     pagination::{self, FileConnection},
     scalars::{DateTime, Int64, parse_id},
-    shares::Share,
+    shares::ShareConnection,
     tickets::{Disposition, DownloadTicket},
     users::User,
 };
@@ -22,7 +24,13 @@ use crate::{
 
 /// A file that you may see: your own, or one shared with you.
 #[derive(Clone)]
-pub struct File(pub Readable<file::Model>);
+pub struct File(pub Arc<Readable<file::Model>>);
+
+impl From<Readable<file::Model>> for File {
+    fn from(file: Readable<file::Model>) -> Self {
+        Self(Arc::new(file))
+    }
+}
 
 /// A file that you may see: your own, or one shared with you.
 #[Object]
@@ -69,15 +77,26 @@ impl File {
         owner.map(User).ok_or_else(Error::not_found)
     }
 
-    /// The owner sees every share; a recipient only what reaches them. Empty while the file is in the trash.
-    async fn shares(&self, context: &Context<'_>) -> Result<Vec<Share>> {
+    /// Whom this file is shared with, newest first. The owner sees every share, in the trash too; a recipient only what
+    /// reaches them.
+    async fn shares(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only shares after this cursor, that is, older ones.")] after: Option<
+            String,
+        >,
+        #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only shares before this cursor, that is, newer ones.")] before: Option<
+            String,
+        >,
+    ) -> Result<ShareConnection> {
+        let page = pagination::page(first, after, last, before)?;
         let shares = context.data_unchecked::<DataLoader<ShareLoader>>();
-        let shares = shares.load_one(self.0.id).await?.unwrap_or_default();
-        let shares = shares.into_iter().map(|share| Share {
-            share,
-            file: self.clone(),
-        });
-        Ok(shares.collect())
+        let file = Arc::clone(&self.0);
+        let rows = shares.load_one(SharesOf { file, page }).await?;
+        Ok(ShareConnection::new(self, page, rows.unwrap_or_default()))
     }
 
     /// What happened to this file, newest first. For the owner only: `FORBIDDEN` for recipients.
@@ -94,7 +113,7 @@ impl File {
             String,
         >,
     ) -> Result<EventConnection> {
-        let file = self.0.clone().into_owned()?;
+        let file = Readable::clone(&self.0).into_owned()?;
         let page = pagination::page(first, after, last, before)?;
         let rows = events::of_file(context.app(), &file, page).await?;
         let (rows, page_info) = pagination::place(page, rows, |row| row.id);
@@ -129,7 +148,7 @@ impl FileQueries {
     ) -> Result<File> {
         let user = context.actor().reader()?;
         let file = access::readable_file(context.app(), user, parse_id(&id)?).await?;
-        Ok(File(file))
+        Ok(file.into())
     }
 
     /// Your files, newest first.
@@ -213,7 +232,7 @@ impl FileMutations {
         let file = access::owned_file(context.app(), user, id).await?;
         files::rename(context.app(), context.client(), &file, &name).await?;
         let renamed = access::readable_file(context.app(), user, id).await?;
-        Ok(File(renamed))
+        Ok(renamed.into())
     }
 
     /// Moves your file to the trash: its shares and tickets open nothing from now on.
@@ -239,7 +258,7 @@ impl FileMutations {
         let file = access::owned_trashed_file(context.app(), user, id).await?;
         files::restore(context.app(), context.client(), &file).await?;
         let restored = access::readable_file(context.app(), user, id).await?;
-        Ok(File(restored))
+        Ok(restored.into())
     }
 
     /// Destroys your file in the trash, bytes and all. There is no way back.

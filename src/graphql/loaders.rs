@@ -1,13 +1,17 @@
 //! DataLoaders: what a list would otherwise ask for row by row.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use async_graphql::dataloader::{DataLoader, Loader, NoCache};
-use entity::{share, user};
+use entity::{file, share, user};
 use uuid::Uuid;
 
 use crate::{
-    access::{self, Readable},
+    access::{self, Page, Readable, Rows},
     app::SharedApp,
     domain::accounts,
     error::Error,
@@ -17,7 +21,7 @@ use crate::{
 /// Users by id.
 pub struct UserLoader(SharedApp);
 
-/// The shares of a file that `viewer` may know, by file.
+/// Pages of the shares of a file that `viewer` may know.
 pub struct ShareLoader {
     app: SharedApp,
     viewer: Option<user::Model>,
@@ -58,22 +62,51 @@ impl Loader<Uuid> for UserLoader {
     }
 }
 
-impl Loader<Uuid> for ShareLoader {
-    type Value = Vec<Readable<share::Model>>;
+/// A page of the shares of one file.
+#[derive(Clone)]
+pub struct SharesOf {
+    pub file: Arc<Readable<file::Model>>,
+    pub page: Page,
+}
+
+impl PartialEq for SharesOf {
+    fn eq(&self, other: &Self) -> bool {
+        (self.file.id, self.page) == (other.file.id, other.page)
+    }
+}
+
+impl Eq for SharesOf {}
+
+impl Hash for SharesOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.file.id, self.page).hash(state);
+    }
+}
+
+impl Loader<SharesOf> for ShareLoader {
+    type Value = Rows<Readable<share::Model>>;
     type Error = Shared;
 
-    async fn load(&self, file_ids: &[Uuid]) -> Result<HashMap<Uuid, Self::Value>, Shared> {
-        let mut by_file: HashMap<Uuid, Self::Value> = HashMap::new();
+    /// One query for all files that are asked for the same page.
+    async fn load(&self, keys: &[SharesOf]) -> Result<HashMap<SharesOf, Self::Value>, Shared> {
+        let mut loaded = HashMap::new();
         let Some(viewer) = &self.viewer else {
-            return Ok(by_file);
+            return Ok(loaded);
         };
-        let shares = access::shares_visible_to(&self.app, viewer, file_ids.to_vec())
-            .await
-            .map_err(share)?;
-        for share in shares {
-            by_file.entry(share.file_id).or_default().push(share);
+        let mut pages: HashMap<Page, Vec<&SharesOf>> = HashMap::new();
+        for key in keys {
+            pages.entry(key.page).or_default().push(key);
         }
-        Ok(by_file)
+        for (page, keys) in pages {
+            let files: Vec<_> = keys.iter().map(|key| &*key.file).collect();
+            let shares = access::shares_of(&self.app, viewer, &files, page).await;
+            let mut shares = shares.map_err(share)?;
+            for key in keys {
+                let rows = shares.remove(&key.file.id);
+                loaded.extend(rows.map(|rows| (key.clone(), rows)));
+            }
+        }
+        Ok(loaded)
     }
 }
 

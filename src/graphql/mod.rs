@@ -1,6 +1,6 @@
 //! The GraphQL API, one noun a file: its type, its queries, its mutations.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_graphql::{Context, EmptySubscription, MergedObject, SchemaBuilder};
 use tower_sessions::Session;
@@ -13,20 +13,30 @@ use crate::{
 };
 
 mod api_tokens;
-pub mod completion;
+mod budget;
+mod charges;
+mod completion;
 pub mod document;
 mod events;
+mod execute;
 mod files;
 mod limits;
+mod list;
 mod loaders;
 mod pagination;
+mod prepare;
 mod scalars;
 mod shares;
 mod tickets;
+mod types;
 mod uploads;
 mod users;
 
+pub use budget::too_large;
+pub use execute::execute;
 pub use loaders::loaders;
+use prepare::Preparing;
+pub use prepare::{Asked, Prepared, Unfit, prepare};
 pub use uploads::ReceivedFiles;
 
 /// Everything that can be asked.
@@ -49,14 +59,33 @@ pub struct Mutation(
     shares::ShareMutations,
 );
 
-pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+type Library = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
+/// The schema that requests run against.
+#[derive(Clone)]
+pub struct Schema {
+    /// For small queries: lists charge the budget.
+    plain: Library,
+    /// For all else: each value does, which costs more than such a query.
+    charged: Library,
+    preparing: Preparing,
+}
 
 /// The schema that requests run against.
 pub fn schema(app: &SharedApp) -> Schema {
-    let builder = builder().data(SharedApp::clone(app));
-    match app.config.graphiql {
-        GraphiQl::On => builder.finish(),
-        GraphiQl::Off => builder.disable_introspection().finish(),
+    let builder = || {
+        let builder = builder().data(SharedApp::clone(app));
+        match app.config.graphiql {
+            GraphiQl::On => builder,
+            GraphiQl::Off => builder.disable_introspection(),
+        }
+    };
+    // What the first request would wait for otherwise.
+    LazyLock::force(&types::TYPES);
+    Schema {
+        plain: builder().finish(),
+        charged: builder().extension(charges::Charges).finish(),
+        preparing: Preparing::default(),
     }
 }
 
@@ -70,7 +99,7 @@ pub fn sdl() -> String {
 
 fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     // `document` has measured every operation before it gets here, fragments included.
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+    Library::build(Query::default(), Mutation::default(), EmptySubscription)
 }
 
 /// What resolvers take from a request.
@@ -106,15 +135,29 @@ impl From<Error> for async_graphql::Error {
         let mut extensions = async_graphql::ErrorExtensionValues::default();
         extensions.set("code", error.code.as_str());
         for (name, fact) in error.facts {
-            extensions.set(
-                name,
-                async_graphql::Value::from_json(fact).unwrap_or_default(),
-            );
+            let mut fact = async_graphql::Value::from_json(fact).unwrap_or_default();
+            if let async_graphql::Value::String(text) = &mut fact {
+                cut(text);
+            }
+            extensions.set(name, fact);
         }
+        let mut message = error.detail;
+        cut(&mut message);
         Self {
-            message: error.detail,
+            message,
             source: None,
             extensions: Some(extensions),
         }
+    }
+}
+
+/// The most characters an error's message has: some repeat what was sent, which may be long.
+const MESSAGE_MAX: usize = 200;
+
+/// Cuts a message that is too long.
+pub fn cut(message: &mut String) {
+    if let Some((end, _)) = message.char_indices().nth(MESSAGE_MAX) {
+        message.truncate(end);
+        message.push('…');
     }
 }

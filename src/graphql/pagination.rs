@@ -5,7 +5,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::file;
 use uuid::Uuid;
 
-use super::files::File;
+use super::{files::File, list::List};
 use crate::{
     access::{Page, Readable, Rows},
     error::{Error, Result},
@@ -14,18 +14,16 @@ use crate::{
 /// The most rows one page may have, and how many it has when nobody says.
 pub const MAX_PAGE: u64 = 100;
 pub const DEFAULT_PAGE: u64 = 20;
-/// The fields that answer with a page.
-pub const CONNECTIONS: [&str; 4] = ["events", "files", "sharedWithMe", "trash"];
 
 /// A page of files, after the Relay connection specification.
 #[derive(SimpleObject)]
 pub struct FileConnection {
     /// The files, each with its cursor.
-    edges: Vec<FileEdge>,
+    edges: List<FileEdge>,
     /// Where this page lies in the list.
     page_info: PageInfo,
     /// The files alone, for those who page by `pageInfo`.
-    nodes: Vec<File>,
+    nodes: List<File>,
 }
 
 /// A file and its place in the list.
@@ -76,16 +74,16 @@ pub fn page(
 /// `rows` of `page` as a connection of files.
 pub fn connection(page: Page, rows: Rows<Readable<file::Model>>) -> FileConnection {
     let (rows, page_info) = place(page, rows, |row| row.id);
-    let edges: Vec<_> = rows
+    let files: Vec<(String, File)> = rows
         .into_iter()
-        .map(|(cursor, row)| FileEdge {
-            node: File(row),
-            cursor,
-        })
+        .map(|(cursor, row)| (cursor, row.into()))
         .collect();
     FileConnection {
-        nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
-        edges,
+        nodes: files.iter().map(|(_, file)| file.clone()).collect(),
+        edges: files
+            .into_iter()
+            .map(|(cursor, node)| FileEdge { node, cursor })
+            .collect(),
         page_info,
     }
 }

@@ -1,5 +1,7 @@
 //! The schema's own scalars, and ids.
 
+use std::ops::RangeInclusive;
+
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use entity::Timestamp;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
@@ -32,6 +34,9 @@ impl ScalarType for Int64 {
     }
 }
 
+/// The years that RFC 3339 can write.
+const YEARS: RangeInclusive<i32> = 0..=9999;
+
 /// A moment, as RFC 3339 text in UTC: `2026-01-31T23:59:59.999Z`. Input may have another offset.
 #[derive(Clone, Copy, Debug)]
 pub struct DateTime(pub Timestamp);
@@ -44,8 +49,14 @@ impl ScalarType for DateTime {
             return Err(InputValueError::expected_type(value));
         };
         let date = OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|_| InputValueError::custom("not an RFC 3339 date and time"))?;
-        Ok(Self(clock::from_date(date.to_offset(UtcOffset::UTC))))
+            .ok()
+            // In UTC it may be before the first year, or after the last.
+            .and_then(|date| date.checked_to_offset(UtcOffset::UTC))
+            .filter(|date| YEARS.contains(&date.year()));
+        match date {
+            Some(date) => Ok(Self(clock::from_date(date))),
+            None => Err(InputValueError::custom("not an RFC 3339 date and time")),
+        }
     }
 
     fn to_value(&self) -> Value {

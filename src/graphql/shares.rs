@@ -1,17 +1,21 @@
 //! Share: a grant on one file.
 
-use async_graphql::{Context, Enum, ID, Object, dataloader::DataLoader};
+use async_graphql::{
+    Context, Enum, ID, Object, SimpleObject, connection::PageInfo, dataloader::DataLoader,
+};
 use entity::{share, user};
 
 use super::{
     Request,
     files::File,
+    list::List,
     loaders::UserLoader,
+    pagination,
     scalars::{DateTime, parse_id},
     users::User,
 };
 use crate::{
-    access::{self, Readable},
+    access::{self, Page, Readable, Rows},
     domain::{
         accounts,
         shares::{self, Grantee},
@@ -30,6 +34,7 @@ pub enum Audience {
 }
 
 /// A grant on one file: whoever it reaches may see and download the file, and nothing else.
+#[derive(Clone)]
 pub struct Share {
     pub share: Readable<share::Model>,
     pub file: File,
@@ -87,8 +92,48 @@ impl Share {
         let share = access::owned_share(app, owner, id).await?;
         Ok(Self {
             share: share.into(),
-            file: File(file.into()),
+            file: Readable::from(file).into(),
         })
+    }
+}
+
+/// A page of shares, after the Relay connection specification.
+#[derive(SimpleObject)]
+pub struct ShareConnection {
+    /// The shares, each with its cursor.
+    edges: List<ShareEdge>,
+    /// Where this page lies in the list.
+    page_info: PageInfo,
+    /// The shares alone, for those who page by `pageInfo`.
+    nodes: List<Share>,
+}
+
+/// A share and its place in the list.
+#[derive(SimpleObject)]
+pub struct ShareEdge {
+    /// The share.
+    node: Share,
+    /// Opaque; give it to `after` or `before`.
+    cursor: String,
+}
+
+impl ShareConnection {
+    /// `rows` of `page` of the shares of `file`.
+    pub fn new(file: &File, page: Page, rows: Rows<Readable<share::Model>>) -> Self {
+        let (rows, page_info) = pagination::place(page, rows, |row| row.id);
+        let shares = rows.into_iter().map(|(cursor, share)| {
+            let file = file.clone();
+            (cursor, Share { share, file })
+        });
+        let shares: Vec<_> = shares.collect();
+        Self {
+            nodes: shares.iter().map(|(_, share)| share.clone()).collect(),
+            edges: shares
+                .into_iter()
+                .map(|(cursor, node)| ShareEdge { node, cursor })
+                .collect(),
+            page_info,
+        }
     }
 }
 

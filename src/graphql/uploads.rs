@@ -9,7 +9,7 @@ use async_graphql::{
     Context, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value,
 };
 
-use super::{Request, files::File};
+use super::{Request, files::File, list::List};
 use crate::{
     access,
     domain::{
@@ -118,7 +118,7 @@ impl UploadMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The files, at least one.")] files: Vec<Upload>,
-    ) -> Result<Vec<File>> {
+    ) -> Result<List<File>> {
         if files.is_empty() {
             return Err(Error::bad_input("files", "Send at least one file."));
         }
@@ -131,7 +131,8 @@ impl UploadMutations {
                 expected_sha256: None,
             })
         });
-        store(context, namings.collect::<Result<_>>()?).await
+        let files = store(context, namings.collect::<Result<_>>()?).await?;
+        Ok(files.into_iter().collect())
     }
 }
 
@@ -139,7 +140,8 @@ async fn store(context: &Context<'_>, namings: Vec<Naming>) -> Result<Vec<File>>
     let user = context.actor().writer()?;
     let mut files = Vec::with_capacity(namings.len());
     for id in uploads::finish(context.app(), context.client(), namings).await? {
-        files.push(File(access::readable_file(context.app(), user, id).await?));
+        let file = access::readable_file(context.app(), user, id).await?;
+        files.push(file.into());
     }
     Ok(files)
 }

@@ -8,7 +8,14 @@ use axum::{
 use serde::Serialize;
 
 use super::{negotiation::MediaType, problem, request_id};
-use crate::error::{Code, Error};
+use crate::{
+    config::AnswerLimits,
+    error::{Code, Error},
+    graphql::{self, too_large},
+};
+
+/// The most errors an answer has.
+const ERRORS_MAX: usize = 20;
 
 /// A refusal before anything ran, with a status of its own where HTTP has a more telling one than the code's.
 pub struct Refusal {
@@ -35,21 +42,30 @@ struct Answer<'r> {
 }
 
 /// What the client gets: what ran, or why nothing did.
-pub fn respond(media_type: MediaType, answer: Result<GraphQlResponse, Refusal>) -> Response {
+pub fn respond(
+    media_type: MediaType,
+    limits: AnswerLimits,
+    answer: Result<GraphQlResponse, Refusal>,
+) -> Response {
     match answer {
-        Ok(response) => executed(media_type, response),
+        Ok(response) => executed(media_type, limits, response),
         Err(refusal) => refused(media_type, refusal),
     }
 }
 
 /// An operation that ran, or that the schema refused: then it has errors and no data, and statuses tell so.
-fn executed(media_type: MediaType, mut response: GraphQlResponse) -> Response {
+fn executed(
+    media_type: MediaType,
+    limits: AnswerLimits,
+    mut response: GraphQlResponse,
+) -> Response {
     let ran =
         response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
+    let retry_after = response.errors.iter().find_map(retry_after);
+    few(&mut response.errors);
     for error in &mut response.errors {
         complete(error);
     }
-    let retry_after = response.errors.iter().find_map(retry_after);
     let status = if ran {
         StatusCode::OK
     } else {
@@ -59,7 +75,14 @@ fn executed(media_type: MediaType, mut response: GraphQlResponse) -> Response {
         data: ran.then_some(&response.data),
         errors: &response.errors,
     };
-    let mut answer = json(media_type, status, &body);
+    let body = match serde_json::to_vec(&body) {
+        // Written out, some characters take more than the budget knew.
+        Ok(body) if body.len() > limits.bytes => {
+            return refused(media_type, too_large("bytes", limits.bytes).into());
+        }
+        body => body,
+    };
+    let mut answer = json(media_type, status, body);
     if let Some(seconds) = retry_after {
         answer
             .headers_mut()
@@ -68,8 +91,20 @@ fn executed(media_type: MediaType, mut response: GraphQlResponse) -> Response {
     answer
 }
 
+/// Cuts a list of errors that is too long. The last one that stays says how many were left out.
+fn few(errors: &mut Vec<ServerError>) {
+    let omitted = errors.len().saturating_sub(ERRORS_MAX);
+    errors.truncate(ERRORS_MAX);
+    if let (Some(last), 1..) = (errors.last_mut(), omitted) {
+        last.extensions
+            .get_or_insert_default()
+            .set("errorsLeftOut", omitted);
+    }
+}
+
 /// Errors of the library itself are about the document; ours have their codes already.
 fn complete(error: &mut ServerError) {
+    graphql::cut(&mut error.message);
     let extensions = error.extensions.get_or_insert_default();
     if extensions.get("code").is_none() {
         extensions.set("code", Code::BadUserInput.as_str());
@@ -111,7 +146,7 @@ fn refused(media_type: MediaType, Refusal { error, status }: Refusal) -> Respons
         data: None,
         errors: &[server_error],
     };
-    let mut answer = json(media_type, status, &body);
+    let mut answer = json(media_type, status, serde_json::to_vec(&body));
     if challenge {
         answer
             .headers_mut()
@@ -135,7 +170,7 @@ pub fn refusal(error: Error) -> Response {
     refused(MediaType::GraphQlResponse, error.into())
 }
 
-fn json(media_type: MediaType, status: StatusCode, body: &Answer<'_>) -> Response {
+fn json(media_type: MediaType, status: StatusCode, body: serde_json::Result<Vec<u8>>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media_type.header()),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -145,7 +180,7 @@ fn json(media_type: MediaType, status: StatusCode, body: &Answer<'_>) -> Respons
             HeaderValue::from_static("nosniff"),
         ),
     ];
-    match serde_json::to_vec(body) {
+    match body {
         Ok(body) => (status, headers, body).into_response(),
         Err(error) => Error::internal(error).into_response(),
     }

@@ -3,9 +3,7 @@
 //! Follows the GraphQL-over-HTTP specification. The credentials are checked before the body is read, the document is
 //! measured before it runs, and batches are refused.
 
-use std::panic::AssertUnwindSafe;
-
-use async_graphql::{Response as GraphQlResponse, Variables, parser::types::OperationType};
+use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
     Extension,
     body::Body,
@@ -13,7 +11,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use tower_sessions::Session;
 
 use super::{
@@ -28,7 +26,7 @@ use crate::{
     auth::{self, Actor, client::ClientAddress},
     config::GraphiQl,
     error::{Code, Error, Result},
-    graphql::{ReceivedFiles, completion, document, loaders},
+    graphql::{self, Asked, ReceivedFiles, Unfit, loaders},
 };
 
 /// Who asks, and how they are to be reached again.
@@ -59,7 +57,7 @@ pub async fn post(
         };
         run(&context, caller, params, files, false).await
     };
-    respond(media_type, answer.await)
+    respond(media_type, context.app.config.answer_limits, answer.await)
 }
 
 /// `GET /graphql`: a query by URL; or GraphiQL, for a browser.
@@ -86,7 +84,7 @@ pub async fn get(
         };
         run(&context, caller, params, ReceivedFiles::default(), true).await
     };
-    respond(media_type, answer.await)
+    respond(media_type, context.app.config.answer_limits, answer.await)
 }
 
 /// `GET /graphiql/…`: a part of the page.
@@ -190,7 +188,7 @@ async fn read_whole(body: Body, limit: usize) -> Result<Vec<u8>> {
     Ok(whole)
 }
 
-/// Measures the document and runs it. A mutation does not run by GET, which others may send in a user's name.
+/// Prepares the document and runs it. A mutation does not run by GET, which others may send in a user's name.
 async fn run(
     context: &Context,
     caller: Caller,
@@ -198,15 +196,22 @@ async fn run(
     files: ReceivedFiles,
     is_get: bool,
 ) -> Result<GraphQlResponse, Refusal> {
-    let config = &context.app.config;
-    let variables = params.variables.unwrap_or_default();
-    let document = document::check(
-        &params.query,
-        params.operation_name.as_deref(),
-        &variables,
-        &config.query_limits,
-    )?;
-    if is_get && document.operation != OperationType::Query {
+    let Context { app, schema, .. } = context;
+    let asked = Asked {
+        query: params.query,
+        operation_name: params.operation_name,
+        variables: params.variables.unwrap_or_default(),
+    };
+    let preparation = graphql::prepare(schema, &app.config.query_limits, asked);
+    let prepared = tokio::time::timeout(app.config.execution_timeout, preparation)
+        .await
+        .map_err(|_elapsed| Error::exhausted(Code::Unavailable))?;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(Unfit::Refused(error)) => return Err(error.into()),
+        Err(Unfit::Invalid(errors)) => return Ok(GraphQlResponse::from_errors(errors)),
+    };
+    if is_get && prepared.operation != OperationType::Query {
         return Err(Refusal {
             error: Error::new(
                 Code::BadUserInput,
@@ -215,29 +220,15 @@ async fn run(
             status: Some(StatusCode::METHOD_NOT_ALLOWED),
         });
     }
-    let (users, shares) = loaders(&context.app, caller.actor.user().cloned());
-    let mut request = async_graphql::Request::new(params.query)
-        .variables(Variables::from_json(variables.into()))
-        .data(caller.actor)
-        .data(caller.session)
-        .data(caller.client)
-        .data(files)
-        .data(users)
-        .data(shares);
-    request.operation_name.clone_from(&params.operation_name);
-    request.set_parsed_query(document.parsed.clone());
-    let execution = AssertUnwindSafe(context.schema.execute(request)).catch_unwind();
-    match tokio::time::timeout(config.execution_timeout, execution).await {
-        Ok(Ok(mut response)) => {
-            let operation = document::select(&document.parsed, params.operation_name.as_deref())?;
-            completion::complete(&document.parsed, operation, &mut response);
-            Ok(response)
-        }
-        Ok(Err(_panic)) => Err(Error::internal("a resolver panicked").into()),
-        Err(_elapsed) => Err(Error::new(
-            Code::Unavailable,
-            "The operation took too long and was given up; ask for less, or try again.",
-        )
-        .into()),
-    }
+    let (users, shares) = loaders(app, caller.actor.user().cloned());
+    let response = graphql::execute(schema, &app.config, &prepared, |request| {
+        request
+            .data(caller.actor)
+            .data(caller.session)
+            .data(caller.client)
+            .data(files)
+            .data(users)
+            .data(shares)
+    });
+    Ok(response.await?)
 }

@@ -200,10 +200,10 @@ async fn the_table_holds_for_a_token_that_writes() {
 
 /// The audiences of the shares of `file` that `person` sees, with the names in them.
 async fn shares_seen(person: &Person, file: &str) -> Vec<String> {
-    let query = "query($f: ID!) { file(id: $f) { shares { audience user { username } } } }";
+    let query = "query($f: ID!) { file(id: $f) { shares(last: 100) { nodes { audience user { username } } } } }";
     let answer = person.ask_with(query, json!({ "f": file })).await;
-    let shares = answer.data("/file/shares");
-    let seen = shares.as_array().unwrap().iter().map(|share| {
+    let shares = answer.data("/file/shares/nodes");
+    let seen = shares.as_array().unwrap().iter().rev().map(|share| {
         let name = share.pointer("/user/username");
         name.unwrap_or(&share["audience"])
             .as_str()
@@ -247,15 +247,18 @@ async fn no_path_through_the_graph_leads_past_the_policy() {
         .share_with(&file, server_name(&server, "carol").await)
         .await;
 
-    let query = "{ sharedWithMe { edges { node { owner { usage { usedBytes } }
-        shares { user { username usage { usedBytes } } file { shares { user { username } } } } } } } }";
+    let query = "{ sharedWithMe(first: 5) { edges { node { owner { usage { usedBytes } }
+        shares(first: 5) { nodes { user { username usage { usedBytes } } file { shares { nodes { user { username } } } } } } } } } }";
     let node = bob.ask(query).await.data("/sharedWithMe/edges/0/node");
 
     let bobs = json!([{
         "user": { "username": "bob", "usage": { "usedBytes": 0 } },
-        "file": { "shares": [{ "user": { "username": "bob" } }] },
+        "file": { "shares": { "nodes": [{ "user": { "username": "bob" } }] } },
     }]);
-    assert_eq!(node, json!({ "owner": { "usage": null }, "shares": bobs }));
+    assert_eq!(
+        node,
+        json!({ "owner": { "usage": null }, "shares": { "nodes": bobs } })
+    );
 }
 
 async fn server_name<'n>(server: &TestApp, username: &'n str) -> &'n str {

@@ -19,7 +19,7 @@ async fn a_file_is_what_was_uploaded() {
     let file = alice.upload("héllo.txt", b"hello").await;
 
     let query = "query($f: ID!) { file(id: $f) {
-        id name size contentType sha256 trashedAt owner { username } shares { id } } }";
+        id name size contentType sha256 trashedAt owner { username } shares { nodes { id } } } }";
     let answer = alice.ask_with(query, json!({ "f": file })).await;
 
     let expected = json!({
@@ -30,7 +30,7 @@ async fn a_file_is_what_was_uploaded() {
         "sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
         "trashedAt": null,
         "owner": { "username": "alice" },
-        "shares": [],
+        "shares": { "nodes": [] },
     });
     assert_eq!(answer.data("/file"), expected);
 }

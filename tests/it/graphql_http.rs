@@ -173,7 +173,7 @@ async fn the_members_of_an_answer_follow_the_query() {
     let alice = server.person("alice").await;
     alice.upload("a", b"x").await;
     let query = "{ z: user(username: \"alice\") { username ...id } \
-                 files { y: nodes { shares { id } name } x: __typename } limits { maxFileSize } a: __typename } \
+                 files { y: nodes { shares { nodes { id } } name } x: __typename } limits { maxFileSize } a: __typename } \
                  fragment id on User { b: id }";
     let body = json!({ "query": query });
     let text = alice

@@ -25,10 +25,10 @@ const LAYERS: [&[&str]; 18] = [
     &["db"],
     &["batch"],
     &["patience", "tasks"],
-    &["pace", "private"],
+    &["pace"],
     &["log"],
     &["config"],
-    &["clock", "keys"],
+    &["clock", "keys", "private"],
     &["error"],
 ];
 

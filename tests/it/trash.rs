@@ -52,10 +52,11 @@ async fn a_file_in_the_trash_is_gone_for_everybody() {
     }
     assert_eq!(alice.list("trash").await, json!([{ "id": file }]));
     assert_eq!(bob.list("trash").await, json!([]));
-    let query = "{ trash { nodes { shares { id } } } }";
+    // Whom it will be shared with again if she restores it.
+    let query = "{ trash { nodes { shares { nodes { user { username } } } } } }";
     assert_eq!(
-        alice.ask(query).await.data("/trash/nodes/0/shares"),
-        json!([])
+        alice.ask(query).await.data("/trash/nodes/0/shares/nodes"),
+        json!([{ "user": { "username": "bob" } }])
     );
     let query = "{ trash { nodes { downloadTicket { url } } } }";
     assert_eq!(alice.ask(query).await.code(), "NOT_FOUND");

@@ -121,7 +121,7 @@ pub const FIELDS: &[Row] = &[
     row("File.createdAt", VISIBLE, "{ file(id: $file) { createdAt } }"),
     row("File.trashedAt", OWN_LIST, "{ trash { nodes { trashedAt } } }"),
     row("File.owner", VISIBLE, "{ file(id: $file) { owner { id } } }"),
-    row("File.shares", VISIBLE, "{ file(id: $file) { shares { id } } }"),
+    row("File.shares", VISIBLE, "{ file(id: $file) { shares { nodes { id } } } }"),
     row("File.downloadTicket", VISIBLE, "{ file(id: $file) { downloadTicket { url } } }"),
     row("File.events", OWNER_ONLY, "{ file(id: $file) { events { edges { cursor } } } }"),
 
@@ -146,13 +146,19 @@ pub const FIELDS: &[Row] = &[
     row("Event.user", OWNER_ONLY, "{ file(id: $file) { events { edges { node { user { id } } } } } }"),
     row("Event.detail", OWNER_ONLY, "{ file(id: $file) { events { edges { node { detail } } } } }"),
 
-    row("Share.id", VISIBLE, "{ file(id: $file) { shares { id } } }"),
-    row("Share.file", VISIBLE, "{ file(id: $file) { shares { file { id } } } }"),
-    row("Share.audience", VISIBLE, "{ file(id: $file) { shares { audience } } }"),
+    row("ShareConnection.edges", VISIBLE, "{ file(id: $file) { shares { edges { cursor } } } }"),
+    row("ShareConnection.nodes", VISIBLE, "{ file(id: $file) { shares { nodes { id } } } }"),
+    row("ShareConnection.pageInfo", VISIBLE, "{ file(id: $file) { shares { pageInfo { endCursor } } } }"),
+    row("ShareEdge.node", VISIBLE, "{ file(id: $file) { shares { edges { node { id } } } } }"),
+    row("ShareEdge.cursor", VISIBLE, "{ file(id: $file) { shares { edges { cursor } } } }"),
+
+    row("Share.id", VISIBLE, "{ file(id: $file) { shares { nodes { id } } } }"),
+    row("Share.file", VISIBLE, "{ file(id: $file) { shares { nodes { file { id } } } } }"),
+    row("Share.audience", VISIBLE, "{ file(id: $file) { shares { nodes { audience } } } }"),
     // The one share that reaches everyone names nobody, and the other is none of their business.
-    row("Share.user", VISIBLE_NAME_OF_SHARE, "{ file(id: $file) { shares { user { id } } } }"),
-    row("Share.createdAt", VISIBLE, "{ file(id: $file) { shares { createdAt } } }"),
-    row("Share.expiresAt", VISIBLE, "{ file(id: $file) { shares { expiresAt } } }"),
+    row("Share.user", VISIBLE_NAME_OF_SHARE, "{ file(id: $file) { shares { nodes { user { id } } } } }"),
+    row("Share.createdAt", VISIBLE, "{ file(id: $file) { shares { nodes { createdAt } } } }"),
+    row("Share.expiresAt", VISIBLE, "{ file(id: $file) { shares { nodes { expiresAt } } } }"),
 
     row("User.id", VISIBLE, "{ file(id: $file) { owner { id } } }"),
     row("User.username", VISIBLE, "{ file(id: $file) { owner { username } } }"),

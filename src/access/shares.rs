@@ -1,0 +1,161 @@
+//! The shares of files, a page of each at a time.
+
+use std::collections::HashMap;
+
+use entity::{file, share, user};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, JoinType, Order, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait,
+    sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
+};
+use uuid::Uuid;
+
+use super::{Page, Readable, Rows, grants};
+use crate::{app::App, error::Result};
+
+/// The shares of one page, beside those of the query around it.
+const OF_PAGE: &str = "of_page";
+
+type Shares = HashMap<Uuid, Vec<share::Model>>;
+
+/// Of each of `files`, the page of the shares that `viewer` may know, newest first: all of their own files', in the trash
+/// too, and of others' those that reach them.
+///
+/// Reads no more rows than the pages have, and one to tell whether there are more.
+pub async fn shares_of(
+    app: &App,
+    viewer: &user::Model,
+    files: &[&Readable<file::Model>],
+    page: Page,
+) -> Result<HashMap<Uuid, Rows<Readable<share::Model>>>> {
+    let ids = |owned: bool| {
+        let files = files.iter().filter(|file| file.owned == owned);
+        files.map(|file| file.id).collect()
+    };
+    let mut pages = HashMap::new();
+    for (owned, shares) in [
+        (true, owned_shares(app, ids(true), page).await?),
+        (
+            false,
+            shares_that_reach(app, viewer, ids(false), page).await?,
+        ),
+    ] {
+        for (file, rows) in shares {
+            let rows = rows.into_iter().map(|row| Readable {
+                until: row.expires_at,
+                owned,
+                row,
+            });
+            pages.insert(file, page.cut(rows.collect()));
+        }
+    }
+    Ok(pages)
+}
+
+/// Each file's page is found in the index of shares by file and id, read from one end of the page to the other.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
+async fn owned_shares(app: &App, files: Vec<Uuid>, page: Page) -> Result<Shares> {
+    if files.is_empty() {
+        return Ok(Shares::new());
+    }
+    let database = app.db.read();
+    let mut shares = share::Entity::find()
+        .join(JoinType::InnerJoin, share::Relation::File.def())
+        .filter(file::Column::Id.is_in(files));
+    // Each database reads no more than the page by one of these forms, and all shares by the other.
+    match database.get_database_backend() {
+        DbBackend::Sqlite => {
+            let mut end = ids_of_page(page);
+            end.limit(1).offset(page.limit);
+            let furthest = if page.backward {
+                Uuid::max()
+            } else {
+                Uuid::nil()
+            };
+            let end = Func::coalesce([Expr::SubQuery(None, Box::new(end.into())), furthest.into()]);
+            shares = page
+                .apply_bounds(shares, share::Column::Id)
+                .filter(match page.backward {
+                    true => share::Column::Id.into_expr().lte(end),
+                    false => share::Column::Id.into_expr().gte(end),
+                });
+        }
+        _ => {
+            let mut ids = ids_of_page(page);
+            ids.limit(page.limit + 1);
+            let same =
+                Expr::col((OF_PAGE, share::Column::Id)).equals((share::Entity, share::Column::Id));
+            QueryTrait::query(&mut shares).join_lateral(JoinType::InnerJoin, ids, OF_PAGE, same);
+        }
+    }
+    let shares = shares
+        .order_by(share::Column::Id, order(page))
+        .all(database);
+    Ok(by_file(shares.await?))
+}
+
+/// The ids of the shares of the file that is at hand, in the order of `page` and within its bounds.
+fn ids_of_page(page: Page) -> SelectStatement {
+    let id = || Expr::col((OF_PAGE, share::Column::Id));
+    let mut ids = Query::select();
+    ids.expr(id()).from_as(share::Entity, OF_PAGE).and_where(
+        Expr::col((OF_PAGE, share::Column::FileId)).equals((file::Entity, file::Column::Id)),
+    );
+    if let Some(after) = page.after {
+        ids.and_where(id().lt(after));
+    }
+    if let Some(before) = page.before {
+        ids.and_where(id().gt(before));
+    }
+    ids.order_by((OF_PAGE, share::Column::Id), order(page));
+    ids
+}
+
+/// At most two of each file: one that names the viewer, one for everyone. Each kind has its index.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
+async fn shares_that_reach(
+    app: &App,
+    viewer: &user::Model,
+    files: Vec<Uuid>,
+    page: Page,
+) -> Result<Shares> {
+    if files.is_empty() {
+        return Ok(Shares::new());
+    }
+    let audiences = [
+        share::Column::UserId.eq(viewer.id),
+        // Which audience that is, `grants` says. This finds it in the index of shares by file and user.
+        share::Column::UserId.is_null(),
+    ];
+    let mut found = Vec::new();
+    for audience in audiences {
+        let shares = share::Entity::find()
+            .join(JoinType::InnerJoin, share::Relation::File.def())
+            .filter(share::Column::FileId.is_in(files.clone()))
+            .filter(audience)
+            .filter(grants(Expr::value(viewer.id), Expr::value(app.clock.now())))
+            .filter(file::Column::TrashedAt.is_null());
+        let shares = page.apply_bounds(shares, share::Column::Id);
+        found.extend(shares.all(app.db.read()).await?);
+    }
+    found.sort_by_key(|share| share.id);
+    if !page.backward {
+        found.reverse();
+    }
+    Ok(by_file(found))
+}
+
+fn order(page: Page) -> Order {
+    match page.backward {
+        true => Order::Asc,
+        false => Order::Desc,
+    }
+}
+
+fn by_file(shares: Vec<share::Model>) -> Shares {
+    let mut by_file = Shares::new();
+    for share in shares {
+        by_file.entry(share.file_id).or_default().push(share);
+    }
+    by_file
+}

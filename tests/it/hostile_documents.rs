@@ -1,0 +1,416 @@
+//! Ten thousand documents that ask for as much as they can with few words, always the same ones: none costs more than it is
+//! measured to cost.
+
+use std::{fmt::Write, fs, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, header},
+};
+use cloakroom::{
+    graphql::{self, Asked, Schema, document},
+    http,
+};
+use serde_json::{Map, Value, json};
+use tower::ServiceExt;
+
+use crate::support::TestApp;
+
+const SEED: u64 = 0x5eed_d0c5;
+const DOCUMENTS: usize = 10_000;
+/// What a release build is held to; without optimisation the same steps take some ten times as long.
+const SLOWER: u32 = if cfg!(debug_assertions) { 10 } else { 1 };
+const BEFORE_EXECUTION: Duration = Duration::from_millis(50);
+const IN_ALL: Duration = Duration::from_secs(1);
+const MEMORY_KIB: usize = 64 * 1024;
+const ANSWER_BYTES: usize = 4 << 20;
+
+/// Xorshift: the same numbers every time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % end.max(1)
+    }
+
+    /// Mostly small, seldom large.
+    fn size(&mut self, small: usize, large: usize) -> usize {
+        let most = if self.below(60) == 0 { large } else { small };
+        1 + self.below(most)
+    }
+
+    fn pick<'t>(&mut self, from: &[&'t str]) -> &'t str {
+        from[self.below(from.len())]
+    }
+}
+
+/// What a client sends.
+struct Hostile {
+    query: String,
+    operation_name: Option<&'static str>,
+    variables: Map<String, Value>,
+}
+
+fn many(count: usize, of: impl Fn(usize) -> String) -> String {
+    (0..count).map(of).collect()
+}
+
+/// Fragments that double, in the operation that runs, in another, or in none; by spreads, or within inline fragments.
+fn doubling(numbers: &mut Numbers) -> Hostile {
+    let levels = 1 + numbers.below(40);
+    let twice = match numbers.below(3) {
+        0 => "...f@ ...f@",
+        1 => "... on Query { ...f@ ... { ...f@ } }",
+        _ => "...f@ ... on Query @include(if: true) { ...f@ }",
+    };
+    let fragments = many(levels, |at| {
+        let next = (at + 1).to_string();
+        format!(
+            "fragment f{at} on Query {{ {} }} ",
+            twice.replace('@', &next)
+        )
+    });
+    let (spread, operation_name) = match numbers.below(3) {
+        0 => ("query A { ...f0 }", None),
+        1 => ("query A { me { id } } query B { ...f0 }", Some("A")),
+        _ => ("query A { me { id } }", None),
+    };
+    Hostile {
+        query: format!("{spread} {fragments} fragment f{levels} on Query {{ me {{ id }} }}"),
+        operation_name,
+        variables: Map::new(),
+    }
+}
+
+/// Pages within pages, to some depth, with sizes in the text or in a variable.
+fn pages(numbers: &mut Numbers) -> Hostile {
+    let depth = 1 + numbers.below(6);
+    let size = numbers.pick(&["1", "2", "10", "100", "$n"]);
+    let list = numbers.pick(&["nodes", "edges { node"]);
+    let end = if list == "nodes" { "" } else { "}" };
+    let aliases = 1 + numbers.below(4);
+    let mut page = format!("files(first: {size}) {{ {list} {{ id name ");
+    for _ in 0..depth {
+        let _ = write!(
+            page,
+            "shares(first: {size}) {{ nodes {{ id file {{ id owner {{ id }} "
+        );
+    }
+    page += &"} } }".repeat(depth);
+    let _ = write!(page, "}} {end} }}");
+    let roots = many(aliases, |at| format!("a{at}: {page} "));
+    let definition = if size == "$n" { "($n: Int = 3)" } else { "" };
+    let mut variables = Map::new();
+    if size == "$n" && numbers.below(2) == 0 {
+        variables.insert(
+            "n".into(),
+            [json!(1), json!(100), json!(-1), Value::Null, json!("x")][numbers.below(5)].clone(),
+        );
+    }
+    Hostile {
+        query: format!("query A{definition} {{ {roots} }}"),
+        operation_name: None,
+        variables,
+    }
+}
+
+/// Operations that share a fragment with many variables, defined or not.
+fn operations(numbers: &mut Numbers) -> Hostile {
+    let (count, uses) = (numbers.size(10, 250), numbers.size(10, 1000));
+    let values = many(uses, |at| format!("$v{at} "));
+    let operations = many(count, |at| format!("query Q{at} {{ ...f }} "));
+    Hostile {
+        query: format!("{operations} fragment f on Query {{ file(id: [{values}]) {{ id }} }}"),
+        operation_name: Some("Q0"),
+        variables: Map::new(),
+    }
+}
+
+/// Introspection, nested and repeated.
+fn introspection(numbers: &mut Numbers) -> Hostile {
+    let mut inside = "name description".to_owned();
+    for _ in 0..numbers.below(9) {
+        let list = numbers.pick(&[
+            "fields { name type { @ } }",
+            "fields { args { type { @ } } }",
+            "ofType { @ }",
+            "interfaces { @ }",
+            "possibleTypes { @ }",
+            "inputFields { type { @ } }",
+            "enumValues { name description } kind @",
+        ]);
+        let times = 1 + numbers.below(5);
+        inside = list.replace('@', &inside).repeat(times);
+        if inside.len() > 2000 {
+            inside = "name".to_owned();
+        }
+    }
+    let times = numbers.size(3, 30);
+    Hostile {
+        query: format!(
+            "{{ {} }}",
+            format!("__schema {{ types {{ {inside} }} }} ").repeat(times)
+        ),
+        operation_name: None,
+        variables: Map::new(),
+    }
+}
+
+/// A long value that many arguments use.
+fn long_values(numbers: &mut Numbers) -> Hostile {
+    let length = numbers.size(2000, 200_000);
+    let uses = numbers.size(10, 300);
+    let value = match numbers.below(3) {
+        0 => json!("x".repeat(length)),
+        1 => json!(vec![0; length / 4]),
+        _ => json!({ "a": vec!["x"; length / 8] }),
+    };
+    let field = numbers.pick(&[
+        "downloadTicket(disposition: $v) { url } ",
+        "events(after: $v) { pageInfo { endCursor } } ",
+        "shares(first: $v) { nodes { id } } ",
+        "unknown(some: [$v, $v]) ",
+        "id @include(if: $v) ",
+    ]);
+    let kind = numbers.pick(&["Disposition!", "String", "Int", "[Nope] = [1]", "Boolean!"]);
+    Hostile {
+        query: format!(
+            "query A($v: {kind}) {{ files(first: 100) {{ nodes {{ {} }} }} }}",
+            field.repeat(uses)
+        ),
+        operation_name: None,
+        variables: Map::from_iter([("v".to_owned(), value)]),
+    }
+}
+
+/// Fields and arguments that do not exist, or that stand twice, with long names.
+fn mistakes(numbers: &mut Numbers) -> Hostile {
+    let name = "n".repeat([1, 10, 200, 300][numbers.below(4)]);
+    let kind = numbers.pick(&["query", "mutation"]);
+    let arguments = numbers.size(5, 200);
+    let field = match numbers.below(4) {
+        0 => format!("{name} "),
+        1 => format!("me({name}: 1) {{ id }} "),
+        2 => format!("file({}) {{ id }} ", "id: 1 ".repeat(arguments)),
+        _ => format!(
+            "a: file({}) {{ id }} ",
+            many(arguments, |at| format!("a{at}: 1 "))
+        ),
+    };
+    let times = numbers.size(10, 3000);
+    let fields: String = field.repeat(times).chars().take(60_000).collect();
+    Hostile {
+        query: format!("{kind} {{ {fields} }}"),
+        operation_name: None,
+        variables: Map::new(),
+    }
+}
+
+/// A fragment of fields that are to be compared in many places, and cycles.
+fn spreads(numbers: &mut Numbers) -> Hostile {
+    let (places, fields) = (numbers.size(12, 200), numbers.size(12, 900));
+    let body = match numbers.below(3) {
+        0 => many(fields, |at| format!("n{at} ")),
+        1 => "id id(a: 1) id(a: 2, b: 3) ".repeat(fields),
+        _ => "username ...g ".repeat(fields / 4 + 1),
+    };
+    let cycle = numbers.pick(&["username", "...f", "id ...g", "usage { ...u }"]);
+    Hostile {
+        query: format!(
+            "{{ {} }} fragment f on User {{ {body} }} fragment g on User {{ {cycle} }} \
+             fragment u on Usage {{ usedBytes }}",
+            "me { ...f } ".repeat(places)
+        ),
+        operation_name: None,
+        variables: Map::new(),
+    }
+}
+
+/// Text that is hard to read.
+fn text(numbers: &mut Numbers) -> Hostile {
+    let piece = numbers.pick(&[
+        "\"\"\"\\\\\"\"\" \"\"\" ",
+        "\"\" ",
+        "0",
+        "truefalse",
+        "\"\\u0041\" ",
+        "[",
+        "{a:",
+        "1.5e9 ",
+        "\u{feff}",
+        "#\n",
+        "\"\"\"a\" ",
+        "-0",
+    ]);
+    let times = numbers.size(30, 5000);
+    Hostile {
+        query: format!("{{ file(id: [{}]) {{ id }} }}", piece.repeat(times)),
+        operation_name: None,
+        variables: Map::new(),
+    }
+}
+
+/// Whatever grows when words follow each other as the grammar allows.
+fn grown(numbers: &mut Numbers) -> Hostile {
+    fn set(numbers: &mut Numbers, depth: usize, out: &mut String) {
+        out.push_str("{ ");
+        for _ in 0..=numbers.below(4) {
+            let alias = ["", "", "", "a: ", "b: "][numbers.below(5)];
+            let field = numbers.pick(&[
+                "me",
+                "files",
+                "nodes",
+                "edges",
+                "node",
+                "owner",
+                "shares(first: 3)",
+                "file(id: \"x\")",
+                "usage",
+                "events(last: 50)",
+                "trash",
+                "sharedWithMe(first: 100)",
+                "limits",
+                "apiTokens",
+                "__typename",
+                "... on User",
+                "... on File @skip(if: false)",
+                "...F",
+                "pageInfo",
+            ]);
+            let _ = write!(out, "{alias}{field} ");
+            if depth > 0 && numbers.below(3) > 0 && field != "...F" {
+                set(numbers, depth - 1, out);
+            }
+        }
+        out.push_str("} ");
+    }
+    let mut query = numbers
+        .pick(&["query A ", "mutation A ", "query A($x: ID) ", ""])
+        .to_owned();
+    set(numbers, 5, &mut query);
+    if numbers.below(2) == 0 {
+        query.push_str("fragment F on File ");
+        set(numbers, 2, &mut query);
+    }
+    Hostile {
+        query,
+        operation_name: None,
+        variables: Map::new(),
+    }
+}
+
+fn hostile(numbers: &mut Numbers) -> (&'static str, Hostile) {
+    match numbers.below(19) {
+        0 | 1 => ("doubling", doubling(numbers)),
+        2 | 3 => ("pages", pages(numbers)),
+        4 | 5 => ("operations", operations(numbers)),
+        6 => ("introspection", introspection(numbers)),
+        7 | 8 => ("long values", long_values(numbers)),
+        9 | 10 => ("mistakes", mistakes(numbers)),
+        11 | 12 => ("spreads", spreads(numbers)),
+        13 | 14 => ("text", text(numbers)),
+        _ => ("grown", grown(numbers)),
+    }
+}
+
+/// What this thread has computed so far.
+fn processor_time() -> Duration {
+    // The kernel brings the figure up to date when the thread gives way.
+    std::thread::yield_now();
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+/// A figure of this process's memory, KiB.
+fn memory(figure: &str) -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with(figure))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// How large the answer is.
+async fn answer(router: &Router, token: &str, hostile: &Hostile) -> usize {
+    let body = json!({
+        "query": hostile.query,
+        "operationName": hostile.operation_name,
+        "variables": hostile.variables,
+    });
+    let request = Request::post("/graphql")
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()));
+    let answer = router.clone().oneshot(request.unwrap()).await.unwrap();
+    let status = answer.status();
+    assert!(status.as_u16() < 500, "{status}: {}", hostile.query);
+    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+    body.unwrap().len()
+}
+
+fn prepare(schema: &Schema, server: &TestApp, hostile: &Hostile) -> bool {
+    let limits = &server.app.config.query_limits;
+    if document::scan(&hostile.query, limits).is_err() {
+        return false;
+    }
+    let asked = Asked {
+        query: hostile.query.clone(),
+        operation_name: hostile.operation_name.map(str::to_owned),
+        variables: hostile.variables.clone(),
+    };
+    asked.prepare_here(schema, limits).is_ok()
+}
+
+#[tokio::test]
+async fn ten_thousand_hostile_documents_cost_no_more_than_measured() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    server.person("bob").await;
+    for name in ["a", "b", "c"] {
+        let file = alice.upload(name, b"x").await;
+        alice.share_with(&file, "bob").await;
+        alice.share_with_everyone(&file).await;
+    }
+    let token = alice.token("[READ]").await;
+    let (router, schema) = (http::router(&server.app), graphql::schema(&server.app));
+    println!("seed {SEED:#x}, {DOCUMENTS} documents");
+    let mut numbers = Numbers(SEED);
+    let (mut fit, mut largest) = (0, 0);
+    let (mut slowest, mut longest) = ((Duration::ZERO, ""), (Duration::ZERO, ""));
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let began = memory("VmRSS");
+    for at in 0..DOCUMENTS {
+        let (kind, hostile) = hostile(&mut numbers);
+        let start = processor_time();
+        let is_fit = prepare(&schema, &server, &hostile);
+        let before = processor_time() - start;
+        fit += usize::from(is_fit);
+        slowest = slowest.max((before, kind));
+        let of = || format!("document {at}, {kind}: {:.200}", hostile.query);
+        assert!(
+            before <= BEFORE_EXECUTION * SLOWER,
+            "{before:?} for {}",
+            of()
+        );
+        // Most that are refused are refused alike by the server.
+        if is_fit || at % 100 == 0 {
+            let start = processor_time();
+            let bytes = answer(&router, &token, &hostile).await;
+            let all = processor_time() - start;
+            longest = longest.max((all, kind));
+            largest = largest.max(bytes);
+            assert!(all <= IN_ALL * SLOWER, "{all:?} for {}", of());
+            assert!(bytes <= ANSWER_BYTES, "{bytes} bytes for {}", of());
+        }
+    }
+    let grown = memory("VmHWM").saturating_sub(began);
+    println!("{fit} ran; before execution at most {slowest:?}, in all {longest:?}");
+    println!("the largest answer had {largest} bytes; memory grew by {grown} KiB");
+    assert!(grown <= MEMORY_KIB, "memory grew by {grown} KiB");
+    assert!(fit > DOCUMENTS / 50 && fit < DOCUMENTS, "{fit} ran");
+}

@@ -1,0 +1,214 @@
+//! Pages of the shares of a file: the whole list, newest first, in bounded pieces.
+
+use std::time::{Duration, Instant};
+
+use cloakroom::keys;
+use entity::{share, user};
+use sea_orm::{ActiveModelTrait, EntityTrait};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{Person, TestApp};
+
+/// One page: whom its shares reach, and whether the list goes on before and after it, with the cursors of its ends.
+async fn page(
+    person: &Person,
+    file: &str,
+    arguments: &str,
+) -> (Vec<String>, (bool, bool), [String; 2]) {
+    let query = format!(
+        "query($f: ID!) {{ file(id: $f) {{ shares({arguments}) {{ edges {{ cursor node {{ id audience user {{ username }} }} }}
+            nodes {{ id }} pageInfo {{ hasPreviousPage hasNextPage startCursor endCursor }} }} }} }}"
+    );
+    let answer = person.ask_with(&query, json!({ "f": file })).await;
+    let edges = answer.data("/file/shares/edges");
+    let edges = edges.as_array().unwrap();
+    let nodes = answer.data("/file/shares/nodes");
+    let ids = |of: &serde_json::Value| of["id"].clone();
+    let of_edges: Vec<_> = edges.iter().map(|edge| ids(&edge["node"])).collect();
+    assert_eq!(
+        nodes
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(ids)
+            .collect::<Vec<_>>(),
+        of_edges
+    );
+    let names = edges.iter().map(|edge| {
+        let node = &edge["node"];
+        let name = node.pointer("/user/username").unwrap_or(&node["audience"]);
+        name.as_str().unwrap().to_owned()
+    });
+    let info = answer.data("/file/shares/pageInfo");
+    let more = (info["hasPreviousPage"] == true, info["hasNextPage"] == true);
+    let cursor = |which: &str| info[which].as_str().unwrap_or_default().to_owned();
+    (
+        names.collect(),
+        more,
+        [cursor("startCursor"), cursor("endCursor")],
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_shares_are_the_whole_list_from_either_end() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a", b"x").await;
+    let other = alice.upload("b", b"x").await;
+    for name in ["u0", "u1", "u2", "u3"] {
+        server.person(name).await;
+        alice.share_with(&file, name).await;
+        alice.share_with(&other, name).await;
+    }
+    alice.share_with_everyone(&file).await;
+    let all = ["AUTHENTICATED", "u3", "u2", "u1", "u0"];
+
+    assert_eq!(page(&alice, &file, "first: 100").await.0, all);
+    for (size, bound, pages) in [
+        ("first", "after", [&all[..2], &all[2..4], &all[4..]]),
+        ("last", "before", [&all[3..], &all[1..3], &all[..1]]),
+    ] {
+        let mut arguments = format!("{size}: 2");
+        for (at, expected) in pages.into_iter().enumerate() {
+            let (names, more, [start, end]) = page(&alice, &file, &arguments).await;
+            assert_eq!(names, expected, "{arguments}");
+            let (behind, ahead) = (at > 0, at < 2);
+            let (expected, cursor) = match size {
+                "first" => ((behind, ahead), end),
+                _ => ((ahead, behind), start),
+            };
+            assert_eq!(more, expected, "{arguments}");
+            arguments = format!("{size}: 2, {bound}: {cursor:?}");
+        }
+    }
+
+    let (names, more, _) = page(&alice, &file, "first: 0").await;
+    assert_eq!((names.len(), more), (0, (false, true)));
+    for (arguments, field) in [
+        ("first: 101", "first"),
+        ("first: 1, last: 1", "last"),
+        ("after: \"x\"", "after"),
+    ] {
+        let query = format!(
+            "query($f: ID!) {{ file(id: $f) {{ shares({arguments}) {{ nodes {{ id }} }} }} }}"
+        );
+        let refused = alice.ask_with(&query, json!({ "f": file })).await;
+        assert_eq!(
+            (refused.code(), refused.field()),
+            ("BAD_USER_INPUT", field),
+            "{arguments}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_pages_through_what_reaches_them() {
+    let server = TestApp::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    server.person("carol").await;
+    let file = alice.upload("a", b"x").await;
+    alice.share_with(&file, "bob").await;
+    alice.share_with(&file, "carol").await;
+    alice.share_with_everyone(&file).await;
+
+    assert_eq!(
+        page(&bob, &file, "first: 100").await.0,
+        ["AUTHENTICATED", "bob"]
+    );
+    let (names, more, [_, end]) = page(&bob, &file, "first: 1").await;
+    assert_eq!((names[0].as_str(), more), ("AUTHENTICATED", (false, true)));
+    let (names, more, _) = page(&bob, &file, &format!("first: 1, after: {end:?}")).await;
+    assert_eq!((names[0].as_str(), more), ("bob", (true, false)));
+    let (names, more, [start, _]) = page(&bob, &file, "last: 1").await;
+    assert_eq!((names[0].as_str(), more), ("bob", (true, false)));
+    let (names, more, _) = page(&bob, &file, &format!("last: 1, before: {start:?}")).await;
+    assert_eq!((names[0].as_str(), more), ("AUTHENTICATED", (false, true)));
+}
+
+/// A page is as quick whether one share lies behind it or twenty thousand do; on this machine, whatever it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_takes_no_longer_for_the_shares_behind_it() {
+    let server = TestApp::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    let mut files = Vec::new();
+    for at in 0..20 {
+        let file = alice.upload(&at.to_string(), b"x").await;
+        alice.share_with(&file, "bob").await;
+        files.push(file);
+    }
+    let query = "{ files(first: 20) { nodes { shares(first: 2) { nodes { id } pageInfo { hasNextPage } } } } }";
+    let received = "{ sharedWithMe(first: 20) { nodes { shares { nodes { id } } } } }";
+    let quickest = async || {
+        let mut quickest = Duration::MAX;
+        for _ in 0..10 {
+            let began = Instant::now();
+            alice
+                .ask(query)
+                .await
+                .data("/files/nodes/19/shares/nodes/0");
+            bob.ask(received)
+                .await
+                .data("/sharedWithMe/nodes/19/shares/nodes/0");
+            quickest = quickest.min(began.elapsed());
+        }
+        quickest
+    };
+    let few = quickest().await;
+
+    share_with_strangers(&server, &files[0], 20_000).await;
+
+    let many = quickest().await;
+    let page = alice.ask(query).await;
+    assert_eq!(
+        page.data("/files/nodes/19/shares/pageInfo/hasNextPage"),
+        json!(true)
+    );
+    assert!(many < few * 4, "{few:?} before, {many:?} after");
+}
+
+/// Makes `count` accounts that nobody uses, and shares the file with each.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test fills the tables faster than any client"
+)]
+async fn share_with_strangers(server: &TestApp, file: &str, count: usize) {
+    let file_id: Uuid = file.parse().unwrap();
+    let (now, database) = (server.app.clock.now(), server.app.db.read());
+    let like = user::Entity::find().one(database).await.unwrap().unwrap();
+    let strangers: Vec<_> = (0..count)
+        .map(|at| user::Model {
+            id: keys::id(now),
+            username: format!("stranger{at}"),
+            username_key: format!("stranger{at}"),
+            ..like.clone()
+        })
+        .collect();
+    for strangers in strangers.chunks(1000).map(<[_]>::to_vec) {
+        let shares: Vec<_> = strangers
+            .iter()
+            .map(|stranger| share::Model {
+                id: keys::id(now),
+                file_id,
+                audience: share::Audience::User,
+                user_id: Some(stranger.id),
+                created_at: now,
+                expires_at: None,
+            })
+            .collect();
+        let write = server.app.db.write(move |transaction| {
+            Box::pin(async move {
+                let users = strangers.into_iter().map(user::ActiveModel::from);
+                user::Entity::insert_many(users.map(ActiveModelTrait::reset_all))
+                    .exec_without_returning(transaction)
+                    .await?;
+                let shares = shares.into_iter().map(share::ActiveModel::from);
+                share::Entity::insert_many(shares.map(ActiveModelTrait::reset_all))
+                    .exec_without_returning(transaction)
+                    .await?;
+                Ok(())
+            })
+        });
+        write.await.unwrap();
+    }
+}
