@@ -14,7 +14,7 @@ OTHERS = 100  # users who neither own nor redeem anything, so that the reader is
 
 TABLES = {
     "user": "id username username_key password_hash disabled credential_epoch used_bytes trashed_bytes reserved_bytes "
-    "created_at",
+    "file_count created_at",
     "file": "id owner_id name size content_type sha256 content_key created_at trashed_at",
     "share": "id file_id audience user_id created_at expires_at",
 }
@@ -55,7 +55,7 @@ class Filling:
     def users(self):
         for number, other in enumerate(self.others):
             name = f"other{number}"
-            yield other, name, name, "!", False, 0, 0, 0, 0, self.began
+            yield other, name, name, "!", False, 0, 0, 0, 0, 0, self.began
 
     def rows_of_files(self):
         for index in range(self.count):

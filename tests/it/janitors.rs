@@ -219,8 +219,8 @@ async fn a_clock_that_keeps_its_pace_again_is_believed_and_what_was_due_did_not_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_set_back_destroys_nothing_early() {
     let server = TestApp::start().await;
-    let alice = server.person("alice").await;
     server.set_back(100 * DAY);
+    let alice = server.person("alice").await;
     what_has_an_end(&server, &alice).await;
     let before = rows(&server).await;
     server.sweep().await;

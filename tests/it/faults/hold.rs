@@ -29,8 +29,8 @@ struct Seen {
 /// Both at once: a server that has just started is slow to answer its first requests.
 const FIRST_PAGES: &str = "{ files(first: 100) { ...page } trash(first: 100) { ...page } } \
     fragment page on FileConnection { pageInfo { hasNextPage endCursor } nodes { id name sha256 } }";
-const FILE: &str =
-    "query($id: ID!) { file(id: $id) { downloadTicket { url } shares { id user { username } } } }";
+const FILE: &str = "query($id: ID!) { file(id: $id) {
+        downloadTicket { url } shares(first: 100) { nodes { id user { username } } } } }";
 
 impl Journal {
     /// Panics unless the server at `base` has all that was acknowledged, and each thing in doubt wholly or not at all.
@@ -224,7 +224,7 @@ async fn listed(caller: &Caller) -> HashMap<String, Seen> {
 
 /// Share ids by username.
 fn shares(node: &Value) -> HashMap<String, String> {
-    let shares = node["shares"].as_array().into_iter().flatten();
+    let shares = node["shares"]["nodes"].as_array().into_iter().flatten();
     shares
         .map(|share| (text(&share["user"]["username"]), text(&share["id"])))
         .collect()
