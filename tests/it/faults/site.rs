@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectionTrait, Database, DbBackend, QueryResult, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, QueryResult, Statement};
 
 use super::{
     hold::Scope,
@@ -150,7 +150,10 @@ pub async fn enrol(base: &str, accounts: usize) -> Vec<Account> {
 
 /// PostgreSQL learns late that a client was killed, and ends the statement under way.
 pub async fn wait_for_backends(url: &str) {
-    let connection = Database::connect(url).await.unwrap();
+    // One connection, and no pool of them: a second one would be taken for another's, and waited for without end.
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1);
+    let connection = Database::connect(options).await.unwrap();
     let others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     let statement = Statement::from_string(DbBackend::Postgres, others);
     while connection
