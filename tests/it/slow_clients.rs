@@ -212,6 +212,45 @@ async fn five_hundred_slow_clients_slow_nobody_else_down_behind_nginx() {
     five_hundred_at_a_byte_a_second(&TestApp::behind_nginx(|_| {}).await).await;
 }
 
+/// As many requests as nginx lets one address have under way, all of them waiting for more of their bodies.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_cannot_take_what_nginx_has_for_all() {
+    let server =
+        TestApp::behind_nginx(|options| options.max_connections = Some("2000".into())).await;
+    let alice = server.person("alice").await;
+    let cookie = format!("Cookie: {}", alice.cookie());
+    let headers = [
+        "Content-Type: multipart/form-data; boundary=frontier",
+        "Content-Length: 1000000",
+        cookie.as_str(),
+    ];
+    let begin = async || Wire::begin(&server.base, "POST /graphql HTTP/1.1", &headers).await;
+    let mut held = Vec::new();
+    for _ in 0..1000 {
+        held.push(begin().await);
+    }
+    server
+        .eventually("the address has all that it may have", async |server| {
+            let health = format!("{}/healthz", server.base);
+            alice.get(&health).await.status == 429
+        })
+        .await;
+
+    let refused = begin().await.answer().await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (429, "RATE_LIMITED")
+    );
+    let elsewhere = reqwest::Client::builder()
+        .local_address("127.0.0.2".parse::<std::net::IpAddr>().ok())
+        .no_proxy()
+        .build()
+        .unwrap();
+    let health = elsewhere.get(format!("{}/healthz", server.base)).send();
+    assert_eq!(health.await.unwrap().status(), 200);
+    drop(held);
+}
+
 /// Without nginx as well: whoever could disagree about where a request ends gets no second one through.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_with_two_lengths_smuggles_nothing() {
@@ -247,6 +286,11 @@ async fn a_request_with_two_lengths_smuggles_nothing() {
         ),
         (
             &["Transfer-Encoding: chunked, chunked"],
+            &chunked,
+            &[400, 501],
+        ),
+        (
+            &["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
             &chunked,
             &[400, 501],
         ),
