@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use entity::Timestamp;
+use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
 use super::client::ClientAddress;
@@ -122,19 +124,36 @@ pub async fn sign_up(app: &App, client: &ClientAddress) -> Result<()> {
     charge.await
 }
 
+/// One try at the password of a user who is signed in, counted as wrong until it is known to be right.
+#[derive(Debug)]
+pub struct ChangeTry {
+    tries: Bucket,
+    changes: Bucket,
+}
+
+impl ChangeTry {
+    /// The password was right: the user gets all tries back. `RATE_LIMITED` when the user changes it too often.
+    pub async fn was_right(self, transaction: &DatabaseTransaction, now: Timestamp) -> Result<()> {
+        self.tries.clear(transaction).await?;
+        self.changes.charge(transaction, now.0).await
+    }
+}
+
 /// Counts a try at the password of a user who is signed in, which strangers cannot use up. `RATE_LIMITED` when there were
-/// too many wrong ones. A right one is to clear what comes back.
-pub async fn password_change(app: &App, user: Uuid) -> Result<Bucket> {
+/// too many wrong ones.
+pub async fn password_change(app: &App, user: Uuid) -> Result<ChangeTry> {
     let (config, now) = (&app.config, app.clock.now().0);
-    let bucket = Bucket::new(
-        format!("password:{user}"),
-        config.sign_in_tries,
-        config.sign_in_window,
-    );
+    let bucket = |subject: &str, tries| {
+        Bucket::new(format!("{subject}:{user}"), tries, config.sign_in_window)
+    };
+    let charged = ChangeTry {
+        tries: bucket("password", config.sign_in_tries),
+        changes: bucket("password-changes", config.sign_ins_per_account),
+    };
     let charge = app.db.write(move |transaction| {
         Box::pin(async move {
-            bucket.charge(transaction, now).await?;
-            Ok(bucket)
+            charged.tries.charge(transaction, now).await?;
+            Ok(charged)
         })
     });
     charge.await

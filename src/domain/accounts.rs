@@ -153,7 +153,7 @@ pub fn signed_out(app: &App, client: &ClientAddress, user: &user::Model) {
 /// Sets a new password, which voids every session, token and ticket of the user; the answer carries the new epoch.
 ///
 /// `BAD_USER_INPUT` when `current` is wrong or `new` is no password; `RATE_LIMITED` when `current` was wrong too often,
-/// here: strangers who guess at the account do not keep its user from reacting.
+/// or the password was changed too often, here: strangers who guess at the account do not keep its user from reacting.
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
 pub async fn change_password(
     app: &App,
@@ -175,7 +175,7 @@ pub async fn change_password(
         return Err(Error::bad_input("current", "This is not your password."));
     }
     let password_hash = place.hash(new).await?;
-    let (id, epoch) = (user.id, user.credential_epoch);
+    let (id, epoch, now) = (user.id, user.credential_epoch, app.clock.now());
     let event = events::row(app, Event::new(Kind::PasswordChanged).by(id).from(client));
     let change = app.db.write(move |transaction| {
         Box::pin(async move {
@@ -192,7 +192,7 @@ pub async fn change_password(
                 .await?
                 .pop()
                 .ok_or_else(Error::unauthenticated)?;
-            tries.clear(transaction).await?;
+            tries.was_right(transaction, now).await?;
             events::record(transaction, event).await?;
             Ok(changed)
         })

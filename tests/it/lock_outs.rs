@@ -276,3 +276,29 @@ async fn visitors_without_an_account_write_nothing() {
         assert_eq!(server.rows(table).await, before, "{table}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_changes_without_end() {
+    let server = TestApp::start_with(|options| options.sign_ins_per_account = "4".into()).await;
+    let alice = server.person("alice").await;
+    let passwords = [PASSWORD, "a second password"];
+    let change = async |n: usize| {
+        let answer = alice
+            .ask_with(
+                "mutation($c: String!, $n: String!) { changePassword(current: $c, new: $n) { id } }",
+                json!({ "c": passwords[n % 2], "n": passwords[(n + 1) % 2] }),
+            )
+            .await;
+        answer.code().to_owned()
+    };
+    for n in 0..4 {
+        assert_eq!(change(n).await, "", "{n}");
+    }
+    let rows = server.rows("event").await;
+    for _ in 0..5 {
+        assert_eq!(change(4).await, "RATE_LIMITED");
+    }
+    assert_eq!(server.rows("event").await, rows);
+    server.advance(Duration::from_secs(151));
+    assert_eq!(change(4).await, "");
+}
