@@ -71,7 +71,8 @@ struct Verify {
     json: bool,
 }
 
-/// How long the end of the process waits for what blocking threads have in hand. A crash would not wait either.
+/// How long the end of the process waits for the queries under way, and then for what blocking threads have in hand. A
+/// crash would not wait either.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
@@ -156,7 +157,10 @@ async fn serve(config: Config) -> Outcome {
     let stop = stop_signal()?;
     server::serve(app.clone(), listener, stop).await;
     sweeps.abort();
-    app.db.clone().close().await?;
+    match tokio::time::timeout(LAST_WORK, app.db.clone().close()).await {
+        Ok(closed) => closed?,
+        Err(_elapsed) => tracing::warn!("a query does not end and is not waited for"),
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -21,6 +21,8 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const LOCK_TRY: &str = "PRAGMA busy_timeout = 250";
 /// The same as [`PATIENCE`], for whoever waits for a lock of PostgreSQL when nobody waits for them any more.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+/// PostgreSQL takes back the transaction of an instance that stands still in the middle of it, and so lets go of its locks.
+const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '15s'";
 
 /// How much of an SQLite database is read through a memory map: address space, not memory. SQLite allows no more.
 pub(super) const SQLITE_MMAP_BYTES: i64 = 2 << 30;
@@ -41,7 +43,10 @@ pub(super) fn postgres(url: &str) -> ConnectOptions {
         .sqlx_logging(false)
         .map_sqlx_postgres_pool_opts(|pool| {
             pool.after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(LOCK_TIMEOUT).await.map(drop) })
+                Box::pin(async move {
+                    connection.execute(LOCK_TIMEOUT).await?;
+                    connection.execute(IDLE_TIMEOUT).await.map(drop)
+                })
             })
         });
     options

@@ -53,14 +53,20 @@ pub fn every(app: &SharedApp, router: Router) -> Router {
 /// 501 for a body in a transfer coding other than `chunked` (RFC 9112 §6.1), which nobody would undo. What else makes a
 /// request's end doubtful, hyper refuses, or follows `chunked` and closes the connection (§6.3).
 async fn only_chunked(request: Request, next: Next) -> Response {
-    let codings = request.headers().get_all(header::TRANSFER_ENCODING);
-    if codings
-        .into_iter()
-        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-    {
+    let mut codings = request
+        .headers()
+        .get_all(header::TRANSFER_ENCODING)
+        .into_iter();
+    let is_plain = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        // Chunked twice, in two lines or in one.
+        (Some(_), Some(_)) => false,
+    };
+    if !is_plain {
         let error = Error::new(
             Code::BadUserInput,
-            "Bodies are sent as they are, or chunked; no other transfer coding is understood.",
+            "Bodies are sent as they are, or chunked once; no other transfer coding is understood.",
         );
         let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
         let refusal = problem::with_status(StatusCode::NOT_IMPLEMENTED, error);

@@ -24,6 +24,8 @@ use crate::{
 
 /// How often it is looked whether somebody can give way, where all are being served.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long a connection is left to show what it wants, before it may have to give way.
+const SETTLED: Duration = Duration::from_millis(100);
 /// How often the log tells that every place is taken.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
@@ -129,7 +131,10 @@ impl Places {
         }
         if self.taken.len() >= crowd.most {
             self.tell(crowd.most);
-            self.longest_waiting_leaves(|_| true).ok_or(Full::All)?;
+            // One that has only just come may have sent its request, and nobody has looked yet.
+            let is_settled = |since: Instant| since.elapsed() >= SETTLED;
+            self.longest_waiting_leaves(|taken| taken.wait.since().is_some_and(is_settled))
+                .ok_or(Full::All)?;
         }
         if let Some(network) = network {
             *self.by_network.entry(network).or_default() += 1;
