@@ -12,11 +12,13 @@ from benches.processes import run
 KIB, MIB = 1 << 10, 1 << 20
 OTHERS = 100  # users who neither own nor redeem anything, so that the reader is one of many
 
+# The id of the one audience of everyone who is signed in.
+EVERYONE = uuid.UUID(int=0)
 TABLES = {
     "user": "id username username_key password_hash disabled credential_epoch used_bytes trashed_bytes reserved_bytes "
     "file_count created_at",
     "file": "id owner_id name size content_type sha256 content_key created_at trashed_at",
-    "share": "id file_id audience user_id created_at expires_at",
+    "share": "id file_id audience audience_id created_at expires_at",
 }
 
 
@@ -71,15 +73,15 @@ class Filling:
     def rows_of_shares(self):
         for index, file in enumerate(self.files):
             turn = 0 if index < len(self.sizes) else index % 4
-            audience, user = [
+            audience, audience_id = [
                 ("USER", self.reader),
                 ("USER", self.reader),
-                ("AUTHENTICATED", None),
+                ("AUTHENTICATED", EVERYONE),
                 ("USER", self.others[index // 4 % OTHERS]),
             ][turn]
             if turn < 3:
                 self.seen_by_reader.append(file)
-            yield self.id(index), file.id, audience, user, self.began + index, None
+            yield self.id(index), file.id, audience, audience_id, self.began + index, None
 
     def into(self, insert):
         """Gives the rows to `insert(table, columns, rows)`."""

@@ -1,7 +1,7 @@
 //! Who may see and change what: the policy, and the only loader of files and shares.
 //!
-//! Effective access = active user AND live file AND (owner OR an unexpired share to that user or to AUTHENTICATED).
-//! The condition stands once, in `grants`; a grant to AUTHENTICATED is evaluated here and never expanded into rows.
+//! [`policy`] decides, over facts. [`facts`] reads them for a file by its id and for a ticket, `lists` for pages of files; both
+//! find by `audiences` which shares count.
 //!
 //! What comes out is proof. [`Readable`] and [`Owned`] have private fields and no constructor outside this module, the
 //! functions that change or deliver something take them, and so a change without a check does not compile:
@@ -53,23 +53,25 @@
 use std::ops::Deref;
 
 use entity::{Timestamp, file, share, user};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{
     app::App,
     error::{Code, Error, Result},
 };
+use policy::{Decision, Facts, State, decide};
 
+mod audiences;
+mod facts;
 mod lists;
-mod redemptions;
+mod policy;
 mod shares;
 
-pub use lists::{Page, Rows, files_of, shared_with, trash_of};
-pub use redemptions::{Claim, Redemptions, Refusal};
+pub use audiences::EVERYONE;
+pub use facts::{Claim, FileFacts};
+pub use lists::{files_of, shared_with, trash_of};
+pub use policy::Refusal;
 pub use shares::shares_of;
 
 /// A row that the one who asked may see.
@@ -130,29 +132,13 @@ impl<T> Readable<T> {
     }
 }
 
-/// The shares by which the user whose id is `viewer` is granted sight at `now`.
-fn grants(viewer: impl Into<Expr>, now: impl Into<Expr>) -> Condition {
-    let audience = Condition::any()
-        .add(share::Column::Audience.eq(share::Audience::Authenticated))
-        .add(share::Column::UserId.into_expr().eq(viewer.into()));
-    let unexpired = Condition::any()
-        .add(share::Column::ExpiresAt.is_null())
-        .add(share::Column::ExpiresAt.into_expr().gt(now.into()));
-    Condition::all().add(audience).add(unexpired)
-}
-
 /// The live file `id`, for `user`; `NOT_FOUND` when it is not live or nothing grants them sight of it.
 pub async fn readable_file(
     app: &App,
     user: &user::Model,
     id: Uuid,
 ) -> Result<Readable<file::Model>> {
-    let connection = app.db.read();
-    let file = live_file(connection, id).await?;
-    let file = file.ok_or_else(Error::not_found)?;
-    sight_of(connection, user.id, file, app.clock.now())
-        .await?
-        .ok_or_else(Error::not_found)
+    Ok(look(app, claim(user, id), State::Live).await??)
 }
 
 /// The live file `id`, where `user` owns it; `FORBIDDEN` where they only see it, `NOT_FOUND` where they do not.
@@ -161,105 +147,92 @@ pub async fn owned_file(app: &App, user: &user::Model, id: Uuid) -> Result<Owned
 }
 
 /// The file `id` in the trash of `user`; `NOT_FOUND` for everybody else.
-#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 pub async fn owned_trashed_file(
     app: &App,
     user: &user::Model,
     id: Uuid,
 ) -> Result<Owned<file::Model>> {
-    file::Entity::find_by_id(id)
-        .filter(file::Column::OwnerId.eq(user.id))
-        .filter(file::Column::TrashedAt.is_not_null())
-        .one(app.db.read())
-        .await?
-        .map(Owned)
-        .ok_or_else(Error::not_found)
+    look(app, claim(user, id), State::Trashed)
+        .await??
+        .into_owned()
 }
 
-/// The share `id`, where `user` owns its file; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
+/// The live file that `claim` asks for, or why its user may not see the file.
+pub async fn claimed_file(
+    app: &App,
+    claim: Claim,
+) -> Result<Result<Readable<file::Model>, Refusal>> {
+    look(app, claim, State::Live).await
+}
+
+/// The share `id`, where `user` owns its file, in the trash too; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owned<share::Model>> {
-    let found = share::Entity::find_by_id(id)
-        .find_also_related(file::Entity)
-        .filter(file::Column::TrashedAt.is_null())
-        .one(app.db.read())
-        .await?;
-    let Some((share, Some(file))) = found else {
-        return Err(Error::not_found());
-    };
-    if file.owner_id == user.id {
-        return Ok(Owned(share));
+    let share = share::Entity::find_by_id(id).one(app.db.read()).await?;
+    let share = share.ok_or_else(Error::not_found)?;
+    let found = app.file_facts.of(claim(user, share.file_id)).await?;
+    let (file, facts) = found.ok_or_else(Error::not_found)?;
+    let sight = sight(file, &facts, facts.state)?;
+    if !sight.owned {
+        let reaching = share::Entity::find_by_id(id)
+            .filter(audiences::grants(
+                &audiences::of_user(user.id),
+                Expr::value(app.clock.now()),
+            ))
+            .one(app.db.read())
+            .await?;
+        reaching.ok_or_else(Error::not_found)?;
     }
-    let reaching = share::Entity::find_by_id(id)
-        .filter(grants(Expr::value(user.id), Expr::value(app.clock.now())))
-        .one(app.db.read())
-        .await?;
-    let sight = reaching.map(|row| Readable {
-        row,
+    let share = Readable {
+        row: share,
         until: None,
-        owned: false,
-    });
-    sight.ok_or_else(Error::not_found)?.into_owned()
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
-async fn live_file(connection: &impl ConnectionTrait, id: Uuid) -> Result<Option<file::Model>> {
-    Ok(file::Entity::find_by_id(id)
-        .filter(file::Column::TrashedAt.is_null())
-        .one(connection)
-        .await?)
-}
-
-/// The policy for one live file and one active user.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the policy asks for the shares that grant sight"
-)]
-async fn sight_of(
-    connection: &impl ConnectionTrait,
-    user_id: Uuid,
-    file: file::Model,
-    now: Timestamp,
-) -> Result<Option<Readable<file::Model>>> {
-    let owned = file.owner_id == user_id;
-    let shares = match owned {
-        true => Vec::new(),
-        false => {
-            share::Entity::find()
-                .filter(share::Column::FileId.eq(file.id))
-                .filter(grants(Expr::value(user_id), Expr::value(now)))
-                .all(connection)
-                .await?
-        }
+        owned: sight.owned,
     };
-    Ok(sight(file, owned, Grant::by(&shares)))
+    share.into_owned()
 }
 
-/// What shares grant: sight until then, or without an end.
-struct Grant {
-    until: Option<Timestamp>,
-}
-
-impl Grant {
-    /// By the best of `shares`, all of which grant sight; `None` without any.
-    fn by(shares: &[share::Model]) -> Option<Self> {
-        let ends: Option<Vec<_>> = shares.iter().map(|share| share.expires_at).collect();
-        match ends {
-            Some(ends) => ends.into_iter().max().map(|end| Self { until: Some(end) }),
-            None => Some(Self { until: None }),
-        }
+fn claim(user: &user::Model, file_id: Uuid) -> Claim {
+    Claim {
+        file_id,
+        user_id: user.id,
+        credential_epoch: user.credential_epoch,
     }
 }
 
-/// The policy's last step, for an active user and a live file: it is theirs, or something grants them sight of it.
-fn sight(file: file::Model, owned: bool, granted: Option<Grant>) -> Option<Readable<file::Model>> {
-    match (owned, granted) {
-        (true, _) => Some(Owned(file).into()),
-        (false, Some(grant)) => Some(Readable {
+/// The file of `claim`, if it is among those that are `wanted`.
+async fn look(
+    app: &App,
+    claim: Claim,
+    wanted: State,
+) -> Result<Result<Readable<file::Model>, Refusal>> {
+    let found = app.file_facts.of(claim).await?;
+    let found = found.ok_or(Refusal::FileGone);
+    Ok(found.and_then(|(file, facts)| sight(file, &facts, wanted)))
+}
+
+/// `file` as the policy has it: this is where every proof comes from.
+fn sight(
+    file: file::Model,
+    facts: &Facts,
+    wanted: State,
+) -> Result<Readable<file::Model>, Refusal> {
+    match decide(facts, wanted) {
+        Decision::Owned => Ok(Owned(file).into()),
+        Decision::Granted(grant) => Ok(Readable {
             row: file,
             until: grant.until,
             owned: false,
         }),
-        (false, None) => None,
+        Decision::Refused(refusal) => Err(refusal),
+    }
+}
+
+/// Whoever asks for a file by its id does not learn whether it exists.
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::FileGone | Refusal::NotGranted => Self::not_found(),
+            Refusal::UserInactive => Self::unauthenticated(),
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    access::Redemptions,
+    access::FileFacts,
     auth::{
         password::{Hasher, Limits},
         throttle::TicketGuesses,
@@ -39,7 +39,7 @@ pub struct App {
     pub clock: Clock,
     pub ticket_keys: TicketKeys,
     pub hasher: Hasher,
-    pub redemptions: Redemptions,
+    pub file_facts: FileFacts,
     pub live_uploads: LiveUploads,
     pub upload_rows: uploads::Rows,
     pub silences: Silences,
@@ -67,7 +67,7 @@ impl App {
             )?),
             ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
             hasher: hasher(&config),
-            redemptions: Redemptions::start(&db, &clock, &tasks),
+            file_facts: FileFacts::start(&db, &clock, &tasks),
             live_uploads: LiveUploads::default(),
             upload_rows: uploads::Rows::start(&db, config.max_files_per_user, &tasks),
             silences: Silences::default(),

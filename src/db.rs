@@ -30,10 +30,12 @@ mod after_commit;
 mod connect;
 mod group_commit;
 mod lookups;
+mod page;
 mod reader;
 
 pub use after_commit::after_commit;
 pub use lookups::Lookups;
+pub use page::{Page, Rows};
 pub use reader::Reader;
 
 const READ_ONLY: &str = "SHOW transaction_read_only";

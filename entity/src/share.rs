@@ -21,8 +21,8 @@ pub struct Model {
     pub id: Uuid,
     pub file_id: Uuid,
     pub audience: Audience,
-    /// Set exactly when the audience is one user.
-    pub user_id: Option<Uuid>,
+    /// Which one of that kind of audience: the user's id; nil where there is only one.
+    pub audience_id: Uuid,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
 }
@@ -35,12 +35,6 @@ pub enum Relation {
         to = "super::file::Column::Id"
     )]
     File,
-}
-
-impl Related<super::file::Entity> for Entity {
-    fn to() -> RelationDef {
-        Relation::File.def()
-    }
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::{m20261124_000001_create_user::User, m20261124_000004_create_file::File};
+use crate::m20261124_000004_create_file::File;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -13,7 +13,7 @@ enum Share {
     Id,
     FileId,
     Audience,
-    UserId,
+    AudienceId,
     CreatedAt,
     ExpiresAt,
 }
@@ -36,21 +36,14 @@ impl MigrationTrait for Migration {
 }
 
 fn table() -> TableCreateStatement {
-    let one_user = Expr::col(Share::Audience)
-        .eq("USER")
-        .and(Expr::col(Share::UserId).is_not_null());
-    let authenticated = Expr::col(Share::Audience)
-        .eq("AUTHENTICATED")
-        .and(Expr::col(Share::UserId).is_null());
     Table::create()
         .table(Share::Table)
         .col(uuid(Share::Id).primary_key())
         .col(uuid(Share::FileId))
         .col(string_len(Share::Audience, 13))
-        .col(uuid_null(Share::UserId))
+        .col(uuid(Share::AudienceId))
         .col(big_integer(Share::CreatedAt))
         .col(big_integer_null(Share::ExpiresAt))
-        .check(one_user.or(authenticated))
         .foreign_key(
             ForeignKey::create()
                 .name("share_file_id")
@@ -58,42 +51,27 @@ fn table() -> TableCreateStatement {
                 .to(File::Table, File::Id)
                 .on_delete(ForeignKeyAction::Cascade),
         )
-        .foreign_key(
-            ForeignKey::create()
-                .name("share_user_id")
-                .from(Share::Table, Share::UserId)
-                .to(User::Table, User::Id)
-                .on_delete(ForeignKeyAction::Cascade),
-        )
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 5] {
-    let authenticated = || Expr::col(Share::Audience).eq("AUTHENTICATED");
+fn indexes() -> [IndexCreateStatement; 4] {
     [
-        // A file is shared with one user at most once, and with everyone at most once.
+        // A file is shared with one audience at most once. Also the look-up of what grants somebody sight of a file.
         Index::create()
-            .name("share_file_id_user_id")
+            .name("share_file_id_audience")
             .table(Share::Table)
             .col(Share::FileId)
-            .col(Share::UserId)
+            .col(Share::Audience)
+            .col(Share::AudienceId)
             .unique()
             .to_owned(),
-        // Also the scan of `sharedWithMe` over what everyone may see.
+        // The scans of `sharedWithMe`, one for each audience.
         Index::create()
-            .name("share_authenticated_file_id")
+            .name("share_audience_file_id")
             .table(Share::Table)
+            .col(Share::Audience)
+            .col(Share::AudienceId)
             .col(Share::FileId)
-            .and_where(authenticated())
-            .unique()
-            .to_owned(),
-        // The scan of `sharedWithMe` over one user's shares.
-        Index::create()
-            .name("share_user_id_file_id")
-            .table(Share::Table)
-            .col(Share::UserId)
-            .col(Share::FileId)
-            .and_where(Expr::col(Share::UserId).is_not_null())
             .to_owned(),
         // A page of the shares of a file.
         Index::create()

@@ -1,88 +1,26 @@
-//! Lists of files and shares, already filtered by the policy, and paged by keyset: ids of files sort by creation.
+//! Lists of files, already filtered by the policy, and paged by keyset: ids of files sort by creation.
 
 use std::collections::BTreeMap;
 
 use entity::{file, share, user};
 use sea_orm::{
-    ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait,
-    Select, sea_query::Expr,
+    ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
+    sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
 
-use super::{Grant, Owned, Readable, grants, sight};
-use crate::{app::App, error::Result};
-
-/// Which part of a list, newest first: `limit` rows after one id or before another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Page {
-    pub limit: u64,
-    /// Only rows older than this one.
-    pub after: Option<Uuid>,
-    /// Only rows newer than this one.
-    pub before: Option<Uuid>,
-    /// Take the rows at the old end of that range rather than at the new end.
-    pub backward: bool,
-}
-
-/// A part of a list, newest first.
-#[derive(Clone, Debug)]
-pub struct Rows<T> {
-    pub rows: Vec<T>,
-    /// Whether the range goes on beyond the end that was cut off.
-    pub more: bool,
-}
-
-impl<T> Default for Rows<T> {
-    fn default() -> Self {
-        Self {
-            rows: Vec::new(),
-            more: false,
-        }
-    }
-}
-
-impl Page {
-    /// Puts this page's bounds on `query`, whose keyset is `column`; one row too many tells whether there are more.
-    pub(crate) fn apply<E: EntityTrait>(
-        &self,
-        query: Select<E>,
-        column: impl ColumnTrait,
-    ) -> Select<E> {
-        let query = self.apply_bounds(query, column);
-        let query = match self.backward {
-            true => query.order_by_asc(column),
-            false => query.order_by_desc(column),
-        };
-        query.limit(self.limit + 1)
-    }
-
-    /// Puts nothing but the cursors' bounds on `query`.
-    pub(super) fn apply_bounds<E: EntityTrait>(
-        &self,
-        query: Select<E>,
-        column: impl ColumnTrait,
-    ) -> Select<E> {
-        let query = match self.after {
-            Some(id) => query.filter(column.lt(id)),
-            None => query,
-        };
-        match self.before {
-            Some(id) => query.filter(column.gt(id)),
-            None => query,
-        }
-    }
-
-    /// Drops the row too many and puts the newest first.
-    pub(crate) fn cut<T>(&self, mut rows: Vec<T>) -> Rows<T> {
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        if self.backward {
-            rows.reverse();
-        }
-        Rows { rows, more }
-    }
-}
+use super::{
+    Readable,
+    audiences::{self, unexpired},
+    facts::{active, is_in},
+    policy::{Facts, Grant, State},
+    sight,
+};
+use crate::{
+    app::App,
+    db::{Page, Rows},
+    error::Result,
+};
 
 /// The live files of `user`.
 pub async fn files_of(
@@ -90,7 +28,7 @@ pub async fn files_of(
     user: &user::Model,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(app, user, page, file::Column::TrashedAt.is_null()).await
+    owned_files(app, user, page, State::Live).await
 }
 
 /// The files in the trash of `user`.
@@ -99,7 +37,7 @@ pub async fn trash_of(
     user: &user::Model,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(app, user, page, file::Column::TrashedAt.is_not_null()).await
+    owned_files(app, user, page, State::Trashed).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
@@ -107,40 +45,46 @@ async fn owned_files(
     app: &App,
     user: &user::Model,
     page: Page,
-    state: Expr,
+    state: State,
 ) -> Result<Rows<Readable<file::Model>>> {
     let mine = file::Entity::find()
         .filter(file::Column::OwnerId.eq(user.id))
-        .filter(state);
+        .filter(is_in(state))
+        .filter(Expr::exists(still_active(user)));
     let rows = page
         .apply(mine, file::Column::Id)
         .all(app.db.read())
         .await?;
-    let rows = rows.into_iter().map(|row| Owned(row).into()).collect();
-    Ok(page.cut(rows))
+    let facts = Facts {
+        state,
+        is_active: true,
+        is_owner: true,
+        grant: None,
+    };
+    let rows = rows
+        .into_iter()
+        .filter_map(|row| sight(row, &facts, state).ok());
+    Ok(page.cut(rows.collect()))
 }
 
 /// The live files of others that `user` is granted sight of, each once.
 ///
-/// Two scans, each bounded by the page and by an index (shares to the user; shares to AUTHENTICATED), merged.
+/// One scan for each audience of the user, bounded by the page and by the index of shares by audience; merged.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 pub async fn shared_with(
     app: &App,
     user: &user::Model,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
-    let audiences = [
-        share::Column::UserId.eq(user.id),
-        share::Column::Audience.eq(share::Audience::Authenticated),
-    ];
     let mut granted: BTreeMap<Uuid, Vec<share::Model>> = BTreeMap::new();
-    for audience in audiences {
+    for audience in audiences::of_user(user.id) {
         let scan = share::Entity::find()
             .join(JoinType::InnerJoin, share::Relation::File.def())
-            .filter(audience)
-            .filter(grants(Expr::value(user.id), Expr::value(app.clock.now())))
-            .filter(file::Column::TrashedAt.is_null())
-            .filter(file::Column::OwnerId.ne(user.id));
+            .filter(audience.matches())
+            .filter(unexpired(Expr::value(app.clock.now())))
+            .filter(is_in(State::Live))
+            .filter(file::Column::OwnerId.ne(user.id))
+            .filter(Expr::exists(still_active(user)));
         let shares = page
             .apply(scan, share::Column::FileId)
             .all(app.db.read())
@@ -152,13 +96,19 @@ pub async fn shared_with(
     let ids: Vec<Uuid> = granted.keys().copied().collect();
     let live = file::Entity::find()
         .filter(file::Column::Id.is_in(ids))
-        .filter(file::Column::TrashedAt.is_null());
+        .filter(is_in(State::Live));
     let files = live.all(app.db.read()).await?;
     let mut rows: Vec<_> = files
         .into_iter()
         .filter_map(|file| {
             let shares = granted.remove(&file.id)?;
-            sight(file, false, Grant::by(&shares))
+            let facts = Facts {
+                state: State::Live,
+                is_active: true,
+                is_owner: false,
+                grant: Grant::of(shares.iter().map(|share| share.expires_at)),
+            };
+            sight(file, &facts, State::Live).ok()
         })
         .collect();
     rows.sort_by_key(|row| row.id);
@@ -166,4 +116,14 @@ pub async fn shared_with(
         rows.reverse();
     }
     Ok(page.cut(rows))
+}
+
+/// A row while `user` is active, and none after that: lists are empty then.
+fn still_active(user: &user::Model) -> SelectStatement {
+    let active = active(Expr::value(user.id), Expr::value(user.credential_epoch));
+    Query::select()
+        .expr(Expr::value(1))
+        .from(user::Entity)
+        .cond_where(active)
+        .to_owned()
 }

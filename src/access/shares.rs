@@ -10,8 +10,17 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Page, Readable, Rows, grants};
-use crate::{app::App, error::Result};
+use super::{
+    Readable,
+    audiences::{self, unexpired},
+    facts::is_in,
+    policy::State,
+};
+use crate::{
+    app::App,
+    db::{Page, Rows},
+    error::Result,
+};
 
 /// The shares of one page, beside those of the query around it.
 const OF_PAGE: &str = "of_page";
@@ -111,7 +120,7 @@ fn ids_of_page(page: Page) -> SelectStatement {
     ids
 }
 
-/// At most two of each file: one that names the viewer, one for everyone. Each kind has its index.
+/// At most one of each file for each audience of the viewer, found in the index of shares by file and audience.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 async fn shares_that_reach(
     app: &App,
@@ -122,19 +131,14 @@ async fn shares_that_reach(
     if files.is_empty() {
         return Ok(Shares::new());
     }
-    let audiences = [
-        share::Column::UserId.eq(viewer.id),
-        // Which audience that is, `grants` says. This finds it in the index of shares by file and user.
-        share::Column::UserId.is_null(),
-    ];
     let mut found = Vec::new();
-    for audience in audiences {
+    for audience in audiences::of_user(viewer.id) {
         let shares = share::Entity::find()
             .join(JoinType::InnerJoin, share::Relation::File.def())
             .filter(share::Column::FileId.is_in(files.clone()))
-            .filter(audience)
-            .filter(grants(Expr::value(viewer.id), Expr::value(app.clock.now())))
-            .filter(file::Column::TrashedAt.is_null());
+            .filter(audience.matches())
+            .filter(unexpired(Expr::value(app.clock.now())))
+            .filter(is_in(State::Live));
         let shares = page.apply_bounds(shares, share::Column::Id);
         found.extend(shares.all(app.db.read()).await?);
     }

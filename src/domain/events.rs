@@ -8,10 +8,10 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, Q
 use uuid::Uuid;
 
 use crate::{
-    access::{Owned, Page, Rows},
+    access::Owned,
     app::App,
     auth::client::ClientAddress,
-    db,
+    db::{self, Page, Rows},
     error::Result,
     keys,
 };

@@ -2,9 +2,8 @@
 
 use entity::{Timestamp, event::Kind, file, share, share::Audience, user};
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QuerySelect, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -13,7 +12,7 @@ use super::{
     events::{self, Event},
 };
 use crate::{
-    access::Owned,
+    access::{EVERYONE, Owned},
     app::App,
     auth::client::ClientAddress,
     error::{Code, Error, Result},
@@ -50,20 +49,18 @@ pub async fn create(
     if expires_at.is_some_and(|end| end <= now) {
         return Err(Error::bad_input("expiresAt", "The expiry is in the past."));
     }
-    let (audience, user_id) = match grantee {
+    let (audience, audience_id) = match grantee {
         Grantee::User(user) if user.id == file.owner_id => {
             return Err(Error::bad_input("username", "This file is yours already."));
         }
-        Grantee::User(user) => (Audience::User, Some(user.id)),
-        Grantee::Authenticated => (Audience::Authenticated, None),
+        Grantee::User(user) => (Audience::User, user.id),
+        Grantee::Authenticated => (Audience::Authenticated, EVERYONE),
     };
-    let mut same = match user_id {
-        Some(_) => OnConflict::columns([share::Column::FileId, share::Column::UserId]),
-        None => OnConflict::column(share::Column::FileId)
-            // A literal: neither database matches a bound value with the partial index's condition.
-            .target_and_where(Expr::col(share::Column::Audience).eq(Expr::cust("'AUTHENTICATED'")))
-            .to_owned(),
-    };
+    let mut same = OnConflict::columns([
+        share::Column::FileId,
+        share::Column::Audience,
+        share::Column::AudienceId,
+    ]);
     let whom = match grantee {
         Grantee::User(user) => events::name(user),
         Grantee::Authenticated => AUTHENTICATED.to_owned(),
@@ -84,7 +81,7 @@ pub async fn create(
                 id: Set(id),
                 file_id: Set(file_id),
                 audience: Set(audience),
-                user_id: Set(user_id),
+                audience_id: Set(audience_id),
                 created_at: Set(now),
                 expires_at: Set(expires_at),
             };
@@ -130,12 +127,12 @@ pub async fn revoke(
     owner: &user::Model,
     share: &Owned<share::Model>,
 ) -> Result<()> {
-    let whom = match share.user_id {
-        Some(user_id) => accounts::by_ids(app, vec![user_id])
+    let whom = match share.audience {
+        Audience::User => accounts::by_ids(app, vec![share.audience_id])
             .await?
             .first()
-            .map_or_else(|| user_id.to_string(), events::name),
-        None => AUTHENTICATED.to_owned(),
+            .map_or_else(|| share.audience_id.to_string(), events::name),
+        Audience::Authenticated => AUTHENTICATED.to_owned(),
     };
     let event = Event {
         file_id: Some(share.file_id),

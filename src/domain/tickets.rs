@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::events::{self, Event};
 use crate::{
-    access::{Claim, Readable, Refusal},
+    access::{self, Claim, Readable, Refusal},
     app::App,
     auth::client::ClientAddress,
     clock,
@@ -125,10 +125,10 @@ async fn open(app: &App, claims: &Claims) -> Result<Readable<file::Model>> {
         user_id: claims.user_id,
         credential_epoch: claims.credential_epoch,
     };
-    let file = app.redemptions.check(claim).await?;
+    let file = access::claimed_file(app, claim).await?;
     file.map_err(|refusal| match refusal {
         Refusal::FileGone => Error::new(Code::FileGone, "This file has been deleted."),
-        Refusal::AccessRevoked => Error::new(
+        Refusal::UserInactive | Refusal::NotGranted => Error::new(
             Code::AccessRevoked,
             "The user of this ticket may no longer see the file.",
         ),

@@ -11,8 +11,9 @@ use entity::{file, share, user};
 use uuid::Uuid;
 
 use crate::{
-    access::{self, Page, Readable, Rows},
+    access::{self, Readable},
     app::SharedApp,
+    db::{Page, Rows},
     domain::accounts,
     error::Error,
     patience,

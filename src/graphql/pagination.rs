@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{files::File, list::List};
 use crate::{
-    access::{Page, Readable, Rows},
+    access::Readable,
+    db::{Page, Rows},
     error::{Error, Result},
 };
 

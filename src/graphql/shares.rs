@@ -15,7 +15,8 @@ use super::{
     users::User,
 };
 use crate::{
-    access::{self, Page, Readable, Rows},
+    access::{self, Readable},
+    db::{Page, Rows},
     domain::{
         accounts,
         shares::{self, Grantee},
@@ -60,11 +61,11 @@ impl Share {
 
     /// The user it reaches; null when it reaches everyone who is signed in.
     async fn user(&self, context: &Context<'_>) -> Result<Option<User>> {
-        let Some(user_id) = self.share.user_id else {
+        if self.share.audience != share::Audience::User {
             return Ok(None);
-        };
+        }
         let users = context.data_unchecked::<DataLoader<UserLoader>>();
-        Ok(users.load_one(user_id).await?.map(User))
+        Ok(users.load_one(self.share.audience_id).await?.map(User))
     }
 
     /// When the share was made.

@@ -40,8 +40,8 @@ const BANNED: [&str; 7] = [
 const OWNERS: [&str; 27] = [
     "src/access.rs",
     "src/access/lists.rs",
-    "src/access/redemptions/postgres.rs",
-    "src/access/redemptions/sqlite.rs",
+    "src/access/facts/postgres.rs",
+    "src/access/facts/sqlite.rs",
     "src/access/shares.rs",
     "src/auth/api_token.rs",
     "src/auth/mod.rs",

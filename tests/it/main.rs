@@ -49,6 +49,7 @@ mod nginx;
 mod nginx_hostile;
 mod pages;
 mod password_checks;
+mod policy;
 mod query_limits;
 mod quotas;
 mod readiness;

@@ -191,7 +191,7 @@ async fn share_with_strangers(server: &TestApp, file: &str, count: usize) {
                 id: keys::id(now),
                 file_id,
                 audience: share::Audience::User,
-                user_id: Some(stranger.id),
+                audience_id: stranger.id,
                 created_at: now,
                 expires_at: None,
             })

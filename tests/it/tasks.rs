@@ -20,7 +20,7 @@ fn expected() -> Vec<&'static str> {
     ];
     names.push(match Database::chosen() {
         Database::Sqlite => "database writer",
-        Database::Postgres(_) => "redemptions",
+        Database::Postgres(_) => "facts",
     });
     names.sort_unstable();
     names

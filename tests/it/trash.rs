@@ -63,15 +63,16 @@ async fn a_file_in_the_trash_is_gone_for_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_share_of_a_file_in_the_trash_cannot_be_touched() {
+async fn a_file_in_the_trash_is_not_shared_anew_and_its_shares_can_be_ended() {
     let server = TestApp::start().await;
     let (alice, bob) = (server.person("alice").await, server.person("bob").await);
     let file = alice.upload("a.txt", b"hello").await;
     let share = alice.share_with(&file, "bob").await;
     alice.delete(&file).await.data("/deleteFile");
 
+    assert_eq!(bob.revoke(&share).await.code(), "NOT_FOUND");
+    alice.revoke(&share).await.data("/revokeShare");
     for person in [&alice, &bob] {
-        assert_eq!(person.revoke(&share).await.code(), "NOT_FOUND");
         let query = "mutation($id: ID!) { shareWithAuthenticated(fileId: $id) { id } }";
         let again = person.ask_with(query, json!({ "id": file })).await;
         assert_eq!(again.code(), "NOT_FOUND");

@@ -1,4 +1,4 @@
-//! On PostgreSQL: one query answers all that wait, so that under load tickets share a round trip.
+//! On PostgreSQL: one query answers all that wait, so that under load claims share a round trip.
 
 use entity::{Timestamp, file};
 use sea_orm::{
@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::{Alias, CommonTableExpression, Expr, Values, WithClause, WithQuery},
 };
 
-use super::{Claim, Facts, Refusal, Verdict, facts, verdict};
+use super::{super::audiences::EVERYONE, Asked, Claim, Found, Row, row_of};
 use crate::{
     batch::Batches,
     clock::Clock,
@@ -15,66 +15,63 @@ use crate::{
     tasks::Tasks,
 };
 
-/// Tickets checked at once.
+/// Claims looked at together.
 const BATCH_MAX: usize = 32;
 /// Batches under way at once: one with the database while another is put together.
 const AT_ONCE: usize = 2;
 
-pub(super) fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Batches<Claim, Verdict> {
+pub(super) fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Batches<Claim, Found> {
     let (db, clock) = (db.clone(), clock.clone());
     Batches::start(
         tasks,
-        "redemptions",
+        "facts",
         BATCH_MAX,
         AT_ONCE,
         move |claims: Vec<Claim>| {
             let (db, now) = (db.clone(), clock.now());
-            async move { check(db.read(), &claims, now).await }
+            async move { look_up(db.read(), &claims, now).await }
         },
     )
 }
 
-/// Verdicts on `claims`, in their order.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the loader of files, for tickets"
-)]
-async fn check(connection: &Reader, claims: &[Claim], now: Timestamp) -> Result<Vec<Verdict>> {
+/// What there is of `claims`, in their order.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
+async fn look_up(connection: &Reader, claims: &[Claim], now: Timestamp) -> Result<Vec<Found>> {
     let rows = connection.query_all(&query(claims, now)).await?;
-    let mut verdicts = vec![Err(Refusal::FileGone); claims.len()];
+    let mut all = vec![None; claims.len()];
     for row in rows {
-        let index: i64 = row.try_get("", "n")?;
-        if let Some(place) = usize::try_from(index)
-            .ok()
-            .and_then(|index| verdicts.get_mut(index))
-        {
-            *place = verdict(Some(read(&row)?));
+        let n: i64 = row.try_get("", "n")?;
+        let n = usize::try_from(n).unwrap_or(usize::MAX);
+        // Those beyond the last fill the query up.
+        if let (Some(claim), Some(found)) = (claims.get(n), all.get_mut(n)) {
+            *found = Some(read(&row)?.found(claim));
         }
     }
-    Ok(verdicts)
+    Ok(all)
 }
 
-fn read(row: &QueryResult) -> Result<Facts> {
-    Ok(Facts {
-        active: row.try_get_by_index(0)?,
-        granted: row.try_get_by_index(1)?,
-        owned: row.try_get_by_index(2)?,
+fn read(row: &QueryResult) -> Result<Row> {
+    Ok(Row {
+        is_active: row.try_get_by_index(0)?,
+        granted_until: row.try_get_by_index(1)?,
         file: file::Model::from_query_result(row, "")?,
     })
 }
 
-/// The facts of every claim whose file is live, each with the claim's number.
+/// The row of every claim whose file exists, each with the claim's number.
 fn query(claims: &[Claim], now: Timestamp) -> WithQuery {
     let ask = |column: &'static str| Expr::col((Alias::new("ask"), Alias::new(column)));
-    let select = facts(
-        &ask("user_id"),
-        ask("epoch"),
-        ask("file_id"),
-        Expr::value(now),
-    )
-    .expr_as(ask("n"), Alias::new("n"))
-    .from(Alias::new("ask"))
-    .to_owned();
+    let asked = Asked {
+        user_id: ask("user_id"),
+        epoch: ask("epoch"),
+        file_id: ask("file_id"),
+        now: Expr::value(now),
+        everyone: Expr::value(EVERYONE),
+    };
+    let select = row_of(asked)
+        .expr_as(ask("n"), Alias::new("n"))
+        .from(Alias::new("ask"))
+        .to_owned();
     select.with(WithClause::new().cte(asks(claims)).to_owned())
 }
 

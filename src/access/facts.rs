@@ -1,0 +1,152 @@
+//! The facts that the policy decides over, read from the database each time: for a ticket, and for a file by its id.
+//!
+//! Nothing is remembered from one look to the next. A look begins after its request has come, and sees every commit before
+//! it, of whatever instance; so a revoked share stops the next request, and there is no cache to go stale. What makes it
+//! fast is that under load the cost of asking is shared: while some are with the database, others gather.
+
+use entity::{Timestamp, file, share, user};
+use sea_orm::{
+    ColumnTrait, Condition, Iterable,
+    sea_query::{Expr, ExprTrait, Func, JoinType, Query, SelectStatement},
+};
+use uuid::Uuid;
+
+use super::{
+    audiences::{grants, keys},
+    policy::{Facts, Grant, State},
+};
+use crate::{
+    batch::Batches,
+    clock::Clock,
+    db::{Db, Lookups},
+    error::Result,
+    tasks::Tasks,
+};
+
+mod postgres;
+mod sqlite;
+
+/// The end of a share that has none, among ends.
+const NEVER: i64 = i64::MAX;
+
+/// What is asked for: a file, for a user, as of an epoch of the user's credentials.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    pub file_id: Uuid,
+    pub user_id: Uuid,
+    pub credential_epoch: i64,
+}
+
+/// A file, and what the policy needs to know of it; `None` when it does not exist.
+pub type Found = Option<(file::Model, Facts)>;
+
+/// Where facts are asked for.
+#[derive(Debug)]
+pub enum FileFacts {
+    Sqlite(Lookups, Clock),
+    Postgres(Batches<Claim, Found>),
+}
+
+impl FileFacts {
+    /// Starts what looks, which ends when the last handle is dropped.
+    pub fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Self {
+        match db.lookups() {
+            Some(lookups) => Self::Sqlite(lookups.clone(), clock.clone()),
+            None => Self::Postgres(postgres::start(db, clock, tasks)),
+        }
+    }
+
+    /// The file of `claim` and its facts, as the database has them at this very moment.
+    pub(super) async fn of(&self, claim: Claim) -> Result<Found> {
+        match self {
+            Self::Sqlite(lookups, clock) => {
+                let clock = clock.clone();
+                let look = move |connection: &_| sqlite::look_up(connection, &claim, clock.now());
+                lookups.run(look).await
+            }
+            Self::Postgres(batches) => batches.ask(claim).await,
+        }
+    }
+}
+
+/// What the database says of a claim.
+struct Row {
+    is_active: bool,
+    /// When the last of the shares that grant sight ends; [`NEVER`] for one that has no end, `None` without any.
+    granted_until: Option<i64>,
+    file: file::Model,
+}
+
+impl Row {
+    fn found(self, claim: &Claim) -> (file::Model, Facts) {
+        let grant = self.granted_until.map(|end| Grant {
+            until: (end != NEVER).then_some(Timestamp(end)),
+        });
+        let facts = Facts {
+            state: state(&self.file),
+            is_active: self.is_active,
+            is_owner: self.file.owner_id == claim.user_id,
+            grant,
+        };
+        (self.file, facts)
+    }
+}
+
+pub(super) fn state(file: &file::Model) -> State {
+    match file.trashed_at {
+        None => State::Live,
+        Some(_) => State::Trashed,
+    }
+}
+
+/// The files in `state`.
+pub(super) fn is_in(state: State) -> Expr {
+    match state {
+        State::Live => file::Column::TrashedAt.is_null(),
+        State::Trashed => file::Column::TrashedAt.is_not_null(),
+    }
+}
+
+/// The user of these credentials, while they are valid.
+pub(super) fn active(user_id: Expr, epoch: Expr) -> Condition {
+    Condition::all()
+        .add(user::Column::Id.into_expr().eq(user_id))
+        .add(user::Column::CredentialEpoch.into_expr().eq(epoch))
+        .add(user::Column::Disabled.eq(false))
+}
+
+/// What a [`Row`] is asked for by, as expressions.
+struct Asked {
+    user_id: Expr,
+    epoch: Expr,
+    file_id: Expr,
+    now: Expr,
+    everyone: Expr,
+}
+
+/// A [`Row`]: whether active, granted until when, and the file's columns.
+fn row_of(asked: Asked) -> SelectStatement {
+    let keys = keys(asked.user_id.clone(), asked.everyone);
+    let same_file = share::Column::FileId
+        .into_expr()
+        .equals((file::Entity, file::Column::Id));
+    let end = Func::coalesce([share::Column::ExpiresAt.into_expr(), Expr::val(NEVER)]);
+    let granted_until = Query::select()
+        .expr(Func::max(end))
+        .from(share::Entity)
+        .and_where(same_file)
+        .cond_where(grants(&keys, asked.now))
+        .to_owned();
+    let file = file::Column::Id.into_expr().eq(asked.file_id);
+    Query::select()
+        .expr(user::Column::Id.is_not_null())
+        .expr(Expr::SubQuery(None, Box::new(granted_until.into())))
+        .columns(file::Column::iter().map(|column| (file::Entity, column)))
+        .join(JoinType::InnerJoin, file::Entity, file)
+        .join(
+            JoinType::LeftJoin,
+            user::Entity,
+            active(asked.user_id, asked.epoch),
+        )
+        .to_owned()
+}
