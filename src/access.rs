@@ -58,6 +58,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    auth::Subject,
     error::{Code, Error, Result},
 };
 use policy::{Decision, Facts, State, decide};
@@ -194,8 +195,10 @@ pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owne
 fn claim(user: &user::Model, file_id: Uuid) -> Claim {
     Claim {
         file_id,
-        user_id: user.id,
-        credential_epoch: user.credential_epoch,
+        subject: Subject::User {
+            id: user.id,
+            epoch: user.credential_epoch,
+        },
     }
 }
 

@@ -12,21 +12,22 @@ use crate::{
     access::FileFacts,
     auth::{
         password::{Hasher, Limits},
+        signing::Keyring,
         throttle::TicketGuesses,
     },
     clock::Clock,
     config::Config,
     db::Db,
+    disk,
     domain::{
         changes::Changes,
         events,
-        tickets::TicketKeys,
         uploads::{self, LiveUploads},
     },
     error::Result,
     janitor::{SettledTime, Silences},
     private,
-    storage::{self, Local, Room, Storage},
+    storage::{Local, Room, Storage},
     tasks::Tasks,
 };
 
@@ -37,7 +38,7 @@ pub struct App {
     pub db: Db,
     pub storage: Storage,
     pub clock: Clock,
-    pub ticket_keys: TicketKeys,
+    pub keyring: Keyring,
     pub hasher: Hasher,
     pub file_facts: FileFacts,
     pub live_uploads: LiveUploads,
@@ -65,7 +66,7 @@ impl App {
                 room(&config, &db),
                 &tasks,
             )?),
-            ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
+            keyring: Keyring::load(&config.secrets, &config.data_dir)?,
             hasher: hasher(&config),
             file_facts: FileFacts::start(&db, &clock, &tasks),
             live_uploads: LiveUploads::default(),
@@ -113,7 +114,7 @@ fn make_data_dir(path: &Path) -> io::Result<()> {
         if directory.metadata()?.dev() != device {
             break;
         }
-        match storage::sync_dir(directory) {
+        match disk::sync_dir(directory) {
             // Nothing in there is this process's work.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
             synced => synced?,

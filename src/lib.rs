@@ -11,6 +11,7 @@ pub mod batch;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod disk;
 pub mod domain;
 pub mod error;
 pub mod graphql;

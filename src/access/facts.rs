@@ -16,6 +16,7 @@ use super::{
     policy::{Facts, Grant, State},
 };
 use crate::{
+    auth::Subject,
     batch::Batches,
     clock::Clock,
     db::{Db, Lookups},
@@ -29,12 +30,11 @@ mod sqlite;
 /// The end of a share that has none, among ends.
 const NEVER: i64 = i64::MAX;
 
-/// What is asked for: a file, for a user, as of an epoch of the user's credentials.
+/// What is asked for: a file, for whoever a ticket or a request names.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     pub file_id: Uuid,
-    pub user_id: Uuid,
-    pub credential_epoch: i64,
+    pub subject: Subject,
 }
 
 /// A file, and what the policy needs to know of it; `None` when it does not exist.
@@ -85,7 +85,7 @@ impl Row {
         let facts = Facts {
             state: state(&self.file),
             is_active: self.is_active,
-            is_owner: self.file.owner_id == claim.user_id,
+            is_owner: self.file.owner_id == claim.subject.user_id(),
             grant,
         };
         (self.file, facts)

@@ -5,8 +5,12 @@ pub mod client;
 pub mod common_passwords;
 pub mod password;
 pub mod session;
+pub mod signing;
 mod sqlite;
 pub mod throttle;
+mod viewer;
+
+pub use viewer::Subject;
 
 use entity::user;
 use sea_orm::EntityTrait;

@@ -57,7 +57,7 @@ pub async fn sign_in(app: &App, account: Option<&str>, client: &ClientAddress) -
     let window = config.sign_in_window;
     let buckets = Bucket::of_client("address", client, config.sign_in_tries_per_address, window);
     let account = account.map(|account| {
-        let name = app.ticket_keys.pseudonym(account);
+        let name = app.keyring.pseudonym(account);
         let own = |subject, tries| Bucket::new(subject, tries, window);
         let here = format!("account:{name}:{}", client.network());
         let here = own(here, config.sign_in_tries);

@@ -12,6 +12,7 @@ use std::{
 use super::{ContentKey, Room, Staged};
 use crate::{
     batch::Batches,
+    disk::sync_dir,
     error::{Error, Result},
     private,
     tasks::Tasks,
@@ -252,11 +253,6 @@ fn make_dir(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         made => made,
     }
-}
-
-/// Has the names in a directory survive a power loss, or the absence of those that were removed.
-pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 fn unless_missing(done: io::Result<()>) -> io::Result<()> {

@@ -10,7 +10,6 @@ use std::fs::File;
 use crate::error::Result;
 
 pub use key::ContentKey;
-pub(crate) use local::sync_dir;
 pub use local::{Local, check_room};
 pub use room::Room;
 pub use staged::Staged;

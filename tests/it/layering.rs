@@ -28,7 +28,7 @@ const LAYERS: [&[&str]; 18] = [
     &["pace"],
     &["log"],
     &["config"],
-    &["clock", "keys", "private"],
+    &["clock", "disk", "keys", "private"],
     &["error"],
 ];
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use cloakroom::{
     access::{self, Claim, EVERYONE},
+    auth::Subject,
     db::Page,
     keys,
 };
@@ -154,8 +155,7 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
                     let expected = world.sees(user, epoch, file);
                     let claim = Claim {
                         file_id: file.id,
-                        user_id: user.id,
-                        credential_epoch: epoch,
+                        subject: Subject::User { id: user.id, epoch },
                     };
                     let by_id = access::readable_file(app, &viewer, file.id).await;
                     let by_ticket = access::claimed_file(app, claim).await.unwrap();

@@ -8,6 +8,7 @@ use sea_orm::{
 
 use super::{super::audiences::EVERYONE, Asked, Claim, Found, Row, row_of};
 use crate::{
+    auth::Subject,
     batch::Batches,
     clock::Clock,
     db::{Db, Reader},
@@ -80,10 +81,11 @@ fn asks(claims: &[Claim]) -> CommonTableExpression {
     let padded = claims.len().next_power_of_two();
     let rows = (0..padded).filter_map(|n| {
         let claim = claims.get(n).or(claims.last())?;
+        let Subject::User { id, epoch } = claim.subject;
         Some(Values(vec![
             i64::try_from(n).ok()?.into(),
-            claim.user_id.into(),
-            claim.credential_epoch.into(),
+            id.into(),
+            epoch.into(),
             claim.file_id.into(),
         ]))
     });

@@ -8,6 +8,7 @@ use sea_orm::sea_query::{Expr, SqliteQueryBuilder};
 use uuid::Uuid;
 
 use super::{super::audiences::EVERYONE, Asked, Claim, Found, Row, row_of};
+use crate::auth::Subject;
 
 /// The row of a claim: its user is parameter 1, the epoch 2, the file 3, the present 4, and [`EVERYONE`] 5.
 static QUERY: LazyLock<String> = LazyLock::new(|| {
@@ -31,9 +32,10 @@ pub(super) fn look_up(
     claim: &Claim,
     now: Timestamp,
 ) -> rusqlite::Result<Found> {
+    let Subject::User { id, epoch } = claim.subject;
     let parameters = (
-        claim.user_id.as_bytes(),
-        claim.credential_epoch,
+        id.as_bytes(),
+        epoch,
         claim.file_id.as_bytes(),
         now.0,
         EVERYONE.as_bytes(),

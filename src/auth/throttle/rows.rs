@@ -136,7 +136,7 @@ pub struct Mark {
 impl Mark {
     /// The mark of `account` (a user name's key) and where `client` is.
     pub fn new(app: &App, account: &str, client: &ClientAddress) -> Self {
-        let account = app.ticket_keys.pseudonym(account);
+        let account = app.keyring.pseudonym(account);
         // Where nobody can tell addresses, one is as good as another, and none is known.
         let ttl = client.0.map_or(0, |_| millis(app.config.known_address_ttl));
         Self {

@@ -1,0 +1,142 @@
+//! Keys that sign: derived from the configured secrets, for each use by a label of its own.
+
+use std::{fmt, fs, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::{config::Secret, disk, keys, private};
+
+pub const SIGNATURE_BYTES: usize = 32;
+
+/// Tells the keys of one label apart.
+pub type KeyId = [u8; 4];
+
+const TICKETS: &[u8] = b"cloakroom ticket v1";
+const PSEUDONYMS: &[u8] = b"cloakroom pseudonym v1";
+
+/// The keys of all uses.
+#[derive(Debug)]
+pub struct Keyring {
+    pub tickets: Signer,
+    pub pseudonyms: Signer,
+}
+
+impl Keyring {
+    /// Keys from the configured secrets, the first of which signs; from the one in `data_dir`, which is made at the
+    /// first start, when none is configured.
+    pub fn load(secrets: &[Secret], data_dir: &Path) -> io::Result<Self> {
+        let kept = match secrets.is_empty() {
+            true => vec![kept_secret(&data_dir.join("secret"))?],
+            false => Vec::new(),
+        };
+        let secrets: Vec<_> = secrets.iter().chain(&kept).collect();
+        Ok(Self {
+            tickets: Signer::derive(&secrets, TICKETS),
+            pseudonyms: Signer::derive(&secrets, PSEUDONYMS),
+        })
+    }
+
+    /// What stands for `name` where it must not be readable: always the same, and telling nothing without the secret.
+    pub fn pseudonym(&self, name: &str) -> String {
+        keys::hex(&self.pseudonyms.sign(name.as_bytes())[..16])
+    }
+}
+
+/// The keys of one use, one for each secret.
+#[derive(Clone)]
+pub struct Signer {
+    /// The first signs; all verify. Never empty.
+    keys: Arc<[Key]>,
+}
+
+struct Key {
+    id: KeyId,
+    mac: Hmac<Sha256>,
+}
+
+impl Signer {
+    fn derive(secrets: &[&Secret], label: &[u8]) -> Self {
+        let keys = secrets.iter().map(|secret| Key::derive(secret, label));
+        Self {
+            keys: keys.collect(),
+        }
+    }
+
+    /// The id of the key that signs.
+    pub fn key_id(&self) -> KeyId {
+        self.keys[0].id
+    }
+
+    /// The HMAC-SHA-256 (RFC 2104) of `message`.
+    pub fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
+        self.keys[0].over(message).finalize().into_bytes().into()
+    }
+
+    /// Whether `signature` is that of `message` by the key `id`. Takes as long for every wrong signature.
+    pub fn verifies(&self, id: KeyId, message: &[u8], signature: &[u8]) -> bool {
+        let key = self.keys.iter().find(|key| key.id == id);
+        key.is_some_and(|key| key.over(message).verify_slice(signature).is_ok())
+    }
+}
+
+impl Key {
+    fn derive(secret: &Secret, label: &[u8]) -> Self {
+        let derived = mac(secret.expose().as_bytes()).chain_update(label);
+        let derived = derived.finalize().into_bytes();
+        let digest = Sha256::digest(derived);
+        Self {
+            id: [digest[0], digest[1], digest[2], digest[3]],
+            mac: mac(&derived),
+        }
+    }
+
+    fn over(&self, message: &[u8]) -> Hmac<Sha256> {
+        self.mac.clone().chain_update(message)
+    }
+}
+
+fn mac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({})", self.keys.len())
+    }
+}
+
+/// The secret kept in the data directory, which only the server's user may read. It appears there whole or not at all,
+/// and of two first starts at once, both get the same.
+fn kept_secret(path: &Path) -> io::Result<Secret> {
+    // A link that leads nowhere is there, too.
+    if path.symlink_metadata().is_err() {
+        let fresh = path.with_extension(keys::hex(&keys::random::<4>()));
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&fresh)?;
+        io::Write::write_all(&mut file, keys::hex(&keys::random::<32>()).as_bytes())?;
+        file.sync_all()?;
+        let linked = fs::hard_link(&fresh, path);
+        fs::remove_file(&fresh)?;
+        match linked {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+    // Even if it was there: the process that made it may have been killed before it came to this.
+    disk::sync_dir(path.parent().unwrap_or(path))?;
+    let (secret, closed) = private::read_own(path)?;
+    let secret = secret.trim().to_owned();
+    if secret.len() < 64 {
+        return Err(io::Error::other(format!(
+            "{} is damaged: it should hold 64 hexadecimal digits; remove it to have a new one made (tickets issued \
+             so far become invalid)",
+            path.display()
+        )));
+    }
+    closed?;
+    Ok(Secret::from(secret))
+}
