@@ -130,6 +130,26 @@ impl<T> Readable<T> {
     }
 }
 
+/// A file as the transaction that has just made or changed it for `owner_id` left it: what was done is answered without
+/// another look, which could fail.
+pub(crate) fn written(owner_id: Uuid, row: file::Model) -> Result<Owned<file::Model>> {
+    match row.owner_id == owner_id {
+        true => Ok(Owned(row)),
+        false => Err(Error::not_found()),
+    }
+}
+
+/// A share of `file`, as the transaction that has just made or changed it left it.
+pub(crate) fn written_share(
+    file: &Owned<file::Model>,
+    row: share::Model,
+) -> Result<Owned<share::Model>> {
+    match row.file_id == file.id {
+        true => Ok(Owned(row)),
+        false => Err(Error::not_found()),
+    }
+}
+
 /// The shares by which the user whose id is `viewer` is granted sight at `now`.
 fn grants(viewer: impl Into<Expr>, now: impl Into<Expr>) -> Condition {
     let audience = Condition::any()
@@ -176,12 +196,12 @@ pub async fn owned_trashed_file(
         .ok_or_else(Error::not_found)
 }
 
-/// The share `id`, where `user` owns its file; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
+/// The share `id`, where `user` owns its file, be it in the trash; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for
+/// others.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owned<share::Model>> {
     let found = share::Entity::find_by_id(id)
         .find_also_related(file::Entity)
-        .filter(file::Column::TrashedAt.is_null())
         .one(app.db.read())
         .await?;
     let Some((share, Some(file))) = found else {
@@ -189,6 +209,9 @@ pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owne
     };
     if file.owner_id == user.id {
         return Ok(Owned(share));
+    }
+    if file.trashed_at.is_some() {
+        return Err(Error::not_found());
     }
     let reaching = share::Entity::find_by_id(id)
         .filter(grants(Expr::value(user.id), Expr::value(app.clock.now())))
