@@ -133,6 +133,26 @@ impl<T> Readable<T> {
     }
 }
 
+/// A file as the transaction that has just made or changed it for `owner_id` left it: what was done is answered without
+/// another look, which could fail.
+pub(crate) fn written(owner_id: Uuid, row: file::Model) -> Result<Owned<file::Model>> {
+    match row.owner_id == owner_id {
+        true => Ok(Owned(row)),
+        false => Err(Error::not_found()),
+    }
+}
+
+/// A share of `file`, as the transaction that has just made or changed it left it.
+pub(crate) fn written_share(
+    file: &Owned<file::Model>,
+    row: share::Model,
+) -> Result<Owned<share::Model>> {
+    match row.file_id == file.id {
+        true => Ok(Owned(row)),
+        false => Err(Error::not_found()),
+    }
+}
+
 /// The live file `id`, for `user`; `NOT_FOUND` when it is not live or nothing grants them sight of it.
 pub async fn readable_file(
     app: &App,

@@ -399,7 +399,7 @@ pub struct Options {
     )]
     pub max_answer_values: String,
 
-    /// How long an operation may run, uploads not counted
+    /// How long an operation may run, uploads and commits under way not counted
     #[arg(
         long,
         env = "CLOAKROOM_EXECUTION_TIMEOUT",

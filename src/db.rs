@@ -21,7 +21,7 @@ use sea_orm::{
 
 use crate::{
     error::{Code, Error, Result, is_locked},
-    patience::{self, Claim, PATIENCE},
+    patience::{self, Claim, PATIENCE, Withdrawn},
     private,
     tasks::Tasks,
 };
@@ -149,8 +149,8 @@ impl Db {
 
     /// Runs `work` in one transaction and commits what it returns `Ok` from. When this returns, the commit is durable.
     ///
-    /// Once begun, it ends even if the caller goes away. Nothing but the database may be awaited in `work`.
-    /// `UNAVAILABLE` when the caller's patience ends first: then nothing is committed.
+    /// Once its commit has begun, it ends even if the caller goes away. Nothing but the database may be awaited in `work`.
+    /// `UNAVAILABLE` when the caller's patience or time ends first: then nothing is committed.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -168,6 +168,7 @@ impl Db {
                     after.run();
                     Ok(value)
                 });
+                let _withdrawn = Withdrawn(&claim);
                 let done = patience::wait_for(&claim, transaction).await?;
                 done.map_err(Error::internal)?
             }

@@ -11,6 +11,11 @@ use std::{
 
 use crate::error::{Code, Error, Result};
 
+mod time;
+
+use time::Still;
+pub use time::{time_left, timed, untimed};
+
 /// How long a request may wait in all. What belongs to no request may wait so long each time.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Shorter waits are part of the work, and do not count: a request may have very many of them.
@@ -130,15 +135,19 @@ impl Claim {
     }
 }
 
-/// Waits for what becomes of work that others do once they have taken `claim`. When the patience ends before, nobody will
-/// do it, and this is `UNAVAILABLE`; after that, it takes as long as it takes.
+/// Waits for what becomes of work that others do once they have taken `claim`. When the patience or the operation's time
+/// ends before, nobody will do it, and this is `UNAVAILABLE`; after that, it takes as long as it takes, and is not counted.
 pub async fn wait_for<F: Future>(claim: &Claim, done: F) -> Result<F::Output> {
-    let patience = left();
+    let patience = left().min(time_left());
     let _waiting = Waiting::begin();
     let mut done = pin!(done);
+    let still = Still::begin();
     match tokio::time::timeout(patience, &mut done).await {
         Ok(done) => Ok(done),
-        Err(_) if claim.take() => Err(Error::exhausted(Code::Unavailable)),
+        Err(_) if claim.take() => {
+            still.count_after_all().await;
+            Err(Error::exhausted(Code::Unavailable))
+        }
         Err(_) => Ok(done.await),
     }
 }

@@ -12,7 +12,13 @@ use hyper_util::{
 use tokio::sync::oneshot;
 use tower::ServiceExt;
 
-use crate::{app::SharedApp, auth::client::Peer, config::Config, domain::events, http};
+use crate::{
+    app::SharedApp,
+    auth::client::Peer,
+    config::Config,
+    domain::{events, uploads},
+    http,
+};
 
 mod answer;
 mod crowd;
@@ -43,6 +49,13 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
             async move { events::run(&app, ended).await }
         }
     });
+    let aborted = app.tasks.keep(uploads::TASK, {
+        let app = SharedApp::clone(&app);
+        move || {
+            let app = SharedApp::clone(&app);
+            async move { uploads::run(&app).await }
+        }
+    });
     let connections = GracefulShutdown::new();
     let crowd = Crowd::new(&app.config);
     let mut stop = std::pin::pin!(stop);
@@ -70,6 +83,7 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
         tracing::warn!("some requests did not end in time and are cut off");
     }
     drop(all_served);
+    aborted.abort();
     // One that panics each time would be started for ever.
     let written = tokio::time::timeout(LAST_EVENTS, events).await;
     if !matches!(written, Ok(Ok(()))) {

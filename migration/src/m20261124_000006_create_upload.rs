@@ -40,16 +40,6 @@ impl MigrationTrait for Migration {
                     )
                     .to_owned(),
             )
-            .await?;
-        // The sweep of abandoned uploads.
-        manager
-            .create_index(
-                Index::create()
-                    .name("upload_touched_at")
-                    .table(Upload::Table)
-                    .col(Upload::TouchedAt)
-                    .to_owned(),
-            )
             .await
     }
 

@@ -93,6 +93,6 @@ async fn active_user(db: &Db, id: Uuid, epoch: i64) -> Result<Option<user::Model
 }
 
 /// Whether what carries this `epoch` of the user's credentials may sign them in.
-fn is_active(user: &user::Model, epoch: i64) -> bool {
+pub(crate) fn is_active(user: &user::Model, epoch: i64) -> bool {
     !user.disabled && user.credential_epoch == epoch
 }

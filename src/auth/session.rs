@@ -3,8 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use entity::{session, user};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use entity::{Timestamp, session, user};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower_sessions::{
     Session, SessionStore,
@@ -25,6 +26,11 @@ const CREDENTIAL_EPOCH: &str = "credential_epoch";
 const RENEWED_AT: &str = "renewed_at";
 /// A session in use is prolonged once this fraction of its idle time is over, rather than by a write for each request.
 const RENEWALS: u32 = 10;
+
+tokio::task_local! {
+    /// The id of the session that is stored and of which the browser is being told.
+    static STORED: Id;
+}
 
 /// Who the session signs in; anonymous when it is new, ended, or older than its user's credentials.
 pub async fn actor(app: &App, session: &Session) -> Result<Actor> {
@@ -53,33 +59,111 @@ async fn renew(app: &App, session: &Session) -> Result<()> {
     session.insert(RENEWED_AT, now).await.map_err(store_error)
 }
 
-/// Signs `user` in, under an id that nobody has seen before (OWASP: session fixation). When this returns, the session is
-/// stored.
-pub async fn start(session: &Session, user: &user::Model) -> Result<()> {
-    session.cycle_id().await.map_err(store_error)?;
-    session
-        .insert(USER_ID, user.id)
-        .await
-        .map_err(store_error)?;
-    session
-        .insert(CREDENTIAL_EPOCH, user.credential_epoch)
-        .await
-        .map_err(store_error)?;
-    if let Err(error) = session.save().await {
-        // Or it would be tried again behind the answer's back.
-        session.clear().await;
-        return Err(store_error(error));
+/// A session that is to begin, under an id that nobody has seen before (OWASP: session fixation).
+///
+/// Its row is stored in the transaction that signs its user in, so that one is not done without the other. After the
+/// commit the browser is told, which cannot fail.
+#[derive(Clone)]
+pub struct NewSession {
+    session: Session,
+    id: Id,
+    /// The one that it takes the place of.
+    before: Option<Id>,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl NewSession {
+    /// One in place of `session`, of which nothing is left to be read from now on.
+    pub async fn in_place_of(app: &App, session: &Session) -> Result<Self> {
+        session.get_value(USER_ID).await.map_err(store_error)?;
+        Ok(Self {
+            before: session.id(),
+            session: session.clone(),
+            id: Id::default(),
+            created_at: app.clock.now(),
+            expires_at: app.clock.after(app.config.session_idle),
+        })
     }
+
+    /// Stores it for `user`, and ends the one before.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the session table's owner"
+    )]
+    pub async fn store(&self, transaction: &DatabaseTransaction, user: &user::Model) -> Result<()> {
+        if let Some(before) = &self.before {
+            session::Entity::delete_by_id(hash(before))
+                .exec(transaction)
+                .await?;
+        }
+        let row = session::ActiveModel {
+            id_hash: Set(hash(&self.id)),
+            data: Set(Value::from_iter(signs_in(user)).to_string()),
+            created_at: Set(self.created_at),
+            expires_at: Set(self.expires_at),
+        };
+        session::Entity::insert(row)
+            .exec_without_returning(transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Has the answer tell the browser of it, once it is stored for `user`.
+    pub async fn tell(&self, user: &user::Model) {
+        let told = STORED.scope(self.id, async {
+            self.session.cycle_id().await?;
+            for (key, value) in signs_in(user) {
+                self.session.insert_value(key, value).await?;
+            }
+            self.session.save().await
+        });
+        if let Err(error) = told.await {
+            tracing::error!(%error, "a session was stored, and its browser not told");
+        }
+    }
+}
+
+/// Signs `user` in. When this returns, the session is stored.
+pub async fn start(app: &App, session: &Session, user: &user::Model) -> Result<()> {
+    let new = NewSession::in_place_of(app, session).await?;
+    let (stored, of) = (new.clone(), user.clone());
+    let store = app
+        .db
+        .write(move |transaction| Box::pin(async move { stored.store(transaction, &of).await }));
+    store.await?;
+    new.tell(user).await;
     Ok(())
 }
 
+/// What the data of a session says of whom it signs in.
+fn signs_in(user: &user::Model) -> [(&'static str, Value); 2] {
+    [
+        (USER_ID, user.id.to_string().into()),
+        (CREDENTIAL_EPOCH, user.credential_epoch.into()),
+    ]
+}
+
 /// Ends the session; requests in flight cannot revive it.
-pub async fn end(session: &Session) -> Result<()> {
-    // Nothing is stored of one without an id, but this request may have begun it.
-    if session.id().is_none() {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the session table's owner"
+)]
+pub async fn end(app: &App, session: &Session) -> Result<()> {
+    // Nothing is stored of one without an id.
+    let Some(id) = session.id() else {
         session.clear().await;
         return Ok(());
-    }
+    };
+    let delete = app.db.write(move |transaction| {
+        Box::pin(async move {
+            session::Entity::delete_by_id(hash(&id))
+                .exec(transaction)
+                .await?;
+            Ok(())
+        })
+    });
+    delete.await?;
     session.flush().await.map_err(store_error)
 }
 
@@ -99,7 +183,8 @@ fn store_error(error: tower_sessions::session::Error) -> Error {
     }
 }
 
-/// The `session` table as tower-sessions wants it.
+/// The `session` table as tower-sessions wants it, which reads and prolongs. Sessions begin and end by [`NewSession`] and
+/// [`end`] alone.
 #[derive(Clone)]
 pub struct Store {
     app: SharedApp,
@@ -110,18 +195,6 @@ impl Store {
         Self {
             app: Arc::clone(app),
         }
-    }
-
-    /// When a record written now ends: after its idle time, and never past its absolute lifetime.
-    fn row(&self, record: &Record) -> session_store::Result<session::ActiveModel> {
-        let data = serde_json::to_string(&record.data)
-            .map_err(|error| session_store::Error::Encode(error.to_string()))?;
-        Ok(session::ActiveModel {
-            id_hash: Set(hash(&record.id)),
-            data: Set(data),
-            created_at: Set(self.app.clock.now()),
-            expires_at: Set(self.app.clock.after(self.app.config.session_idle)),
-        })
     }
 }
 
@@ -137,23 +210,13 @@ impl fmt::Debug for Store {
     reason = "this is the session table's owner"
 )]
 impl SessionStore for Store {
-    /// Stores a new record; where another session has its id already, under a fresh one.
+    /// Gives the record the id of the session that is stored.
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        loop {
-            let row = self.row(record)?;
-            let inserted = self.app.db.write(move |transaction| {
-                Box::pin(async move {
-                    let insert = session::Entity::insert(row)
-                        .on_conflict(OnConflict::new().do_nothing().to_owned())
-                        .exec_without_returning(transaction);
-                    Ok(insert.await?)
-                })
-            });
-            if inserted.await.map_err(backend)? == 1 {
-                return Ok(());
-            }
-            record.id = Id::default();
-        }
+        let stored = STORED.try_with(|id| *id);
+        record.id = stored.map_err(|_| {
+            session_store::Error::Backend("a session begins that nobody has stored".to_owned())
+        })?;
+        Ok(())
     }
 
     /// Updates the record, and never makes it anew: a request that overlaps a sign-out must not undo it.
@@ -161,16 +224,20 @@ impl SessionStore for Store {
     /// All it can add is time, since a session is stored when it begins; so where nothing can be written, as with a full
     /// disk, the request goes on.
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        let row = self.row(record)?;
-        let saved = self.app.db.write(move |transaction| {
+        let data = serde_json::to_string(&record.data)
+            .map_err(|error| session_store::Error::Encode(error.to_string()))?;
+        let (id_hash, app) = (hash(&record.id), &self.app);
+        // After its idle time, and never past its absolute lifetime.
+        let expires_at = app.clock.after(app.config.session_idle);
+        let saved = app.db.write(move |transaction| {
             Box::pin(async move {
                 session::Entity::update_many()
                     .set(session::ActiveModel {
-                        data: row.data,
-                        expires_at: row.expires_at,
+                        data: Set(data),
+                        expires_at: Set(expires_at),
                         ..Default::default()
                     })
-                    .filter(session::Column::IdHash.eq(row.id_hash.unwrap()))
+                    .filter(session::Column::IdHash.eq(id_hash))
                     .exec(transaction)
                     .await?;
                 Ok(())
@@ -215,17 +282,8 @@ impl SessionStore for Store {
         .transpose()
     }
 
-    async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        let id_hash = hash(id);
-        let deleted = self.app.db.write(move |transaction| {
-            Box::pin(async move {
-                session::Entity::delete_by_id(id_hash)
-                    .exec(transaction)
-                    .await?;
-                Ok(())
-            })
-        });
-        deleted.await.map_err(backend)
+    async fn delete(&self, _id: &Id) -> session_store::Result<()> {
+        Ok(())
     }
 }
 

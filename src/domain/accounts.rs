@@ -15,6 +15,7 @@ use crate::{
     auth::{
         client::ClientAddress,
         password::{Line, Place, Verdict},
+        session::NewSession,
         throttle,
     },
     config::{Secret, SignUp},
@@ -27,10 +28,11 @@ mod rules;
 use rules::{check_password, username_key};
 
 /// Makes an account for whoever asks. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken,
-/// `RATE_LIMITED` when the client's address asked too often, whatever for.
+/// `RATE_LIMITED` when the client's address asked too often, whatever for. `session` begins with the account.
 pub async fn sign_up(
     app: &App,
     client: &ClientAddress,
+    session: NewSession,
     username: &str,
     password: Secret,
 ) -> Result<user::Model> {
@@ -45,7 +47,19 @@ pub async fn sign_up(
     let place = app.hasher.line_up(Line::of(client))?;
     throttle::sign_up(app, client).await?;
     let mark = throttle::Mark::new(app, &username_key, client);
-    make(app, place, username, password, client, Some(mark)).await
+    let from = Visit {
+        client: *client,
+        mark,
+        session,
+    };
+    make(app, place, username, password, Some(from)).await
+}
+
+/// Where somebody signs up from.
+struct Visit {
+    client: ClientAddress,
+    mark: throttle::Mark,
+    session: NewSession,
 }
 
 /// Makes an account for the operator, who is not limited. `CONFLICT` when the name is taken, in whatever case.
@@ -53,8 +67,7 @@ pub async fn create(app: &App, username: &str, password: Secret) -> Result<user:
     username_key(username)?;
     check_password("password", &password)?;
     let place = app.hasher.line_up(Line::Operator)?;
-    let nowhere = ClientAddress::default();
-    make(app, place, username, password, &nowhere, None).await
+    make(app, place, username, password, None).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "accounts are made here")]
@@ -63,8 +76,7 @@ async fn make(
     mut place: Place,
     username: &str,
     password: Secret,
-    client: &ClientAddress,
-    mark: Option<throttle::Mark>,
+    from: Option<Visit>,
 ) -> Result<user::Model> {
     // Before the hash, which costs so much more than a look.
     if find(app, username).await?.is_some() {
@@ -85,7 +97,9 @@ async fn make(
         file_count: Set(0),
         created_at: Set(now),
     };
-    let event = events::row(app, Event::new(Kind::SignedUp).by(id).from(client));
+    let client = from.as_ref().map(|visit| visit.client).unwrap_or_default();
+    let event = events::row(app, Event::new(Kind::SignedUp).by(id).from(&client));
+    let session = from.as_ref().map(|visit| visit.session.clone());
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
             let inserted = row.insert(transaction).await;
@@ -93,14 +107,19 @@ async fn make(
                 true => taken(),
                 false => Error::from(error),
             })?;
-            if let Some(mark) = mark {
-                mark.set(transaction, now).await?;
+            if let Some(visit) = from {
+                visit.mark.set(transaction, now).await?;
+                visit.session.store(transaction, &user).await?;
             }
             events::record(transaction, event).await?;
             Ok(user)
         })
     });
-    insert.await
+    let user = insert.await?;
+    if let Some(session) = session {
+        session.tell(&user).await;
+    }
+    Ok(user)
 }
 
 fn taken() -> Error {
@@ -150,7 +169,7 @@ pub fn signed_out(app: &App, client: &ClientAddress, user: &user::Model) {
     });
 }
 
-/// Sets a new password, which voids every session, token and ticket of the user; the answer carries the new epoch.
+/// Sets a new password, which voids every session, token and ticket of the user; `session` begins with it.
 ///
 /// `BAD_USER_INPUT` when `current` is wrong or `new` is no password; `RATE_LIMITED` when `current` was wrong too often,
 /// or the password was changed too often, here: strangers who guess at the account do not keep its user from reacting.
@@ -158,6 +177,7 @@ pub fn signed_out(app: &App, client: &ClientAddress, user: &user::Model) {
 pub async fn change_password(
     app: &App,
     client: &ClientAddress,
+    session: NewSession,
     user: &user::Model,
     current: Secret,
     new: Secret,
@@ -177,6 +197,7 @@ pub async fn change_password(
     let password_hash = place.hash(new).await?;
     let (id, epoch, now) = (user.id, user.credential_epoch, app.clock.now());
     let event = events::row(app, Event::new(Kind::PasswordChanged).by(id).from(client));
+    let new_session = session.clone();
     let change = app.db.write(move |transaction| {
         Box::pin(async move {
             let changed = user::Entity::update_many()
@@ -193,11 +214,14 @@ pub async fn change_password(
                 .pop()
                 .ok_or_else(Error::unauthenticated)?;
             tries.was_right(transaction, now).await?;
+            new_session.store(transaction, &changed).await?;
             events::record(transaction, event).await?;
             Ok(changed)
         })
     });
-    change.await
+    let changed = change.await?;
+    session.tell(&changed).await;
+    Ok(changed)
 }
 
 /// Stops or restores an account, found by name; stopping voids its sessions, tokens and tickets for good.

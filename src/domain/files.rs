@@ -14,10 +14,11 @@ use super::{
     quota::{self, Change},
 };
 use crate::{
-    access::Owned,
+    access::{self, Owned},
     app::App,
     auth::client::ClientAddress,
     error::{Error, Result},
+    patience,
     storage::ContentKey,
 };
 
@@ -31,9 +32,9 @@ pub async fn rename(
     client: &ClientAddress,
     file: &Owned<file::Model>,
     name: &str,
-) -> Result<()> {
+) -> Result<Owned<file::Model>> {
     let name = file_name::check(name)?;
-    let id = file.id;
+    let (id, owner_id) = (file.id, file.owner_id);
     let key = key_of(&file.content_key)?;
     // Purged between the check and now: then nothing is found below, either.
     let content_type = match app.storage.start(&key, SNIFF_BYTES).await? {
@@ -51,23 +52,29 @@ pub async fn rename(
                 .col_expr(file::Column::ContentType, Expr::value(content_type))
                 .filter(file::Column::Id.eq(id))
                 .filter(file::Column::TrashedAt.is_null())
-                .exec(transaction)
+                .exec_with_returning(transaction)
                 .await?;
-            found(renamed.rows_affected)?;
-            events::record(transaction, event).await
+            let renamed = found(renamed)?;
+            events::record(transaction, event).await?;
+            Ok(renamed)
         })
     });
-    rename.await
+    access::written(owner_id, rename.await?)
 }
 
 /// Moves the file to the trash: from this moment its shares and tickets open nothing.
 pub async fn trash(app: &App, client: &ClientAddress, file: &Owned<file::Model>) -> Result<()> {
     let now = app.clock.now();
-    move_to(app, client, file, Some(now)).await
+    move_to(app, client, file, Some(now)).await?;
+    Ok(())
 }
 
 /// Brings the file back from the trash, with the shares it had.
-pub async fn restore(app: &App, client: &ClientAddress, file: &Owned<file::Model>) -> Result<()> {
+pub async fn restore(
+    app: &App,
+    client: &ClientAddress,
+    file: &Owned<file::Model>,
+) -> Result<Owned<file::Model>> {
     move_to(app, client, file, None).await
 }
 
@@ -80,7 +87,7 @@ async fn move_to(
     client: &ClientAddress,
     file: &Owned<file::Model>,
     trashed_at: Option<Timestamp>,
-) -> Result<()> {
+) -> Result<Owned<file::Model>> {
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
     let event = |kind| Event::of_file(kind, file).from(client);
     let event = match trashed_at {
@@ -97,19 +104,20 @@ async fn move_to(
                 .col_expr(file::Column::TrashedAt, Expr::value(trashed_at))
                 .filter(file::Column::Id.eq(id))
                 .filter(from)
-                .exec(transaction)
+                .exec_with_returning(transaction)
                 .await?;
-            found(moved.rows_affected)?;
+            let moved = found(moved)?;
             let trashed = if trashed_at.is_some() { size } else { -size };
             let change = Change {
                 trashed,
                 ..Change::default()
             };
             quota::account_for(transaction, owner_id, change).await?;
-            events::record(transaction, event).await
+            events::record(transaction, event).await?;
+            Ok(moved)
         })
     });
-    moved.await
+    access::written(owner_id, moved.await?)
 }
 
 /// Destroys a file in the trash: its row first, then its bytes, which the janitor unlinks if this process cannot.
@@ -133,7 +141,9 @@ pub(crate) async fn purge_row(app: &App, file: &file::Model, event: event::Model
                 .filter(file::Column::TrashedAt.is_not_null())
                 .exec(transaction)
                 .await?;
-            found(deleted.rows_affected)?;
+            if deleted.rows_affected == 0 {
+                return Err(Error::not_found());
+            }
             discarded_content::ActiveModel::from(discarded)
                 .reset_all()
                 .insert(transaction)
@@ -149,8 +159,16 @@ pub(crate) async fn purge_row(app: &App, file: &file::Model, event: event::Model
         })
     });
     purge.await?;
-    discard(app, &file.content_key).await?;
+    discard_after_commit(app, &file.content_key).await;
     Ok(())
+}
+
+/// Unlinks content that a transaction has just noted as discarded. What is committed is done, whatever fails here: the
+/// janitor comes back to it.
+pub(crate) async fn discard_after_commit(app: &App, content_key: &str) {
+    if let Err(error) = patience::untimed(discard(app, content_key)).await {
+        tracing::warn!(%error, "discarded content is left to the janitor");
+    }
 }
 
 /// Unlinks content that is noted as discarded, then strikes the note. False while a backup is being made: then it does
@@ -178,10 +196,7 @@ fn key_of(content_key: &str) -> Result<ContentKey> {
         .ok_or_else(|| Error::internal("a content key in the database is malformed"))
 }
 
-/// Somebody else changed the row between the check and now.
-fn found(rows_affected: u64) -> Result<()> {
-    match rows_affected {
-        0 => Err(Error::not_found()),
-        _ => Ok(()),
-    }
+/// The row that was changed; `NOT_FOUND` when somebody else changed it between the check and now.
+fn found(mut changed: Vec<file::Model>) -> Result<file::Model> {
+    changed.pop().ok_or_else(Error::not_found)
 }

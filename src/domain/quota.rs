@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    auth::is_active,
     error::{Code, Error, Result},
 };
 
@@ -121,17 +122,36 @@ pub(super) async fn account_for(
     Ok(())
 }
 
-/// The same where files are added; false, and nothing is accounted for, when the user would have more than `max_files`.
+/// Whether files may be added to what a user has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    Admitted,
+    /// The user would have too many files.
+    TooMany,
+    /// The account was stopped, or has other credentials than those that it was asked with.
+    Ended,
+}
+
+/// The same where files are added by who was signed in at `epoch`: nothing is accounted for unless they are admitted.
 #[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
 pub(super) async fn admit(
     transaction: &DatabaseTransaction,
-    user_id: Uuid,
+    (user_id, epoch): (Uuid, i64),
     change: Change,
     max_files: u32,
-) -> Result<bool> {
-    let room = user::Column::FileCount.lte(i64::from(max_files) - change.files);
-    let admitted = accounting(user_id, change).filter(room);
-    Ok(admitted.exec(transaction).await?.rows_affected > 0)
+) -> Result<Admission> {
+    let admitted = accounting(user_id, change)
+        .filter(user::Column::Disabled.eq(false))
+        .filter(user::Column::CredentialEpoch.eq(epoch))
+        .filter(user::Column::FileCount.lte(i64::from(max_files) - change.files));
+    if admitted.exec(transaction).await?.rows_affected > 0 {
+        return Ok(Admission::Admitted);
+    }
+    let user = user::Entity::find_by_id(user_id).one(transaction).await?;
+    Ok(match user.is_some_and(|user| is_active(&user, epoch)) {
+        true => Admission::TooMany,
+        false => Admission::Ended,
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]

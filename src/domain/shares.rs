@@ -12,7 +12,7 @@ use super::{
     events::{self, Event},
 };
 use crate::{
-    access::{EVERYONE, Owned},
+    access::{self, EVERYONE, Owned},
     app::App,
     auth::client::ClientAddress,
     error::{Code, Error, Result},
@@ -29,8 +29,8 @@ pub enum Grantee<'u> {
     Authenticated,
 }
 
-/// Grants `grantee` sight of `file` until `expires_at`, by the share whose id comes back. A second grant to the same
-/// changes the expiry.
+/// Grants `grantee` sight of `file` until `expires_at`, by the share that comes back. A second grant to the same changes
+/// the expiry.
 ///
 /// `BAD_USER_INPUT` for an expiry in the past, or a share with the owner; `QUOTA_EXCEEDED` when the file has as many shares
 /// as it may; `NOT_FOUND` when it has been deleted meanwhile.
@@ -44,7 +44,7 @@ pub async fn create(
     file: &Owned<file::Model>,
     grantee: Grantee<'_>,
     expires_at: Option<Timestamp>,
-) -> Result<Uuid> {
+) -> Result<Owned<share::Model>> {
     let now = app.clock.now();
     if expires_at.is_some_and(|end| end <= now) {
         return Err(Error::bad_input("expiresAt", "The expiry is in the past."));
@@ -93,10 +93,10 @@ pub async fn create(
                 check_number(transaction, file_id, shares_max).await?;
             }
             events::record(transaction, event).await?;
-            Ok(share.id)
+            Ok(share)
         })
     });
-    upsert.await
+    access::written_share(file, upsert.await?)
 }
 
 /// `QUOTA_EXCEEDED` when the file has more than `most` shares, those that have ended and are not swept yet included.

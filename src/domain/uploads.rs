@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use entity::{event::Kind, file, upload, user};
+use futures_util::{StreamExt, stream};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use super::{
     file_name, quota,
 };
 use crate::{
+    access::{self, Owned},
     app::{App, SharedApp},
     auth::client::ClientAddress,
     error::{Code, Error, Result},
@@ -25,10 +27,12 @@ use crate::{
     storage::{ContentKey, Staged},
 };
 
+mod aborted;
 mod live;
 mod pieces;
 mod rows;
 
+pub use aborted::{Aborted, TASK, run};
 pub use live::LiveUploads;
 use pieces::Pieces;
 pub use rows::Rows;
@@ -41,12 +45,17 @@ const SMALL_BYTES: u64 = 32 * 1024;
 /// So a large file takes few transactions, and a small one holds little back from others.
 const RESERVE_AHEAD: [u64; 2] = [256 << 10, 16 << 20];
 
+/// Files of one request that are made durable side by side: what one thread syncs, another need not wait for.
+const FINISHED_AT_ONCE: usize = 16;
+
 /// One file's bytes on their way in. Dropped before it is finished, it is aborted.
 #[derive(Debug)]
 pub struct Upload {
     app: SharedApp,
     id: Uuid,
     user_id: Uuid,
+    /// Of the credentials that it came with.
+    epoch: i64,
     key: ContentKey,
     size: u64,
     reserved: u64,
@@ -101,6 +110,7 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
         app: SharedApp::clone(app),
         id,
         user_id: user.id,
+        epoch: user.credential_epoch,
         size: 0,
         reserved: 0,
         head: Vec::new(),
@@ -257,37 +267,55 @@ impl Drop for Upload {
             }
             // First of all: on a disk that is full, this is the room that the database needs.
             let unstaged = app.storage.unstage(&key).await;
+            if let Err(error) = unstaged {
+                tracing::warn!(%error, "staged bytes could not be removed at once");
+            }
             let _row = row.lock().await;
-            if let Err(error) = unstaged.and(abort(&app, id, &key).await) {
-                tracing::warn!(%error, "an aborted upload is left to the janitor");
+            if let Err(error) = abort(&app, id, &key).await {
+                tracing::warn!(%error, "an aborted upload could not be taken back, and is tried again");
+                app.aborted_uploads.add(id, key);
             }
         });
     }
 }
 
-/// Makes files of complete uploads, all of them or none, and returns their ids in the same order.
+/// Makes files of complete uploads, all of them or none, and returns them in the same order.
 ///
-/// Runs in a task of its own: a client that hangs up now gets its files nevertheless, and never half of them.
+/// Runs in a task of its own: a client that hangs up now gets its files nevertheless, and never half of them. The
+/// operation's time stands still for it.
 /// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones,
-/// `QUOTA_EXCEEDED` when the user would have too many files.
+/// `QUOTA_EXCEEDED` when the user would have too many files, `UNAUTHENTICATED` when the account was stopped, or got
+/// another password, since the upload began.
 pub async fn finish(
     app: &SharedApp,
     client: &ClientAddress,
     uploads: Vec<Naming>,
-) -> Result<Vec<Uuid>> {
+) -> Result<Vec<Owned<file::Model>>> {
     let (app, client) = (SharedApp::clone(app), *client);
     let task = tokio::spawn(patience::inherit(async move {
-        let mut finished = Vec::with_capacity(uploads.len());
-        for naming in uploads {
-            let row = file_row(&app, &naming)?;
-            let mut upload = naming.upload.upload;
-            let staged = upload.staged().await?;
-            app.storage.finish(*staged).await?;
-            finished.push((upload, row));
-        }
-        commit(&app, &client, finished).await
+        // All of them are looked at before any is synced.
+        let rows = uploads.iter().map(|naming| file_row(&app, naming));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        let uploads = uploads.into_iter().map(|naming| naming.upload.upload);
+        // Each is waited for, also when another has failed: what is aborted must not be under way.
+        let finished: Vec<_> = stream::iter(uploads.zip(rows))
+            .map(|(upload, row)| make_durable(&app, upload, row))
+            .buffered(FINISHED_AT_ONCE)
+            .collect()
+            .await;
+        commit(&app, &client, finished.into_iter().collect::<Result<_>>()?).await
     }));
-    task.await.map_err(Error::internal)?
+    patience::untimed(task).await.map_err(Error::internal)?
+}
+
+async fn make_durable(
+    app: &App,
+    mut upload: Upload,
+    row: file::Model,
+) -> Result<(Upload, file::Model)> {
+    let staged = upload.staged().await?;
+    app.storage.finish(*staged).await?;
+    Ok((upload, row))
 }
 
 /// Writes the rows of files whose bytes are durable.
@@ -295,17 +323,18 @@ async fn commit(
     app: &SharedApp,
     client: &ClientAddress,
     finished: Vec<(Upload, file::Model)>,
-) -> Result<Vec<Uuid>> {
-    let mut ids = Vec::with_capacity(finished.len());
+) -> Result<Vec<Owned<file::Model>>> {
+    let mut files = Vec::with_capacity(finished.len());
     let mut uploads = Vec::with_capacity(finished.len());
     let mut rows = Vec::with_capacity(finished.len());
     for (upload, file) in finished {
-        ids.push(file.id);
+        files.push(access::written(upload.user_id, file.clone())?);
         let event = Event::of_file(Kind::Uploaded, &file)
             .from(client)
             .detail(&file.name);
         rows.push(Finished {
             upload_id: upload.id,
+            epoch: upload.epoch,
             event: events::row(app, event),
             file,
         });
@@ -314,6 +343,7 @@ async fn commit(
     match app.upload_rows.finish(rows).await? {
         Outcome::Committed => {}
         Outcome::TooMany => return Err(quota::too_many_files(app)),
+        Outcome::Ended => return Err(Error::unauthenticated()),
         // An upload that was silent so long that it was swept has no bytes any more.
         Outcome::Swept => {
             return Err(Error::new(
@@ -325,7 +355,7 @@ async fn commit(
     for upload in &mut uploads {
         upload.settled = true;
     }
-    Ok(ids)
+    Ok(files)
 }
 
 fn file_row(app: &App, naming: &Naming) -> Result<file::Model> {

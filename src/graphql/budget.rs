@@ -9,7 +9,6 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     task::Poll,
-    time::{Duration, Instant},
 };
 
 use futures_util::future;
@@ -17,6 +16,7 @@ use futures_util::future;
 use crate::{
     config::AnswerLimits,
     error::{Code, Error, Result},
+    patience,
 };
 
 /// The clock is looked at once in so many values.
@@ -32,18 +32,16 @@ pub struct Budget(Arc<Charged>);
 struct Charged {
     limits: AnswerLimits,
     by_list: bool,
-    until: Instant,
     values: AtomicUsize,
     bytes: AtomicUsize,
 }
 
 impl Budget {
-    /// A budget of `limits` and of `time` from now on. Lists are to charge it if it is `by_list`, otherwise each value is.
-    pub fn new(limits: AnswerLimits, time: Duration, by_list: bool) -> Self {
+    /// A budget of `limits`. Lists are to charge it if it is `by_list`, otherwise each value is.
+    pub fn new(limits: AnswerLimits, by_list: bool) -> Self {
         Self(Arc::new(Charged {
             limits,
             by_list,
-            until: Instant::now() + time,
             values: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
         }))
@@ -57,12 +55,12 @@ impl Budget {
     /// Charges so many more values and bytes. When there may be no more this never returns, and nothing more is made, not
     /// even errors: whoever [keeps](Self::keep) the budget drops all of it.
     pub async fn charge(&self, values: usize, bytes: usize) {
-        let Charged { limits, until, .. } = &*self.0;
+        let limits = &self.0.limits;
         let before = self.0.values.fetch_add(values, Relaxed);
         let bytes = self.0.bytes.fetch_add(bytes, Relaxed) + bytes;
         let values = before + values;
         let is_time = before / CLOCK_EVERY != values / CLOCK_EVERY;
-        if is_time && Instant::now() > *until {
+        if is_time && patience::time_left().is_zero() {
             self.0.values.store(TIME_IS_UP, Relaxed);
             return future::pending().await;
         }
@@ -114,6 +112,6 @@ pub fn too_large(what: &str, limit: usize) -> Error {
 pub fn took_too_long() -> Error {
     Error::new(
         Code::Unavailable,
-        "The operation took too long and was given up; ask for less, or try again.",
+        "The operation took too long and was given up; mutations that had run have run. Ask for less, or try again.",
     )
 }

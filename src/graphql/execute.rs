@@ -15,6 +15,7 @@ use super::{
 use crate::{
     config::Config,
     error::{Error, Result},
+    patience,
 };
 
 /// Runs `prepared` with what `with` adds to the request for resolvers to take.
@@ -28,7 +29,7 @@ pub async fn execute(
     with: impl FnOnce(Request) -> Request,
 ) -> Result<Response> {
     let by_list = prepared.is_plain;
-    let budget = Budget::new(config.answer_limits, config.execution_timeout, by_list);
+    let budget = Budget::new(config.answer_limits, by_list);
     let mut request = with(prepared.request()).data(budget.clone());
     if prepared.is_validated {
         request = request.data(Validated);
@@ -38,10 +39,10 @@ pub async fn execute(
         false => &schema.charged,
     };
     let execution = AssertUnwindSafe(library.execute(request)).catch_unwind();
-    let execution = tokio::time::timeout(config.execution_timeout, budget.keep(execution));
+    let execution = patience::timed(config.execution_timeout, budget.keep(execution));
     let mut response = execution
         .await
-        .map_err(|_elapsed| took_too_long())??
+        .ok_or_else(took_too_long)??
         .map_err(|_panic| Error::internal("the operation panicked"))?;
     let name = prepared.operation_name.as_deref();
     let operation = document::select(&prepared.document, name)?;

@@ -16,7 +16,7 @@ use super::{
     users::User,
 };
 use crate::{
-    access::{self, Readable},
+    access::{self, Owned, Readable},
     domain::{events, files},
     error::{Error, Result},
     keys,
@@ -25,6 +25,12 @@ use crate::{
 /// A file that you may see: your own, or one shared with you.
 #[derive(Clone)]
 pub struct File(pub Arc<Readable<file::Model>>);
+
+impl From<Owned<file::Model>> for File {
+    fn from(file: Owned<file::Model>) -> Self {
+        Readable::from(file).into()
+    }
+}
 
 impl From<Readable<file::Model>> for File {
     fn from(file: Readable<file::Model>) -> Self {
@@ -228,10 +234,8 @@ impl FileMutations {
         name: String,
     ) -> Result<File> {
         let user = context.actor().writer()?;
-        let id = parse_id(&id)?;
-        let file = access::owned_file(context.app(), user, id).await?;
-        files::rename(context.app(), context.client(), &file, &name).await?;
-        let renamed = access::readable_file(context.app(), user, id).await?;
+        let file = access::owned_file(context.app(), user, parse_id(&id)?).await?;
+        let renamed = files::rename(context.app(), context.client(), &file, &name).await?;
         Ok(renamed.into())
     }
 
@@ -254,10 +258,8 @@ impl FileMutations {
         #[graphql(desc = "The file's id.")] id: ID,
     ) -> Result<File> {
         let user = context.actor().writer()?;
-        let id = parse_id(&id)?;
-        let file = access::owned_trashed_file(context.app(), user, id).await?;
-        files::restore(context.app(), context.client(), &file).await?;
-        let restored = access::readable_file(context.app(), user, id).await?;
+        let file = access::owned_trashed_file(context.app(), user, parse_id(&id)?).await?;
+        let restored = files::restore(context.app(), context.client(), &file).await?;
         Ok(restored.into())
     }
 

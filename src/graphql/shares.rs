@@ -3,7 +3,7 @@
 use async_graphql::{
     Context, Enum, ID, Object, SimpleObject, connection::PageInfo, dataloader::DataLoader,
 };
-use entity::{share, user};
+use entity::{file, share};
 
 use super::{
     Request,
@@ -15,7 +15,7 @@ use super::{
     users::User,
 };
 use crate::{
-    access::{self, Readable},
+    access::{self, Owned, Readable},
     db::{Page, Rows},
     domain::{
         accounts,
@@ -82,18 +82,15 @@ impl Share {
 impl Share {
     async fn create(
         context: &Context<'_>,
-        owner: &user::Model,
-        file_id: &ID,
+        file: Owned<file::Model>,
         grantee: Grantee<'_>,
         expires_at: Option<DateTime>,
     ) -> Result<Self> {
         let (app, client, end) = (context.app(), context.client(), expires_at.map(|end| end.0));
-        let file = access::owned_file(app, owner, parse_id(file_id)?).await?;
-        let id = shares::create(app, client, &file, grantee, end).await?;
-        let share = access::owned_share(app, owner, id).await?;
+        let share = shares::create(app, client, &file, grantee, end).await?;
         Ok(Self {
             share: share.into(),
-            file: Readable::from(file).into(),
+            file: file.into(),
         })
     }
 }
@@ -154,21 +151,14 @@ impl ShareMutations {
     ) -> Result<Share> {
         let owner = context.actor().writer()?;
         // The file first: whoever may not share it learns nothing of who has an account here.
-        access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
+        let file = access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
         let grantee = accounts::by_name(context.app(), &username).await?;
         let grantee = grantee.ok_or_else(|| {
             let mut error = Error::not_found().with("field", "username");
             error.detail = "There is no user of that name.".to_owned();
             error
         })?;
-        Share::create(
-            context,
-            owner,
-            &file_id,
-            Grantee::User(&grantee),
-            expires_at,
-        )
-        .await
+        Share::create(context, file, Grantee::User(&grantee), expires_at).await
     }
 
     /// Shares your file with every user who is signed in. A second call changes the expiry.
@@ -180,10 +170,12 @@ impl ShareMutations {
         expires_at: Option<DateTime>,
     ) -> Result<Share> {
         let owner = context.actor().writer()?;
-        Share::create(context, owner, &file_id, Grantee::Authenticated, expires_at).await
+        let file = access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
+        Share::create(context, file, Grantee::Authenticated, expires_at).await
     }
 
-    /// Ends a share of your file: the next request that leans on it is refused, tickets issued before included.
+    /// Ends a share of your file, in the trash too: the next request that leans on it is refused, tickets issued before
+    /// included.
     async fn revoke_share(
         &self,
         context: &Context<'_>,

@@ -8,7 +8,10 @@ use super::{
     scalars::{DateTime, Int64},
 };
 use crate::{
-    auth::{Actor, session},
+    auth::{
+        Actor,
+        session::{self, NewSession},
+    },
     config::Secret,
     domain::accounts,
     error::Result,
@@ -111,15 +114,15 @@ impl UserMutations {
         #[graphql(desc = "8 to 128 characters of any kind, however they are composed.")]
         password: String,
     ) -> Result<User> {
+        let session = NewSession::in_place_of(context.app(), context.session()).await?;
         let user = accounts::sign_up(
             context.app(),
             context.client(),
+            session,
             &username,
             Secret::from(password),
-        )
-        .await?;
-        session::start(context.session(), &user).await?;
-        Ok(User(user))
+        );
+        Ok(User(user.await?))
     }
 
     /// Signs in: the answer's cookie carries the session. `UNAUTHENTICATED` when name or password is wrong.
@@ -136,13 +139,13 @@ impl UserMutations {
             Secret::from(password),
         )
         .await?;
-        session::start(context.session(), &user).await?;
+        session::start(context.app(), context.session(), &user).await?;
         Ok(User(user))
     }
 
     /// Ends the session at once, also for requests in flight. True, even when nobody was signed in.
     async fn sign_out(&self, context: &Context<'_>) -> Result<bool> {
-        session::end(context.session()).await?;
+        session::end(context.app(), context.session()).await?;
         if let Actor::Session(user) = context.actor() {
             accounts::signed_out(context.app(), context.client(), user);
         }
@@ -158,15 +161,15 @@ impl UserMutations {
         new: String,
     ) -> Result<User> {
         let user = context.actor().credential_owner()?;
+        let session = NewSession::in_place_of(context.app(), context.session()).await?;
         let user = accounts::change_password(
             context.app(),
             context.client(),
+            session,
             user,
             Secret::from(current),
             Secret::from(new),
-        )
-        .await?;
-        session::start(context.session(), &user).await?;
-        Ok(User(user))
+        );
+        Ok(User(user.await?))
     }
 }

@@ -25,5 +25,6 @@ mod load;
 mod order;
 mod power;
 mod proxies;
+mod slow_syncs;
 mod steady;
 mod syscalls;

@@ -17,6 +17,7 @@ mod support;
 
 mod accounts;
 mod answer_limits;
+mod answers;
 mod api_tokens;
 mod audit;
 mod audit_log;

@@ -12,6 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn expected() -> Vec<&'static str> {
     let mut names = vec![
+        "aborted uploads",
         "events",
         "file rows",
         "janitor",

@@ -63,20 +63,42 @@ async fn a_file_in_the_trash_is_gone_for_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_in_the_trash_is_not_shared_anew_and_its_shares_can_be_ended() {
+async fn a_file_in_the_trash_is_shared_with_nobody_else() {
     let server = TestApp::start().await;
     let (alice, bob) = (server.person("alice").await, server.person("bob").await);
     let file = alice.upload("a.txt", b"hello").await;
-    let share = alice.share_with(&file, "bob").await;
+    alice.share_with(&file, "bob").await;
     alice.delete(&file).await.data("/deleteFile");
 
-    assert_eq!(bob.revoke(&share).await.code(), "NOT_FOUND");
-    alice.revoke(&share).await.data("/revokeShare");
     for person in [&alice, &bob] {
         let query = "mutation($id: ID!) { shareWithAuthenticated(fileId: $id) { id } }";
         let again = person.ask_with(query, json!({ "id": file })).await;
         assert_eq!(again.code(), "NOT_FOUND");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_shut_out_in_the_trash_stays_out_when_the_file_comes_back() {
+    let server = TestApp::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    let carol = server.person("carol").await;
+    let file = alice.upload("a.txt", b"hello").await;
+    let share = alice.share_with(&file, "bob").await;
+    alice.share_with(&file, "carol").await;
+    let ticket = bob.ticket(&file).await;
+    alice.delete(&file).await.data("/deleteFile");
+    for stranger in [&bob, &carol] {
+        assert_eq!(stranger.revoke(&share).await.code(), "NOT_FOUND");
+    }
+
+    assert_eq!(alice.revoke(&share).await.text("/revokeShare"), share);
+
+    assert_eq!(alice.revoke(&share).await.code(), "NOT_FOUND", "it is over");
+    restore(&alice, &file).await.data("/restoreFile");
+    assert_eq!(bob.get(&ticket).await.code(), "ACCESS_REVOKED");
+    assert_eq!(bob.ask_ticket(&file).await.code(), "NOT_FOUND");
+    assert_eq!(bob.list("sharedWithMe").await, json!([]));
+    assert_eq!(carol.list("sharedWithMe").await, json!([{ "id": file }]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use crate::support::{Program, TestApp, Wire, multipart::envelope};
+use cloakroom::domain::accounts;
+use serde_json::json;
+
+use crate::support::{
+    Person, Program, TestApp, Wire,
+    multipart::{SlowUpload, envelope},
+    person::PASSWORD,
+};
 
 const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
 
@@ -146,4 +153,72 @@ async fn breaking_off_anywhere_leaves_nothing() {
         assert!(!answer.body.contains("data"), "at {end}: {answer:?}");
     }
     server.nothing_stays().await;
+}
+
+/// Uploads of alice's that are under way: one of one file, and one of two.
+async fn under_way(server: &TestApp, alice: &Person) -> Vec<SlowUpload> {
+    let uploads = vec![
+        alice.slow_upload().await,
+        alice.slow_uploads(&["0", "1"]).await,
+    ];
+    for upload in &uploads {
+        assert!(upload.send(vec![1; 1 << 20]).await);
+    }
+    server
+        .eventually("all have begun", async |server| {
+            server.rows("upload").await == 3
+        })
+        .await;
+    uploads
+}
+
+async fn are_refused(uploads: Vec<SlowUpload>) {
+    for upload in uploads {
+        let answer = upload.finish().await;
+        assert_eq!(answer.code(), "UNAUTHENTICATED", "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_disabled_during_an_upload_gets_no_file() {
+    let server =
+        TestApp::start_with(|options| options.user_quota = Some("100MiB".to_owned())).await;
+    let alice = server.person("alice").await;
+    let uploads = under_way(&server, &alice).await;
+
+    accounts::set_disabled(&server.app, "alice", true)
+        .await
+        .unwrap();
+
+    are_refused(uploads).await;
+    server.nothing_stays().await;
+    accounts::set_disabled(&server.app, "alice", false)
+        .await
+        .unwrap();
+    alice.sign_in("alice", PASSWORD).await.data("/signIn");
+    alice.upload("a.txt", b"hello").await;
+    server.only_files_stay(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_the_uploads_of_whoever_had_the_old_one() {
+    let server =
+        TestApp::start_with(|options| options.user_quota = Some("100MiB".to_owned())).await;
+    let alice = server.person("alice").await;
+    let thief = alice.double();
+    let uploads = under_way(&server, &thief).await;
+    let change =
+        "mutation($c: String!, $n: String!) { changePassword(current: $c, new: $n) { id } }";
+
+    let passwords = json!({ "c": PASSWORD, "n": "a new password" });
+    alice
+        .ask_with(change, passwords)
+        .await
+        .data("/changePassword");
+    // Of the same moment, and of the new session.
+    let new = alice.slow_upload().await;
+
+    are_refused(uploads).await;
+    new.finish().await.data("/uploadFile");
+    server.only_files_stay(1).await;
 }

@@ -81,6 +81,36 @@ async fn many_files_answer_in_the_order_of_the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_name_that_is_none_among_twenty_leaves_no_file() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let paths: Vec<_> = (0..20).map(|at| format!("variables.files.{at}")).collect();
+    let names: Vec<_> = (0..20).map(|at| format!("{at}.txt")).collect();
+    let too_long = "x".repeat(256);
+    // Some are written as they come, and some with their row.
+    let bytes = |at: usize| vec![1; if at.is_multiple_of(5) { 100_000 } else { 10 }];
+    let bytes: Vec<_> = (0..20).map(bytes).collect();
+    let variables = json!({ "files": vec![Value::Null; 20] });
+    for bad in [0, 11, 19] {
+        let mut files = Vec::new();
+        for at in 0..20 {
+            let name = if at == bad { &too_long } else { &names[at] };
+            files.push((paths[at].as_str(), name.as_str(), bytes[at].as_slice()));
+        }
+
+        let refused = alice
+            .upload_all(UPLOAD_FILES, variables.clone(), &files)
+            .await;
+
+        assert_eq!(
+            (refused.code(), refused.field()),
+            ("BAD_USER_INPUT", "name")
+        );
+        server.nothing_stays().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_files_are_kept_all_or_none() {
     let server = TestApp::start_with(|options| options.max_file_size = "100".to_owned()).await;
     let alice = server.person("alice").await;

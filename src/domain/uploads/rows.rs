@@ -15,7 +15,7 @@ use crate::{
     db::Db,
     domain::{
         events, files,
-        quota::{self, Change},
+        quota::{self, Admission, Change},
     },
     error::Result,
     storage::ContentKey,
@@ -42,12 +42,16 @@ pub(super) enum Outcome {
     Swept,
     /// Their user would have more files than they may.
     TooMany,
+    /// Their user was stopped, or has other credentials by now.
+    Ended,
 }
 
 /// An upload whose bytes are durable, and the rows that it becomes.
 #[derive(Debug)]
 pub(super) struct Finished {
     pub upload_id: Uuid,
+    /// Of the credentials that it came with.
+    pub epoch: i64,
     pub file: file::Model,
     pub event: event::Model,
 }
@@ -126,23 +130,27 @@ async fn admit(
 ) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome::Swept; groups.len()];
     // Ordered, or two transactions could wait for each other.
-    let mut by_owner: BTreeMap<Uuid, Vec<(usize, Change)>> = BTreeMap::new();
+    let mut by_owner: BTreeMap<(Uuid, i64), Vec<(usize, Change)>> = BTreeMap::new();
     for (index, group) in groups.iter().enumerate() {
         if let (Some(first), Some(change)) = (group.first(), change(group, pending)) {
-            let of_owner = by_owner.entry(first.file.owner_id).or_default();
-            of_owner.push((index, change));
+            let owner = (first.file.owner_id, first.epoch);
+            by_owner.entry(owner).or_default().push((index, change));
         }
     }
-    for (owner_id, changes) in by_owner {
+    for (owner, changes) in by_owner {
         let all = changes
             .iter()
             .fold(Change::default(), |sum, (_, it)| sum + *it);
-        let all_fit = quota::admit(transaction, owner_id, all, max_files).await?;
+        let together = quota::admit(transaction, owner, all, max_files).await?;
         for (index, change) in changes {
-            let fits = all_fit || quota::admit(transaction, owner_id, change, max_files).await?;
-            outcomes[index] = match fits {
-                true => Outcome::Committed,
-                false => Outcome::TooMany,
+            let admission = match together {
+                Admission::TooMany => quota::admit(transaction, owner, change, max_files).await?,
+                for_all => for_all,
+            };
+            outcomes[index] = match admission {
+                Admission::Admitted => Outcome::Committed,
+                Admission::TooMany => Outcome::TooMany,
+                Admission::Ended => Outcome::Ended,
             };
         }
     }
@@ -235,7 +243,7 @@ pub(crate) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
         })
     });
     if take_back.await? {
-        files::discard(app, key.as_str()).await?;
+        files::discard_after_commit(app, key.as_str()).await;
     }
     Ok(())
 }

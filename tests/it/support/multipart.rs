@@ -103,6 +103,31 @@ impl Person {
 
     /// Begins to upload one file without saying how long it is.
     pub async fn slow_upload(&self) -> SlowUpload {
+        self.slow_body(envelope().0).await
+    }
+
+    /// Begins to upload `names` together: all but the last have come.
+    pub async fn slow_uploads(&self, names: &[&str]) -> SlowUpload {
+        let query = "mutation($files: [Upload!]!) { uploadFiles(files: $files) { id name } }";
+        let files = vec![Value::Null; names.len()];
+        let operations = json!({ "query": query, "variables": { "files": files } });
+        let map = names.iter().enumerate();
+        let map =
+            map.map(|(at, name)| ((*name).to_owned(), json!([format!("variables.files.{at}")])));
+        let map = Value::Object(map.collect());
+        let parts = Parts::new()
+            .text("operations", &operations.to_string())
+            .text("map", &map.to_string());
+        let parts = names
+            .iter()
+            .fold(parts, |parts, name| parts.file(name, b""));
+        let mut body = parts.so_far();
+        body.truncate(body.len() - b"\r\n".len());
+        self.slow_body(body).await
+    }
+
+    /// Begins to send a body.
+    async fn slow_body(&self, beginning: Vec<u8>) -> SlowUpload {
         let (chunks, chunk) = mpsc::channel(1);
         let body = stream::unfold(chunk, async |mut chunk: mpsc::Receiver<Bytes>| {
             let next = chunk.recv().await?;
@@ -116,7 +141,7 @@ impl Person {
             chunks,
             answer: tokio::spawn(async { Answer::of(request.send().await.unwrap()).await }),
         };
-        assert!(upload.send(envelope().0).await);
+        assert!(upload.send(beginning).await);
         upload
     }
 }
