@@ -12,7 +12,9 @@ use hyper_util::{
 use tokio::sync::oneshot;
 use tower::ServiceExt;
 
-use crate::{app::SharedApp, auth::client::Peer, config::Config, domain::events, http};
+use crate::{
+    app::SharedApp, auth::client::Peer, config::Config, domain::events, http, seldom::Seldom,
+};
 
 mod answer;
 mod crowd;
@@ -45,6 +47,7 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
     });
     let connections = GracefulShutdown::new();
     let crowd = Crowd::new(&app.config);
+    let unaccepted = Seldom::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
@@ -52,7 +55,9 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
             accepted = accept(&listener, &crowd) => match accepted {
                 Ok(accepted) => spawn(&app.config, &connections, &router, accepted),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    if let Some(left_out) = unaccepted.turn() {
+                        tracing::warn!(%error, left_out, "a connection was not accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },

@@ -22,6 +22,7 @@ use crate::{
     error::{Code, Error, Result},
     keys,
     patience::{self, PATIENCE},
+    seldom::Seldom,
     storage::{ContentKey, Staged},
 };
 
@@ -258,8 +259,11 @@ impl Drop for Upload {
             // First of all: on a disk that is full, this is the room that the database needs.
             let unstaged = app.storage.unstage(&key).await;
             let _row = row.lock().await;
-            if let Err(error) = unstaged.and(abort(&app, id, &key).await) {
-                tracing::warn!(%error, "an aborted upload is left to the janitor");
+            static LEFT: Seldom = Seldom::new();
+            if let Err(error) = unstaged.and(abort(&app, id, &key).await)
+                && let Some(left_out) = LEFT.turn()
+            {
+                tracing::warn!(%error, left_out, "an aborted upload is left to the janitor");
             }
         });
     }

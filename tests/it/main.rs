@@ -42,6 +42,7 @@ mod janitors;
 mod layering;
 mod lock_outs;
 mod locks;
+mod log_floods;
 mod log_readers;
 mod multipart;
 mod multipart_parts;
