@@ -262,7 +262,7 @@ async fn expired_shares(app: &App, now: Timestamp) -> Result<u64> {
 }
 
 async fn spent_throttles(app: &App, now: Timestamp) -> Result<u64> {
-    let due = is_spent(app, now);
+    let due = is_spent(app, now).await?;
     delete_due::<throttle::Entity>(app, throttle::Column::Subject, due).await
 }
 

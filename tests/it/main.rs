@@ -28,6 +28,7 @@ mod connections;
 mod content_types;
 mod cross_site;
 mod document_costs;
+mod failed_sign_ins;
 mod faults;
 mod files;
 mod garbage;

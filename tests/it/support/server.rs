@@ -13,7 +13,7 @@ use cloakroom::{
     janitor,
     server::{self, Listener},
 };
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -249,6 +249,31 @@ impl TestApp {
         let statement = Statement::from_string(database.get_database_backend(), query);
         let row = database.query_one_raw(statement).await.unwrap().unwrap();
         row.try_get("", "number").unwrap()
+    }
+
+    /// Has nobody's try counted until it is told to let go.
+    #[expect(clippy::disallowed_methods, reason = "a lock reads no row")]
+    pub async fn hold_the_throttle(&self) -> (oneshot::Sender<()>, JoinHandle<()>) {
+        let (holding, held) = oneshot::channel();
+        let (release, released) = oneshot::channel::<()>();
+        let app = self.app.clone();
+        let writer = tokio::spawn(async move {
+            let hold = app.db.write(move |transaction| {
+                Box::pin(async move {
+                    if transaction.get_database_backend() == DbBackend::Postgres {
+                        transaction
+                            .execute_unprepared("LOCK TABLE throttle")
+                            .await?;
+                    }
+                    holding.send(()).unwrap();
+                    let _ = released.await;
+                    Ok(())
+                })
+            });
+            hold.await.unwrap();
+        });
+        held.await.unwrap();
+        (release, writer)
     }
 
     /// Waits until nothing is left of any upload but `files` files.
