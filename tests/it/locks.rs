@@ -57,7 +57,7 @@ const OWNERS: [&str; 28] = [
     "src/domain/accounts.rs",
     "src/domain/api_tokens.rs",
     "src/domain/events.rs",
-    "src/domain/events/queue.rs",
+    "src/domain/events/queue/rows.rs",
     "src/domain/files.rs",
     "src/domain/quota.rs",
     "src/domain/shares.rs",
