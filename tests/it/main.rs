@@ -49,6 +49,7 @@ mod multipart;
 mod multipart_parts;
 mod nginx;
 mod nginx_hostile;
+mod nginx_networks;
 mod pages;
 mod password_checks;
 mod query_limits;

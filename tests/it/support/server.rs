@@ -19,7 +19,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
     Database, Person, Program,
-    nginx::{Nginx, free_port},
+    nginx::{Nginx, Site, free_port},
 };
 
 #[derive(Parser)]
@@ -70,6 +70,11 @@ impl TestApp {
 
     /// A server on a unix socket, behind a real nginx that sends the bytes: clients reach it at nginx's base.
     pub async fn behind_nginx(change: impl FnOnce(&mut Options)) -> Self {
+        Self::behind_site(&Site::default(), change).await
+    }
+
+    /// The same, with a site that has more than the one that users deploy.
+    pub async fn behind_site(site: &Site, change: impl FnOnce(&mut Options)) -> Self {
         let port = free_port();
         let mut server = Self::start_with(|options| {
             let data_dir = options.data_dir.clone();
@@ -80,7 +85,8 @@ impl TestApp {
         })
         .await;
         let data_dir = &server.app.config.data_dir;
-        let nginx = Nginx::start(port, &server.base, data_dir, server.directory.path()).await;
+        let directory = server.directory.path();
+        let nginx = Nginx::start(port, &server.base, data_dir, directory, site).await;
         server.base.clone_from(&nginx.base);
         server.nginx = Some(nginx);
         server
