@@ -65,6 +65,7 @@ mod shares;
 mod sharing;
 mod sign_ups;
 mod slow_clients;
+mod stream_resets;
 mod tasks;
 mod ticket_guesses;
 mod tickets;
