@@ -9,6 +9,8 @@ use axum::http::StatusCode;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use serde_json::{Map, Value};
 
+use crate::seldom::Seldom;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! codes {
@@ -118,9 +120,21 @@ impl Error {
     }
 
     /// Writes the cause to the log, where there is one. Called once, where the answer is made.
+    ///
+    /// What has run out is told now and then: whoever asks for it can be refused as often as they like.
     pub fn log(&self) {
-        if let Some(source) = &self.source {
-            tracing::error!(code = self.code.as_str(), error = %source, "request failed");
+        static FULL: Seldom = Seldom::new();
+        static UNAVAILABLE: Seldom = Seldom::new();
+        let (Some(source), code) = (&self.source, self.code.as_str()) else {
+            return;
+        };
+        let seldom = match self.code {
+            Code::StorageFull => &FULL,
+            Code::Unavailable => &UNAVAILABLE,
+            _ => return tracing::error!(code, error = %source, "request failed"),
+        };
+        if let Some(left_out) = seldom.turn() {
+            tracing::warn!(code, error = %source, left_out, "request refused");
         }
     }
 

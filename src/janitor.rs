@@ -9,7 +9,8 @@ use std::{
 };
 
 use entity::{
-    Timestamp, discarded_content, event, event::Kind, file, session, share, throttle, upload,
+    Timestamp, discarded_content, event, event::Kind, event_once, file, session, share, throttle,
+    upload,
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
@@ -42,7 +43,7 @@ const BATCH: u64 = 100;
 type Batch =
     for<'a> fn(&'a App, Timestamp) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
 
-const SWEEPS: [(&str, Batch); 7] = [
+const SWEEPS: [(&str, Batch); 8] = [
     ("abandoned uploads", |app, _| {
         Box::pin(abandoned_uploads(app))
     }),
@@ -56,6 +57,7 @@ const SWEEPS: [(&str, Batch); 7] = [
     ("trash", |app, now| Box::pin(old_trash(app, now))),
     ("throttles", |app, now| Box::pin(spent_throttles(app, now))),
     ("old events", |app, now| Box::pin(old_events(app, now))),
+    ("what was counted", |app, now| Box::pin(counted(app, now))),
 ];
 
 /// The uploads of other processes: the last sign of life that this one has seen of each, and since when it is the last.
@@ -262,8 +264,13 @@ async fn expired_shares(app: &App, now: Timestamp) -> Result<u64> {
 }
 
 async fn spent_throttles(app: &App, now: Timestamp) -> Result<u64> {
-    let due = is_spent(app, now);
+    let due = is_spent(app, now).await?;
     delete_due::<throttle::Entity>(app, throttle::Column::Subject, due).await
+}
+
+async fn counted(app: &App, now: Timestamp) -> Result<u64> {
+    let due = events::can_be_forgotten(now);
+    delete_due::<event_once::Entity>(app, event_once::Column::Once, due).await
 }
 
 async fn old_events(app: &App, now: Timestamp) -> Result<u64> {

@@ -22,6 +22,7 @@ pub mod log;
 pub mod pace;
 pub mod patience;
 pub mod private;
+pub mod seldom;
 pub mod server;
 pub mod storage;
 pub mod tasks;

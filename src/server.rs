@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     domain::{events, uploads},
     http,
+    seldom::Seldom,
 };
 
 mod answer;
@@ -58,6 +59,7 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
     });
     let connections = GracefulShutdown::new();
     let crowd = Crowd::new(&app.config);
+    let unaccepted = Seldom::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
@@ -65,7 +67,9 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
             accepted = accept(&listener, &crowd) => match accepted {
                 Ok(accepted) => spawn(&app.config, &connections, &router, accepted),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    if let Some(left_out) = unaccepted.turn() {
+                        tracing::warn!(%error, left_out, "a connection was not accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },

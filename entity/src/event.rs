@@ -49,9 +49,6 @@ pub struct Model {
     /// What the kind alone does not tell: whom a share reaches, a new name. A user reads `user:alice`, which no other word
     /// can be.
     pub detail: Option<String>,
-    /// Says what may be recorded once only: a ticket's redemption, not each of its ranges.
-    #[sea_orm(unique)]
-    pub once: Option<Vec<u8>>,
     /// How often it happened, where the same thing within a minute is one event.
     pub count: i32,
 }

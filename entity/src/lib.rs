@@ -3,6 +3,7 @@
 pub mod api_token;
 pub mod discarded_content;
 pub mod event;
+pub mod event_once;
 pub mod file;
 pub mod session;
 pub mod settled_time;

@@ -13,6 +13,7 @@ mod m20261124_000007_create_discarded_content;
 mod m20261124_000008_create_throttle;
 mod m20261124_000009_create_event;
 mod m20261124_000010_create_settled_time;
+mod m20261124_000011_create_event_once;
 
 pub struct Migrator;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_create_throttle::Migration),
             Box::new(m20261124_000009_create_event::Migration),
             Box::new(m20261124_000010_create_settled_time::Migration),
+            Box::new(m20261124_000011_create_event_once::Migration),
         ]
     }
 }

@@ -15,7 +15,6 @@ enum Event {
     FileId,
     Address,
     Detail,
-    Once,
     Count,
 }
 
@@ -33,7 +32,6 @@ impl MigrationTrait for Migration {
                     .col(uuid_null(Event::FileId))
                     .col(string_null(Event::Address))
                     .col(text_null(Event::Detail))
-                    .col(binary_null(Event::Once).unique_key())
                     .col(integer(Event::Count).default(1))
                     .to_owned(),
             )

@@ -5,7 +5,7 @@
 use std::{
     borrow::Cow,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use argon2::{
@@ -24,7 +24,7 @@ use crate::{
 mod turns;
 
 use turns::Turns;
-pub use turns::{Limits, Line};
+pub use turns::{Begun, Limits, Line};
 
 /// Verified against when there is no such user, so that both answers take the same time. Its password was random and is
 /// forgotten.
@@ -114,7 +114,9 @@ impl Place {
         work: impl FnOnce(&mut Memory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, result) = oneshot::channel();
+        let begun = self.begun();
         self.ask(Box::new(move |memory| {
+            begun.store(true, Ordering::Release);
             if !answer.is_closed() {
                 let _ = answer.send(work(memory));
             }
@@ -277,6 +279,30 @@ mod tests {
         assert!(request.await.unwrap_err().is_cancelled());
         drop(release);
         assert_eq!(runs.recv(), Err(mpsc::RecvError));
+    }
+
+    #[tokio::test]
+    async fn who_has_had_a_turn_has_begun_and_who_waits_has_not() {
+        let hasher = hasher();
+        let (release, released) = mpsc::channel::<()>();
+        let (started, starts) = mpsc::channel();
+        let [mut first, mut second] = [(), ()].map(|()| hasher.line_up(Line::Operator).unwrap());
+        let begun = [first.begun(), second.begun()];
+        let has_begun = || begun.each_ref().map(|begun| begun.load(Ordering::Acquire));
+        assert_eq!(has_begun(), [false, false]);
+        let first = tokio::spawn(async move {
+            let work = move |_: &mut Memory| Ok((started.send(()), released.recv()));
+            first.run(work).await
+        });
+        let starts = tokio::task::spawn_blocking(move || starts.recv());
+        starts.await.unwrap().unwrap();
+        let second = tokio::spawn(async move { second.run(|_| Ok(())).await });
+        tokio::task::yield_now().await;
+        assert_eq!(has_begun(), [true, false]);
+        drop(release);
+        first.await.unwrap().unwrap().0.unwrap();
+        second.await.unwrap().unwrap();
+        assert_eq!(has_begun(), [true, true]);
     }
 
     #[test]

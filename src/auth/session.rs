@@ -19,6 +19,7 @@ use crate::{
     app::{App, SharedApp},
     clock,
     error::{Code, Error, Result},
+    seldom::Seldom,
 };
 
 const USER_ID: &str = "user_id";
@@ -243,8 +244,11 @@ impl SessionStore for Store {
                 Ok(())
             })
         });
-        if let Err(error) = saved.await {
-            tracing::warn!(%error, "a session was not prolonged");
+        static UNSAVED: Seldom = Seldom::new();
+        if let Err(error) = saved.await
+            && let Some(left_out) = UNSAVED.turn()
+        {
+            tracing::warn!(%error, left_out, "a session was not prolonged");
         }
         Ok(())
     }

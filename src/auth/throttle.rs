@@ -1,7 +1,8 @@
 //! Limits on guessing, and on what strangers may have done for them: passwords and sign-ups by account and by client
 //! address, in the database; tickets by address, in memory.
 //!
-//! A try is charged before it is made, so that tries side by side all count, and given back when it was right. The table
+//! A try is charged before it is made, so that tries side by side all count, and given back when it was right, or when the
+//! server failed before it knew. The table
 //! holds no name in clear: people mistake the fields, and what they typed as a name may be their password.
 
 use std::{
@@ -10,18 +11,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use entity::Timestamp;
 use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
-use super::client::ClientAddress;
+use super::{client::ClientAddress, password::Begun};
 use crate::{
     app::App,
+    clock::Clock,
     error::{Code, Error, Result},
 };
 
+mod charge;
 mod rows;
+mod shared_time;
 
+use charge::Charge;
 use rows::charge_all;
 pub use rows::{Bucket, Mark, is_spent};
 
@@ -31,11 +35,11 @@ const GUESS_PACE: Duration = Duration::from_millis(2);
 const GUESS_PATIENCE: Duration = Duration::from_secs(2);
 /// Networks remembered; when there are more, those whose turn has passed are forgotten.
 const GUESSERS_MAX: usize = 10_000;
-/// One try at a password, counted as wrong until it is known to be right.
+
+/// One try at a password. Dropped, it is given back, unless the password was wrong, or is being looked at.
 #[derive(Debug)]
 pub struct Try {
-    /// What it was charged to that other accounts share.
-    client: Vec<Bucket>,
+    charge: Charge,
     /// Where a name was given that can be one.
     account: Option<Account>,
 }
@@ -48,14 +52,21 @@ struct Account {
     mark: Mark,
 }
 
-/// Counts a try by `client` at the password of `account` (a user name's key, whether there is such a user or not).
+/// Counts a try by `client` at the password of `account` (a user name's key, whether there is such a user or not), which
+/// `begun` says is being looked at.
 ///
 /// `RATE_LIMITED` when either has used up its tries; they come back evenly over the configured window. An account has
 /// tries of its own for each network that it knows, and there nobody else's tries count.
-pub async fn sign_in(app: &App, account: Option<&str>, client: &ClientAddress) -> Result<Try> {
-    let (config, now) = (&app.config, app.clock.now().0);
+pub async fn sign_in(
+    app: &App,
+    account: Option<&str>,
+    client: &ClientAddress,
+    begun: Begun,
+) -> Result<Try> {
+    let (config, clock) = (&app.config, app.clock.clone());
     let window = config.sign_in_window;
-    let buckets = Bucket::of_client("address", client, config.sign_in_tries_per_address, window);
+    let mut buckets =
+        Bucket::of_client("address", client, config.sign_in_tries_per_address, window);
     let account = account.map(|account| {
         let name = app.keyring.pseudonym(account);
         let own = |subject, tries| Bucket::new(subject, tries, window);
@@ -68,23 +79,22 @@ pub async fn sign_in(app: &App, account: Option<&str>, client: &ClientAddress) -
         };
         (account, here)
     });
+    let mut charged = Try {
+        charge: Charge::new(&app.db, begun),
+        account: None,
+    };
     let charge = app.db.write(move |transaction| {
         Box::pin(async move {
-            let mut charged = Try {
-                client: buckets,
-                account: None,
-            };
+            let now = shared_time::now(&clock, transaction).await?;
             if let Some((mut account, here)) = account {
                 if account.mark.is_set(transaction, now).await? {
-                    charged.client.clear();
+                    buckets.clear();
                     account.tries = here;
                 }
+                buckets.push(account.tries.clone());
                 charged.account = Some(account);
             }
-            charge_all(transaction, &charged.client, now).await?;
-            if let Some(account) = &charged.account {
-                account.tries.charge(transaction, now).await?;
-            }
+            charged.charge.take(transaction, buckets, now).await?;
             Ok(charged)
         })
     });
@@ -92,67 +102,99 @@ pub async fn sign_in(app: &App, account: Option<&str>, client: &ClientAddress) -
 }
 
 impl Try {
+    /// Says what came of it: a wrong password counts, and what the server's own trouble left open does not.
+    pub fn judge(&mut self, was_wrong: bool) {
+        self.charge.judge(was_wrong);
+    }
+
     /// The password was right: the address gets this try back, the account gets all of its tries, and knows the network
-    /// from now on. `RATE_LIMITED` when the account signs in too often.
-    pub async fn was_right(self, app: &App) -> Result<()> {
-        let now = app.clock.now();
+    /// from now on. `RATE_LIMITED` when the account signs in too often; then the try counts, for it cost a hash.
+    pub async fn was_right(mut self, app: &App) -> Result<()> {
+        self.charge.judge(false);
+        let clock = app.clock.clone();
         let settle = app.db.write(move |transaction| {
             Box::pin(async move {
-                for bucket in &self.client {
-                    bucket.give_back(transaction).await?;
-                }
-                if let Some(account) = self.account {
+                let Self {
+                    mut charge,
+                    account,
+                } = self;
+                if let Some(account) = account {
+                    let now = shared_time::now(&clock, transaction).await?;
                     account.tries.clear(transaction).await?;
-                    account.sign_ins.charge(transaction, now.0).await?;
-                    account.mark.set(transaction, now).await?;
+                    let sign_in = account.sign_ins.charge(transaction, now).await;
+                    charge.judge(is_limit(&sign_in));
+                    sign_in?;
+                    account.mark.set(transaction).await?;
                 }
-                Ok(())
+                charge.give_back(transaction).await
             })
         });
         settle.await
     }
 }
 
+fn is_limit(result: &Result<()>) -> bool {
+    matches!(result, Err(error) if error.code == Code::RateLimited)
+}
+
 /// Counts a sign-up by `client`, whatever comes of it. `RATE_LIMITED` when there were too many.
 pub async fn sign_up(app: &App, client: &ClientAddress) -> Result<()> {
-    let (config, now) = (&app.config, app.clock.now().0);
+    let (config, clock) = (&app.config, app.clock.clone());
     let (tries, window) = (config.sign_ups_per_address, config.sign_up_window);
     let buckets = Bucket::of_client("sign-up", client, tries, window);
     let charge = app.db.write(move |transaction| {
-        Box::pin(async move { charge_all(transaction, &buckets, now).await })
+        Box::pin(async move {
+            let now = shared_time::now(&clock, transaction).await?;
+            charge_all(transaction, &buckets, now).await
+        })
     });
     charge.await
 }
 
-/// One try at the password of a user who is signed in, counted as wrong until it is known to be right.
+/// One try at the password of a user who is signed in. Dropped, it is given back, as a [`Try`] is.
 #[derive(Debug)]
 pub struct ChangeTry {
+    charge: Charge,
     tries: Bucket,
     changes: Bucket,
+    clock: Clock,
 }
 
 impl ChangeTry {
+    /// Says what came of it: a wrong password counts, and what the server's own trouble left open does not.
+    pub fn judge(&mut self, was_wrong: bool) {
+        self.charge.judge(was_wrong);
+    }
+
     /// The password was right: the user gets all tries back. `RATE_LIMITED` when the user changes it too often.
-    pub async fn was_right(self, transaction: &DatabaseTransaction, now: Timestamp) -> Result<()> {
+    pub async fn was_right(mut self, transaction: &DatabaseTransaction) -> Result<()> {
+        let now = shared_time::now(&self.clock, transaction).await?;
         self.tries.clear(transaction).await?;
-        self.changes.charge(transaction, now.0).await
+        let change = self.changes.charge(transaction, now).await;
+        self.charge.judge(is_limit(&change));
+        change?;
+        self.charge.give_back(transaction).await
     }
 }
 
 /// Counts a try at the password of a user who is signed in, which strangers cannot use up. `RATE_LIMITED` when there were
-/// too many wrong ones.
-pub async fn password_change(app: &App, user: Uuid) -> Result<ChangeTry> {
-    let (config, now) = (&app.config, app.clock.now().0);
+/// too many wrong ones. `begun` says that the password is being looked at.
+pub async fn password_change(app: &App, user: Uuid, begun: Begun) -> Result<ChangeTry> {
+    let config = &app.config;
     let bucket = |subject: &str, tries| {
         Bucket::new(format!("{subject}:{user}"), tries, config.sign_in_window)
     };
-    let charged = ChangeTry {
+    let mut charged = ChangeTry {
+        charge: Charge::new(&app.db, begun),
         tries: bucket("password", config.sign_in_tries),
         changes: bucket("password-changes", config.sign_ins_per_account),
+        clock: app.clock.clone(),
     };
     let charge = app.db.write(move |transaction| {
         Box::pin(async move {
-            charged.tries.charge(transaction, now).await?;
+            let now = shared_time::now(&charged.clock, transaction).await?;
+            let tries = vec![charged.tries.clone()];
+            charged.charge.take(transaction, tries, now).await?;
             Ok(charged)
         })
     });

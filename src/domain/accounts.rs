@@ -108,7 +108,7 @@ async fn make(
                 false => Error::from(error),
             })?;
             if let Some(visit) = from {
-                visit.mark.set(transaction, now).await?;
+                visit.mark.set(transaction).await?;
                 visit.session.store(transaction, &user).await?;
             }
             events::record(transaction, event).await?;
@@ -136,12 +136,20 @@ pub async fn sign_in(
 ) -> Result<user::Model> {
     let account = username_key(username).ok();
     let mut place = app.hasher.line_up(Line::of(client))?;
-    let charged = throttle::sign_in(app, account.as_deref(), client).await?;
+    let account = account.as_deref();
+    let mut charged = throttle::sign_in(app, account, client, place.begun()).await?;
     let user = find(app, username).await?;
     let tried = user.as_ref().map(|user| user.username.clone());
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let verdict = place.verify(password.clone(), hash).await?;
-    let Some(user) = user.filter(|user| verdict != Verdict::Wrong && !user.disabled) else {
+    let verdict = place.verify(password.clone(), hash).await;
+    let user = user.filter(|user| !user.disabled);
+    charged.judge(
+        verdict
+            .as_ref()
+            .is_ok_and(|verdict| *verdict == Verdict::Wrong || user.is_none()),
+    );
+    let verdict = verdict?;
+    let Some(user) = user.filter(|_| verdict != Verdict::Wrong) else {
         // Only a name that exists goes into the trail: people mistake the fields and type their password.
         events::enqueue(app, None, || Event {
             detail: tried,
@@ -184,9 +192,11 @@ pub async fn change_password(
 ) -> Result<user::Model> {
     check_password("new", &new)?;
     let mut place = app.hasher.line_up(Line::User(user.id))?;
-    let tries = throttle::password_change(app, user.id).await?;
+    let mut tries = throttle::password_change(app, user.id, place.begun()).await?;
     let hash = Some(user.password_hash.clone());
-    if place.verify(current, hash).await? == Verdict::Wrong {
+    let verdict = place.verify(current, hash).await;
+    tries.judge(matches!(verdict, Ok(Verdict::Wrong)));
+    if verdict? == Verdict::Wrong {
         events::enqueue(app, None, || {
             Event::new(Kind::PasswordChangeRefused)
                 .by(user.id)
@@ -195,7 +205,7 @@ pub async fn change_password(
         return Err(Error::bad_input("current", "This is not your password."));
     }
     let password_hash = place.hash(new).await?;
-    let (id, epoch, now) = (user.id, user.credential_epoch, app.clock.now());
+    let (id, epoch) = (user.id, user.credential_epoch);
     let event = events::row(app, Event::new(Kind::PasswordChanged).by(id).from(client));
     let new_session = session.clone();
     let change = app.db.write(move |transaction| {
@@ -213,7 +223,7 @@ pub async fn change_password(
                 .await?
                 .pop()
                 .ok_or_else(Error::unauthenticated)?;
-            tries.was_right(transaction, now).await?;
+            tries.was_right(transaction).await?;
             new_session.store(transaction, &changed).await?;
             events::record(transaction, event).await?;
             Ok(changed)

@@ -18,9 +18,9 @@ use crate::{
 
 mod queue;
 
-pub use queue::{Queue, TASK, enqueue, run};
+pub use queue::{Queue, TASK, can_be_forgotten, enqueue, run};
 
-/// Says what may be recorded once only.
+/// Says what may be counted once only, wherever it happens again.
 pub type Once = [u8; 16];
 
 /// Something that happened.
@@ -31,7 +31,6 @@ pub struct Event {
     pub file_id: Option<Uuid>,
     pub client: ClientAddress,
     pub detail: Option<String>,
-    pub once: Option<Once>,
 }
 
 impl Event {
@@ -43,7 +42,6 @@ impl Event {
             file_id: None,
             client: ClientAddress::default(),
             detail: None,
-            once: None,
         }
     }
 
@@ -87,7 +85,6 @@ impl Event {
             file_id: self.file_id,
             address: self.client.0.map(|address| address.to_string()),
             detail: self.detail,
-            once: self.once.map(Vec::from),
             count: 1,
         }
     }

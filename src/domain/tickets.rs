@@ -95,7 +95,6 @@ pub async fn redeem(
             .as_ref()
             .err()
             .map(|error| error.code.as_str().to_owned()),
-        once: None,
     });
     Ok((opened?, claims.disposition))
 }

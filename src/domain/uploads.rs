@@ -24,6 +24,7 @@ use crate::{
     error::{Code, Error, Result},
     keys,
     patience::{self, PATIENCE},
+    seldom::Seldom,
     storage::{ContentKey, Staged},
 };
 
@@ -271,8 +272,11 @@ impl Drop for Upload {
                 tracing::warn!(%error, "staged bytes could not be removed at once");
             }
             let _row = row.lock().await;
+            static LEFT: Seldom = Seldom::new();
             if let Err(error) = abort(&app, id, &key).await {
-                tracing::warn!(%error, "an aborted upload could not be taken back, and is tried again");
+                if let Some(left_out) = LEFT.turn() {
+                    tracing::warn!(%error, left_out, "an aborted upload could not be taken back, and is tried again");
+                }
                 app.aborted_uploads.add(id, key);
             }
         });

@@ -20,14 +20,13 @@ use crate::{
     auth::client::{ClientAddress, Peer},
     config::Config,
     pace::Wait,
+    seldom::Seldom,
 };
 
 /// How often it is looked whether somebody can give way, where all are being served.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long a connection is left to show what it wants, before it may have to give way.
 const SETTLED: Duration = Duration::from_millis(100);
-/// How often the log tells that every place is taken.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// The connections that there are.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ struct Places {
     taken: HashMap<u64, Taken>,
     by_network: HashMap<ClientAddress, usize>,
     next: u64,
-    told: Option<Instant>,
+    told: Seldom,
 }
 
 #[derive(Debug)]
@@ -177,11 +176,11 @@ impl Places {
         }
     }
 
-    fn tell(&mut self, most: usize) {
-        if self.told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
-            self.told = Some(Instant::now());
+    fn tell(&self, most: usize) {
+        if let Some(left_out) = self.told.turn() {
             tracing::warn!(
                 most,
+                left_out,
                 "all connections are taken (CLOAKROOM_MAX_CONNECTIONS); those that are idle give way to new ones"
             );
         }

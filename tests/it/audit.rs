@@ -390,6 +390,72 @@ async fn a_ticket_that_another_instance_has_recorded_takes_no_other_s_count() {
     assert_eq!(count(&server, "DOWNLOADED").await, 2);
 }
 
+/// The second ticket of the same file within a minute is counted by the event of the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_counts_once_whichever_instances_and_events_it_meets() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"a").await;
+    let other = server.another().await;
+    let mut tickets = Vec::new();
+    for _ in 0..3 {
+        tickets.push(alice.ticket(&file).await);
+    }
+    let here = async |ticket: &String| assert_eq!(alice.get(ticket).await.status, 200);
+    let there = async |ticket: &String| here(&ticket.replace(&server.base, &other.base)).await;
+    let written = async |number: i64| {
+        server
+            .eventually("the downloads are written", async |server| {
+                count(server, "DOWNLOADED").await == number
+            })
+            .await;
+    };
+    for (n, ticket) in tickets.iter().enumerate() {
+        here(ticket).await;
+        // In a write of its own, so that it is added to a row.
+        written(i64::try_from(n).unwrap() + 1).await;
+    }
+
+    for ticket in &tickets {
+        there(ticket).await;
+    }
+    other.stop().await;
+    // What an instance has in memory does not survive a restart.
+    let port = server.base.clone();
+    let server = server.restart_with(|_| {}).await;
+    for ticket in &tickets {
+        assert_eq!(
+            alice.get(&ticket.replace(&port, &server.base)).await.status,
+            200
+        );
+    }
+    let server = server.restart_with(|_| {}).await;
+
+    assert_eq!(count(&server, "DOWNLOADED").await, 3);
+    assert_eq!(events_of(&server, "DOWNLOADED").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_fetched_all_day_fill_no_table() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"a").await;
+    for _ in 0..60 {
+        assert_eq!(alice.get(&alice.ticket(&file).await).await.status, 200);
+    }
+    server
+        .eventually("the downloads are written", async |server| {
+            count(server, "DOWNLOADED").await == 60
+        })
+        .await;
+    assert!(server.rows("event_once").await <= 20);
+
+    server.advance(Duration::from_secs(26 * 60 * 60));
+    server.sweep().await;
+
+    assert_eq!(server.rows("event_once").await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_trail_is_paged_and_for_the_owner_alone() {
     let server = TestApp::start().await;

@@ -9,9 +9,8 @@ use std::{
 };
 
 use cloakroom::config::Options;
-use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::json;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use crate::support::{Person, TestApp, person::PASSWORD};
 
@@ -169,7 +168,7 @@ async fn who_hangs_up_leaves_the_line() {
     let server = one_thread(|options| options.hashing_queue_per_address = "2".into()).await;
     server.person("alice").await;
     // Nobody's try can be counted while this is held, and so nobody's place is given up by an answer.
-    let (release, writer) = hold_the_throttle(&server).await;
+    let (release, writer) = server.hold_the_throttle().await;
     // Whoever finds a place taken by one of the looks below asks again.
     let sign_in = |person: Person| async move {
         while person.sign_in("alice", WRONG).await.code() == "RATE_LIMITED" {}
@@ -205,27 +204,4 @@ async fn is_refused(server: &TestApp) -> bool {
         }
         Err(_elapsed) => false,
     }
-}
-
-async fn hold_the_throttle(server: &TestApp) -> (oneshot::Sender<()>, JoinHandle<()>) {
-    let (holding, held) = oneshot::channel();
-    let (release, released) = oneshot::channel::<()>();
-    let app = server.app.clone();
-    let writer = tokio::spawn(async move {
-        let hold = app.db.write(move |transaction| {
-            Box::pin(async move {
-                if transaction.get_database_backend() == DbBackend::Postgres {
-                    transaction
-                        .execute_unprepared("LOCK TABLE throttle")
-                        .await?;
-                }
-                holding.send(()).unwrap();
-                let _ = released.await;
-                Ok(())
-            })
-        });
-        hold.await.unwrap();
-    });
-    held.await.unwrap();
-    (release, writer)
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use reqwest::{Client, header};
 
-use crate::support::{Download, TestApp, nginx::Nginx};
+use crate::support::{
+    Download, TestApp,
+    nginx::{Nginx, Site},
+};
 
 /// A photograph's size, and no two places in it alike.
 fn photograph() -> Vec<u8> {
@@ -298,6 +301,7 @@ async fn a_port_serves_as_upstream_as_well_as_a_socket() {
         upstream,
         &server.app.config.data_dir,
         directory.path(),
+        &Site::default(),
     )
     .await;
 

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
 use uuid::Uuid;
@@ -99,6 +99,7 @@ impl<J> Turns<J> {
             turns: Arc::clone(self),
             line,
             number: state.last_number,
+            begun: Begun::default(),
         })
     }
 
@@ -152,15 +153,24 @@ impl<J> fmt::Debug for Turns<J> {
     }
 }
 
+/// Says whether anything has begun for somebody's place.
+pub type Begun = Arc<AtomicBool>;
+
 /// Somebody's place in a line. Who leaves it takes along what they asked for.
 #[derive(Debug)]
 pub struct Place<J> {
     pub(super) turns: Arc<Turns<J>>,
     line: Line,
     number: u64,
+    begun: Begun,
 }
 
 impl<J> Place<J> {
+    /// Whether anything that was asked for from here has had its turn; whoever does it says so.
+    pub fn begun(&self) -> Begun {
+        Arc::clone(&self.begun)
+    }
+
     /// Puts `job` at the end of the line.
     pub(super) fn ask(&self, job: J) {
         let mut state = self.turns.lock();

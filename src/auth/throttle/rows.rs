@@ -9,11 +9,11 @@ use sea_orm::{
     sea_query::{CaseStatement, Expr, ExprTrait, OnConflict},
 };
 
-use super::limited;
+use super::{limited, shared_time};
 use crate::{
     app::App,
     auth::client::ClientAddress,
-    clock::{self, millis},
+    clock::{self, Clock, millis},
     error::Result,
 };
 
@@ -23,7 +23,7 @@ const NETWORKS_PER_SITE: u32 = 10;
 const MARK: &str = "known:";
 
 /// So many tries in a window.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bucket {
     subject: String,
     tries: u32,
@@ -53,6 +53,11 @@ impl Bucket {
             buckets.push(Self::new(format!("{kind}-site:{site}"), tries, window));
         }
         buckets
+    }
+
+    /// How long it takes until every try is back.
+    pub(super) fn window(&self) -> Duration {
+        Duration::from_millis(self.window.try_into().unwrap_or(0))
     }
 
     /// How long it takes until one try is back.
@@ -118,8 +123,8 @@ impl Bucket {
         clippy::disallowed_methods,
         reason = "this is the throttle table's owner"
     )]
-    pub async fn clear(self, transaction: &DatabaseTransaction) -> Result<()> {
-        throttle::Entity::delete_by_id(self.subject)
+    pub async fn clear(&self, transaction: &DatabaseTransaction) -> Result<()> {
+        throttle::Entity::delete_by_id(self.subject.clone())
             .exec(transaction)
             .await?;
         Ok(())
@@ -131,6 +136,7 @@ impl Bucket {
 pub struct Mark {
     subject: String,
     ttl: i64,
+    clock: Clock,
 }
 
 impl Mark {
@@ -142,6 +148,7 @@ impl Mark {
         Self {
             subject: format!("{MARK}{account}:{}", client.network()),
             ttl,
+            clock: app.clock.clone(),
         }
     }
 
@@ -150,13 +157,14 @@ impl Mark {
         clippy::disallowed_methods,
         reason = "this is the throttle table's owner"
     )]
-    pub async fn set(self, transaction: &DatabaseTransaction, now: Timestamp) -> Result<()> {
+    pub async fn set(self, transaction: &DatabaseTransaction) -> Result<()> {
         if self.ttl == 0 {
             return Ok(());
         }
+        let now = shared_time::now(&self.clock, transaction).await?;
         let row = throttle::ActiveModel {
             subject: Set(self.subject),
-            clear_at: Set(Timestamp(now.0.saturating_add(self.ttl))),
+            clear_at: Set(Timestamp(now.saturating_add(self.ttl))),
         };
         let anew = OnConflict::column(throttle::Column::Subject)
             .update_column(throttle::Column::ClearAt)
@@ -200,13 +208,15 @@ pub(super) async fn charge_all(
 
 /// Which rows say nothing any more at the settled time `now`: every try is back, or a clock that was wrong had set them too
 /// far ahead.
-pub fn is_spent(app: &App, now: Timestamp) -> Expr {
+pub async fn is_spent(app: &App, now: Timestamp) -> Result<Expr> {
     let (config, clear_at) = (&app.config, throttle::Column::ClearAt);
     let window = config.sign_in_window.max(config.sign_up_window);
-    // The settled time can be behind, and the clock can be wrong: the later one spares more.
-    let latest = cmp::max(now.0, app.clock.now().0) + millis(window + clock::SKEW);
+    // The settled time can be behind or of a clock that is wrong, and so can the shared one: what either of them spares, stays.
+    let shared = shared_time::now(&app.clock, app.db.read()).await?;
+    let latest = cmp::max(now.0, shared) + millis(window + clock::SKEW);
     let set_wrongly = clear_at
         .gt(Timestamp(latest))
         .and(throttle::Column::Subject.starts_with(MARK).not());
-    clear_at.lte(now).or(set_wrongly)
+    let passed = Timestamp(cmp::min(now.0, shared));
+    Ok(clear_at.lte(passed).or(set_wrongly))
 }

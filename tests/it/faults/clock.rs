@@ -11,7 +11,9 @@ use super::{
     scribe::Scribe,
     site::Site,
 };
-use crate::support::{Person, multipart::envelope, person::PASSWORD, program::Serving};
+use crate::support::{
+    Database, Person, Program, multipart::envelope, person::PASSWORD, program::Serving,
+};
 
 /// The library that answers for the clock, where Debian has it.
 fn library() -> PathBuf {
@@ -27,8 +29,8 @@ fn library() -> PathBuf {
 struct Clock(PathBuf);
 
 impl Clock {
-    /// Starts a server that has this clock.
-    fn serve(&self, site: &Site) -> Serving {
+    /// Starts a server of `program` that has this clock.
+    fn serve(&self, program: &Program) -> Serving {
         self.set("+0");
         let under = [
             "env".to_owned(),
@@ -39,7 +41,7 @@ impl Clock {
             "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
         ];
         let under: Vec<_> = under.iter().map(String::as_str).collect();
-        site.program.try_serve(&under).unwrap()
+        program.try_serve(&under).unwrap()
     }
 
     fn set(&self, ahead: &str) {
@@ -61,7 +63,7 @@ async fn a_clock_that_jumps_loses_nothing_and_sweeps_nothing_alive() {
         // So that the clock is believed while the test runs.
         .set("CLOCK_GRACE", "2s");
     let clock = Clock(site.program.path("clock"));
-    let server = clock.serve(&site);
+    let server = clock.serve(&site.program);
     let client = Client::builder().no_proxy().build().unwrap();
     let scribe = Scribe::new(&client, &server.base, &site.journal, 0);
     let person = Person::anonymous(&server.base).with_token(&site.journal.accounts[0].secret);
@@ -112,7 +114,7 @@ async fn seconds_of_a_clock_that_is_a_year_ahead_destroy_nothing() {
     let mut random = Random::new(seed);
     let site = Site::new(seed, 2).await.set("TICKET_TTL", "5m");
     let clock = Clock(site.program.path("clock"));
-    let server = clock.serve(&site);
+    let server = clock.serve(&site.program);
     let client = Client::builder().no_proxy().build().unwrap();
     let scribe = Scribe::new(&client, &server.base, &site.journal, 0);
     let account = &site.journal.accounts[0];
@@ -154,6 +156,51 @@ async fn seconds_of_a_clock_that_is_a_year_ahead_destroy_nothing() {
     let site = site.set("TICKET_TTL", "24h");
     let server = site.serve().await;
     site.holds_everything(&server.base).await;
+}
+
+/// On SQLite, all instances are on one machine and have one clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_whose_clocks_are_far_apart_lock_out_alike_and_as_long_as_configured() {
+    if let Database::Sqlite = Database::chosen() {
+        return;
+    }
+    for apart in ["+2m", "+3h", "-2m", "-3h"] {
+        let program = Program::new().await;
+        let program = program
+            .set("SIGN_IN_TRIES", "5")
+            .set("SIGN_IN_WINDOW", "10h")
+            .set("SIGN_UP_WINDOW", "1h")
+            // So that the clock is believed, and the janitor goes by it, while the test runs.
+            .set("CLOCK_GRACE", "1s")
+            .set("JANITOR_INTERVAL", "1s");
+        let clock = Clock(program.path("clock"));
+        let (right, wrong) = (program.serve(), clock.serve(&program));
+        clock.set(apart);
+        Person::anonymous(&right.base).sign_up("alice").await;
+        let guess = async |n: usize, password: &str| {
+            let stranger = Person::anonymous([&wrong.base, &right.base][n % 2]);
+            let stranger = stranger.from(&format!("198.51.100.{n}"));
+            stranger.sign_in("alice", password).await
+        };
+        let mut checked = 0;
+        for n in 0..24 {
+            checked +=
+                usize::from(guess(n, "a password made up").await.code() == "UNAUTHENTICATED");
+        }
+        assert_eq!(checked, 5, "{apart}");
+        // For sweeps: fewer of them on a slow machine make the test weaker and not red.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        for n in 24..28 {
+            let answer = guess(n, PASSWORD).await;
+            assert_eq!(answer.code(), "RATE_LIMITED", "{apart}");
+            let seconds = &answer.body["errors"][0]["extensions"]["retryAfterSeconds"];
+            // One of five tries in ten hours.
+            assert!(
+                seconds.as_u64().unwrap() <= 2 * 60 * 60 + 1,
+                "{apart}: {seconds}"
+            );
+        }
+    }
 }
 
 /// Waits until the janitor has ended a file that has been in the trash for its time.

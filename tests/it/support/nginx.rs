@@ -16,6 +16,26 @@ pub struct Nginx {
     pub logs: PathBuf,
 }
 
+/// What a test's site has besides.
+#[derive(Default)]
+pub struct Site {
+    /// Further directives of the server block, each after a `;`.
+    pub directives: String,
+    /// Words of the site, and what stands there instead: a limit that a test can reach.
+    pub instead: Vec<(&'static str, &'static str)>,
+}
+
+impl Site {
+    fn change(&self, path: &Path) {
+        let mut text = std::fs::read_to_string(path).unwrap();
+        for (words, instead) in &self.instead {
+            assert!(text.contains(words), "the site does not say {words:?}");
+            text = text.replace(words, instead);
+        }
+        std::fs::write(path, text).unwrap();
+    }
+}
+
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
@@ -26,8 +46,16 @@ pub fn free_port() -> u16 {
 }
 
 impl Nginx {
-    /// Starts one on `port`, for the server that listens at `upstream` and keeps its data in `data_dir`.
-    pub async fn start(port: u16, upstream: &str, data_dir: &Path, directory: &Path) -> Self {
+    /// Starts one on `port`, for the server that listens at `upstream` and keeps its data in `data_dir`. `site` is what its
+    /// site has besides.
+    pub async fn start(
+        port: u16,
+        upstream: &str,
+        data_dir: &Path,
+        directory: &Path,
+        site: &Site,
+    ) -> Self {
+        let besides = site;
         let run = directory.join(format!("nginx-{port}"));
         std::fs::create_dir_all(&run).unwrap();
         let (run_dir, site) = (run.display().to_string(), run.join("site.conf"));
@@ -36,7 +64,7 @@ impl Nginx {
             "cloakroom.conf.template",
             &site,
             &[
-                ("LISTEN", &format!("127.0.0.1:{port}")),
+                ("LISTEN", &format!("127.0.0.1:{port}{}", besides.directives)),
                 ("SERVER_NAME", "_"),
                 ("TLS", ""),
                 ("UPSTREAM", upstream),
@@ -45,6 +73,7 @@ impl Nginx {
                 ("LOG_DIR", &run_dir),
             ],
         );
+        besides.change(&site);
         // Started by root, its workers would be somebody who may not read the test's directory.
         let is_root = std::fs::metadata("/proc/self")
             .is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);

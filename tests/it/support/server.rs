@@ -13,13 +13,13 @@ use cloakroom::{
     janitor,
     server::{self, Listener},
 };
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
     Database, Person, Program,
-    nginx::{Nginx, free_port},
+    nginx::{Nginx, Site, free_port},
 };
 
 #[derive(Parser)]
@@ -70,6 +70,11 @@ impl TestApp {
 
     /// A server on a unix socket, behind a real nginx that sends the bytes: clients reach it at nginx's base.
     pub async fn behind_nginx(change: impl FnOnce(&mut Options)) -> Self {
+        Self::behind_site(&Site::default(), change).await
+    }
+
+    /// The same, with a site that has more than the one that users deploy.
+    pub async fn behind_site(site: &Site, change: impl FnOnce(&mut Options)) -> Self {
         let port = free_port();
         let mut server = Self::start_with(|options| {
             let data_dir = options.data_dir.clone();
@@ -80,7 +85,8 @@ impl TestApp {
         })
         .await;
         let data_dir = &server.app.config.data_dir;
-        let nginx = Nginx::start(port, &server.base, data_dir, server.directory.path()).await;
+        let directory = server.directory.path();
+        let nginx = Nginx::start(port, &server.base, data_dir, directory, site).await;
         server.base.clone_from(&nginx.base);
         server.nginx = Some(nginx);
         server
@@ -249,6 +255,31 @@ impl TestApp {
         let statement = Statement::from_string(database.get_database_backend(), query);
         let row = database.query_one_raw(statement).await.unwrap().unwrap();
         row.try_get("", "number").unwrap()
+    }
+
+    /// Has nobody's try counted until it is told to let go.
+    #[expect(clippy::disallowed_methods, reason = "a lock reads no row")]
+    pub async fn hold_the_throttle(&self) -> (oneshot::Sender<()>, JoinHandle<()>) {
+        let (holding, held) = oneshot::channel();
+        let (release, released) = oneshot::channel::<()>();
+        let app = self.app.clone();
+        let writer = tokio::spawn(async move {
+            let hold = app.db.write(move |transaction| {
+                Box::pin(async move {
+                    if transaction.get_database_backend() == DbBackend::Postgres {
+                        transaction
+                            .execute_unprepared("LOCK TABLE throttle")
+                            .await?;
+                    }
+                    holding.send(()).unwrap();
+                    let _ = released.await;
+                    Ok(())
+                })
+            });
+            hold.await.unwrap();
+        });
+        held.await.unwrap();
+        (release, writer)
     }
 
     /// Waits until nothing is left of any upload but `files` files.

@@ -1,0 +1,170 @@
+//! HTTP/2 requests that are taken back at once (CVE-2023-44487): whoever sends floods of them keeps nobody out.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
+
+use crate::support::{
+    TestApp,
+    nginx::{Site, free_port},
+};
+
+const RESETS: usize = 20_000;
+const CONNECTIONS: usize = 4;
+/// Requests that are sent, and taken back, by one write: so many that nginx does not end the connection for it.
+const AT_ONCE: u32 = 50;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const ACK: u8 = 1;
+const END_STREAM_AND_HEADERS: u8 = 5;
+const CANCEL: [u8; 4] = [0, 0, 0, 8];
+
+/// A frame (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// The headers of a GET of `path`, by HPACK's static table (RFC 7541): `:method GET`, `:scheme http`, `:path`, `:authority`.
+fn get(path: &str) -> Vec<u8> {
+    let mut block = vec![0x82, 0x86];
+    for (name, value) in [(0x04, path), (0x01, "localhost")] {
+        block.extend([name, u8::try_from(value.len()).unwrap()]);
+        block.extend(value.bytes());
+    }
+    block
+}
+
+/// Requests by streams from `first` on, each taken back at once.
+fn taken_back(first: u32, block: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for n in 0..AT_ONCE {
+        let stream = first + 2 * n;
+        bytes.extend(frame(HEADERS, END_STREAM_AND_HEADERS, stream, block));
+        bytes.extend(frame(RST_STREAM, 0, stream, &CANCEL));
+    }
+    bytes
+}
+
+async fn connect(port: u16) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    // Another address than the people's.
+    socket.bind("127.0.0.2:0".parse().unwrap())?;
+    socket.connect(([127, 0, 0, 1], port).into()).await
+}
+
+/// Reads frames until one answers the ping, which nginx does after all that was sent before it. Fails when the connection
+/// is to end.
+async fn pong(connection: &mut TcpStream) -> io::Result<()> {
+    loop {
+        let mut head = [0; 9];
+        connection.read_exact(&mut head).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        connection.read_exact(&mut payload).await?;
+        match (head[3], head[4]) {
+            (PING, ACK) => return Ok(()),
+            (GOAWAY, _) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            _ => {}
+        }
+    }
+}
+
+/// Sends requests and takes them back, in portions that nginx accepts. Fails when the server ends the connection.
+async fn flood_once(port: u16, block: &[u8], sent: &AtomicUsize) -> io::Result<()> {
+    let mut connection = connect(port).await?;
+    let hello = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    connection.write_all(&hello).await?;
+    let mut next = 1;
+    while sent.load(Ordering::Relaxed) < RESETS {
+        let mut bytes = taken_back(next, block);
+        bytes.extend(frame(PING, 0, 0, &[0; 8]));
+        connection.write_all(&bytes).await?;
+        next += 2 * AT_ONCE;
+        sent.fetch_add(AT_ONCE as usize, Ordering::Relaxed);
+        pong(&mut connection).await?;
+    }
+    Ok(())
+}
+
+/// The same by ever new connections, until `sent` says that it was enough.
+async fn flood(port: u16, block: Vec<u8>, sent: Arc<AtomicUsize>) {
+    while sent.load(Ordering::Relaxed) < RESETS {
+        let _ = flood_once(port, &block, &sent).await;
+    }
+}
+
+/// How many connections to the application there are, from nginx.
+fn upstream_connections(server: &TestApp) -> usize {
+    let socket = format!("{}.sock", server.app.config.data_dir.display());
+    let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
+    sockets
+        .lines()
+        .filter(|line| line.ends_with(&socket))
+        .count()
+}
+
+/// How many requests of the flood got to the application, or were on their way to it: those have taken it some time.
+fn passed_on(server: &TestApp) -> usize {
+    let log = server.nginx().log();
+    let lines = log.lines().filter(|line| line.starts_with("127.0.0.2 "));
+    lines.filter(|line| !line.contains("upstream=-/-")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_taken_back_at_once_keep_nobody_out() {
+    let port = free_port();
+    let site = Site {
+        directives: format!("; listen 127.0.0.1:{port} http2"),
+        instead: Vec::new(),
+    };
+    let server = TestApp::behind_site(&site, |_| {}).await;
+    let alice = server.person("alice").await;
+    let (sent, began) = (Arc::new(AtomicUsize::new(0)), Instant::now());
+    let block = get("/graphql?query=%7Bme%7Bid%7D%7D");
+    let floods: Vec<_> = (0..CONNECTIONS)
+        .map(|_| tokio::spawn(flood(port, block.clone(), Arc::clone(&sent))))
+        .collect();
+
+    while sent.load(Ordering::Relaxed) < RESETS {
+        assert_eq!(alice.me().await, "alice");
+        let file = alice.upload("a.txt", b"a").await;
+        assert_eq!(alice.get(&alice.ticket(&file).await).await.status, 200);
+    }
+    for flood in floods {
+        flood.await.unwrap();
+    }
+
+    // 500 at once, and 500 a second.
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
+    let passed = passed_on(&server);
+    assert!(
+        (1..=500 * (seconds + 1) + 10).contains(&passed),
+        "{passed} within {seconds} seconds"
+    );
+    server
+        .eventually("what was taken back is given up", async |server| {
+            upstream_connections(server) < 100
+        })
+        .await;
+    assert_eq!(alice.me().await, "alice");
+}
