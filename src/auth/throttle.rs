@@ -68,7 +68,7 @@ pub async fn sign_in(app: &App, account: Option<&str>, client: &ClientAddress) -
         };
         (account, here)
     });
-    let charge = app.db.write(move |transaction| {
+    let charge = app.db.write_throttle(move |transaction| {
         Box::pin(async move {
             let mut charged = Try {
                 client: buckets,
@@ -96,7 +96,7 @@ impl Try {
     /// from now on. `RATE_LIMITED` when the account signs in too often.
     pub async fn was_right(self, app: &App) -> Result<()> {
         let now = app.clock.now();
-        let settle = app.db.write(move |transaction| {
+        let settle = app.db.write_throttle(move |transaction| {
             Box::pin(async move {
                 for bucket in &self.client {
                     bucket.give_back(transaction).await?;
@@ -118,7 +118,7 @@ pub async fn sign_up(app: &App, client: &ClientAddress) -> Result<()> {
     let (config, now) = (&app.config, app.clock.now().0);
     let (tries, window) = (config.sign_ups_per_address, config.sign_up_window);
     let buckets = Bucket::of_client("sign-up", client, tries, window);
-    let charge = app.db.write(move |transaction| {
+    let charge = app.db.write_throttle(move |transaction| {
         Box::pin(async move { charge_all(transaction, &buckets, now).await })
     });
     charge.await
@@ -150,7 +150,7 @@ pub async fn password_change(app: &App, user: Uuid) -> Result<ChangeTry> {
         tries: bucket("password", config.sign_in_tries),
         changes: bucket("password-changes", config.sign_ins_per_account),
     };
-    let charge = app.db.write(move |transaction| {
+    let charge = app.db.write_throttle(move |transaction| {
         Box::pin(async move {
             charged.tries.charge(transaction, now).await?;
             Ok(charged)
