@@ -11,9 +11,10 @@ use std::{
 use cloakroom::{db::Db, error::Code, patience};
 use futures_util::future::{join, join_all};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database as Connect, DatabaseConnection};
+use serde_json::json;
 use tokio::sync::watch;
 
-use crate::support::{Database, TestApp};
+use crate::support::{Answer, Database, Person, TestApp};
 
 /// How long anybody may wait for a refusal: ten seconds in all, and some for a slow machine.
 const BOUND: Duration = Duration::from_secs(15);
@@ -30,6 +31,11 @@ async fn holder(server: &TestApp, lock: &str) -> DatabaseConnection {
     holder
 }
 
+async fn try_upload(person: &Person) -> Answer {
+    let query = "mutation($file: Upload!) { uploadFile(file: $file) { id } }";
+    person.upload_with(query, json!({}), "a.txt", b"a").await
+}
+
 /// Whether `done` is done at once, again and again, as long as others wait.
 async fn served_meanwhile(others: &AtomicBool, mut done: impl AsyncFnMut()) {
     let mut times = 0;
@@ -44,6 +50,52 @@ async fn served_meanwhile(others: &AtomicBool, mut done: impl AsyncFnMut()) {
         }
     }
     assert!(times > 3, "served {times} times only");
+}
+
+/// Alice's row is locked as `strength` says: her uploads wait, and nobody else's.
+async fn uploads_beside_a_locked_row(quota: Option<&str>, strength: &str) {
+    if let Database::Sqlite = Database::chosen() {
+        return;
+    }
+    let quota = quota.map(str::to_owned);
+    let server = TestApp::start_with(|options| options.user_quota = quota).await;
+    let alice = server.person("alice").await;
+    let bob = server.person("bob").await;
+    let lock = format!("SELECT id FROM \"user\" WHERE username = 'alice' FOR {strength}");
+    let holder = holder(&server, &lock).await;
+
+    let refused = AtomicBool::new(false);
+    let waiting = async {
+        let began = Instant::now();
+        let uploads = (0..8).map(async |_| {
+            let answer = try_upload(&alice).await;
+            assert_eq!(answer.code(), "UNAVAILABLE", "{answer:?}");
+            assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+            assert!(began.elapsed() > Duration::from_secs(9), "nobody waited");
+        });
+        join_all(uploads).await;
+        refused.store(true, Ordering::Relaxed);
+    };
+    let others = served_meanwhile(&refused, async || {
+        bob.upload("b.txt", b"b").await;
+    });
+    join(waiting, others).await;
+
+    holder.execute_unprepared("ROLLBACK").await.unwrap();
+    alice.upload("new.txt", b"new").await;
+    let files = alice.ask("{ files { nodes { name } } }").await;
+    assert_eq!(files.data("/files/nodes"), json!([{ "name": "new.txt" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_row_of_one_user_holds_up_the_beginning_of_no_other_s_upload() {
+    uploads_beside_a_locked_row(Some("1GiB"), "UPDATE").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_row_of_one_user_holds_up_the_end_of_no_other_s_upload() {
+    // So that uploads can begin, and only their end waits.
+    uploads_beside_a_locked_row(None, "NO KEY UPDATE").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
