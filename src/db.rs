@@ -7,21 +7,18 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
-    time::Instant,
 };
 
 use after_commit::{AFTER_COMMIT, AfterCommit};
 use group_commit::GroupCommit;
-use migration::{Migrator, MigratorTrait};
+use postgres::{Connections, Waiting, Writes};
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::{
-    error::{Code, Error, Result, is_locked},
-    patience::{self, Claim, PATIENCE, Withdrawn},
+    error::{Code, Error, Result},
     private,
     tasks::Tasks,
 };
@@ -30,7 +27,9 @@ mod after_commit;
 mod connect;
 mod group_commit;
 mod lookups;
+mod migrate;
 mod page;
+mod postgres;
 mod reader;
 
 pub use after_commit::after_commit;
@@ -40,9 +39,6 @@ pub use reader::Reader;
 
 const READ_ONLY: &str = "SHOW transaction_read_only";
 
-/// An arbitrary number that stands for the right to migrate.
-const MIGRATION_LOCK: i64 = 0x636c_6f61_6b72;
-
 /// A future that borrows the transaction it runs in.
 pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
 
@@ -50,12 +46,27 @@ pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 
 #[derive(Clone, Debug)]
 pub struct Db {
     reader: Reader,
-    writer: DatabaseConnection,
-    /// On SQLite, which has one writer: writes that wait share a commit. PostgreSQL groups commits itself.
-    group: Option<GroupCommit>,
+    writer: Writer,
     /// On SQLite, for the reads that every request makes.
     lookups: Option<Lookups>,
     sqlite_path: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+enum Writer {
+    /// It has one: writes that wait share a commit.
+    Sqlite(DatabaseConnection, GroupCommit),
+    /// It has several, and groups commits itself.
+    Postgres(Writes),
+}
+
+impl Writer {
+    fn pool(&self) -> DatabaseConnection {
+        match self {
+            Self::Sqlite(pool, _) => pool.clone(),
+            Self::Postgres(writes) => writes.connections.pool(),
+        }
+    }
 }
 
 impl Db {
@@ -79,57 +90,21 @@ impl Db {
             connect::sync_log(path)?;
             let writer = Database::connect(connect::sqlite(url, 1, false)).await?;
             let reader = Database::connect(connect::sqlite(url, connect::READERS, true)).await?;
-            let group = Some(GroupCommit::start(writer.clone(), tasks));
+            let group = GroupCommit::start(writer.clone(), tasks);
             return Ok(Self {
-                reader: Reader(reader),
-                writer,
-                group,
+                reader: Reader::Sqlite(reader),
+                writer: Writer::Sqlite(writer, group),
                 lookups: Some(Lookups::start(Path::new(path))?),
                 sqlite_path: Some(path.into()),
             });
         }
-        let pool = Database::connect(connect::postgres(url)).await?;
+        let writes = Writes::through(Connections::open(url, postgres::WRITERS).await?);
         Ok(Self {
-            reader: Reader(pool.clone()),
-            writer: pool,
-            group: None,
+            reader: Reader::Postgres(Connections::open(url, postgres::READERS).await?),
+            writer: Writer::Postgres(writes),
             lookups: None,
             sqlite_path: None,
         })
-    }
-
-    /// Brings the schema up to date. Several instances may do so at once: one does, the others wait.
-    pub async fn migrate(&self) -> Result<(), DbErr> {
-        let transaction = self.begin_migration().await?;
-        Migrator::up(&transaction, None).await?;
-        transaction.commit().await
-    }
-
-    /// Takes back the newest `steps` steps of the schema.
-    pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
-        let transaction = self.begin_migration().await?;
-        Migrator::down(&transaction, Some(steps)).await?;
-        transaction.commit().await
-    }
-
-    /// One transaction for all steps: a table that is there without a note of it would stop every later start.
-    #[expect(clippy::disallowed_methods, reason = "a lock reads no row")]
-    async fn begin_migration(&self) -> Result<DatabaseTransaction, DbErr> {
-        if self.writer.get_database_backend() != DbBackend::Postgres {
-            let began = Instant::now();
-            loop {
-                match self.writer.begin_with_options(immediate()).await {
-                    Err(error) if is_locked(&error) && began.elapsed() < PATIENCE => {}
-                    begun => return begun,
-                }
-            }
-        }
-        let transaction = self.writer.begin().await?;
-        // However long the other instance takes.
-        let lock =
-            format!("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-        transaction.execute_unprepared(&lock).await?;
-        Ok(transaction)
     }
 
     /// For queries outside a transaction. On SQLite these connections cannot write.
@@ -156,22 +131,49 @@ impl Db {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
     {
-        match &self.group {
-            Some(group) => group.write(work).await,
-            None => {
-                let claim = Arc::new(Claim::default());
-                let (writer, wanted) = (self.writer.clone(), Arc::clone(&claim));
-                // PostgreSQL's locks are waited for in the middle of the work: until its end, it can be given up.
-                let transaction = tokio::spawn(async move {
-                    let after = AfterCommit::default();
-                    let value = alone(&writer, work, &after, || wanted.take()).await?;
-                    after.run();
-                    Ok(value)
-                });
-                let _withdrawn = Withdrawn(&claim);
-                let done = patience::wait_for(&claim, transaction).await?;
-                done.map_err(Error::internal)?
-            }
+        self.write_waiting(Waiting::Patiently, work).await
+    }
+
+    /// The same, for the throttle: however many wait for its rows on PostgreSQL, others have connections.
+    pub async fn write_throttle<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+    {
+        self.write_waiting(Waiting::Throttle, work).await
+    }
+
+    /// The same, for work of several users at once: it waits for no lock of PostgreSQL that is held for long, but fails with
+    /// an error that [has met a lock](Error::met_lock).
+    pub async fn write_briefly<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+    {
+        self.write_waiting(Waiting::Briefly, work).await
+    }
+
+    /// The same, for work that waits for one user's rows: where PostgreSQL has them locked for long, it waits with few
+    /// others at a time, so that other users' work has connections.
+    pub async fn write_aside<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Clone + Send + 'static,
+    {
+        match self.write_briefly(work.clone()).await {
+            Err(error) if error.met_lock() => self.write_waiting(Waiting::Aside, work).await,
+            done => done,
+        }
+    }
+
+    async fn write_waiting<T, F>(&self, waiting: Waiting, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+    {
+        match &self.writer {
+            Writer::Sqlite(_, group) => group.write(work).await,
+            Writer::Postgres(writes) => writes.write(waiting, work).await,
         }
     }
 
@@ -211,8 +213,8 @@ impl Db {
 
     /// Closes every connection, after the queries under way.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.reader.0.close().await?;
-        self.writer.close().await
+        self.reader.pool().close().await?;
+        self.writer.pool().close().await
     }
 }
 
@@ -249,7 +251,19 @@ async fn alone<T, F>(
 where
     F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T>,
 {
-    let transaction = connection.begin().await?;
+    in_transaction(connection.begin().await?, work, after, wanted).await
+}
+
+/// The same in a `transaction` that has begun, which this ends.
+async fn in_transaction<T, F>(
+    transaction: DatabaseTransaction,
+    work: F,
+    after: &AfterCommit,
+    wanted: impl FnOnce() -> bool,
+) -> Result<T, Failure>
+where
+    F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T>,
+{
     let done = AFTER_COMMIT.scope(after.clone(), work(&transaction)).await;
     match done.and_then(|value| match wanted() {
         true => Ok(value),

@@ -149,6 +149,15 @@ impl Error {
         self
     }
 
+    /// Whether PostgreSQL gave up waiting for a lock that somebody else has.
+    pub fn met_lock(&self) -> bool {
+        let source = self.source.as_ref().and_then(|it| it.downcast_ref());
+        match source.and_then(sqlx_error) {
+            Some(SqlxError::Database(error)) => error.code().is_some_and(|code| code == "55P03"),
+            _ => false,
+        }
+    }
+
     /// The refusal that goes by `code`, for a resource of the server's that ran out.
     pub fn exhausted(code: Code) -> Self {
         Self::new(

@@ -83,7 +83,7 @@ pub async fn sign_in(
         charge: Charge::new(&app.db, begun),
         account: None,
     };
-    let charge = app.db.write(move |transaction| {
+    let charge = app.db.write_throttle(move |transaction| {
         Box::pin(async move {
             let now = shared_time::now(&clock, transaction).await?;
             if let Some((mut account, here)) = account {
@@ -112,7 +112,7 @@ impl Try {
     pub async fn was_right(mut self, app: &App) -> Result<()> {
         self.charge.judge(false);
         let clock = app.clock.clone();
-        let settle = app.db.write(move |transaction| {
+        let settle = app.db.write_throttle(move |transaction| {
             Box::pin(async move {
                 let Self {
                     mut charge,
@@ -142,7 +142,7 @@ pub async fn sign_up(app: &App, client: &ClientAddress) -> Result<()> {
     let (config, clock) = (&app.config, app.clock.clone());
     let (tries, window) = (config.sign_ups_per_address, config.sign_up_window);
     let buckets = Bucket::of_client("sign-up", client, tries, window);
-    let charge = app.db.write(move |transaction| {
+    let charge = app.db.write_throttle(move |transaction| {
         Box::pin(async move {
             let now = shared_time::now(&clock, transaction).await?;
             charge_all(transaction, &buckets, now).await
@@ -190,7 +190,7 @@ pub async fn password_change(app: &App, user: Uuid, begun: Begun) -> Result<Chan
         changes: bucket("password-changes", config.sign_ins_per_account),
         clock: app.clock.clone(),
     };
-    let charge = app.db.write(move |transaction| {
+    let charge = app.db.write_throttle(move |transaction| {
         Box::pin(async move {
             let now = shared_time::now(&charged.clock, transaction).await?;
             let tries = vec![charged.tries.clone()];

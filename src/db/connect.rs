@@ -13,39 +13,51 @@ use sea_orm::{
 
 use crate::patience::PATIENCE;
 
-/// How many read-only connections SQLite gets, and how many PostgreSQL gets in all.
+/// How many read-only connections SQLite gets.
 pub(super) const READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// After a quarter of a second, SQLite's writer looks whether anybody still waits for the lock, and tries again.
 const LOCK_TRY: &str = "PRAGMA busy_timeout = 250";
-/// The same as [`PATIENCE`], for whoever waits for a lock of PostgreSQL when nobody waits for them any more.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
-/// PostgreSQL takes back the transaction of an instance that stands still in the middle of it, and so lets go of its locks.
-const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '15s'";
+/// A lock of PostgreSQL is waited for as long as [`PATIENCE`]: after that, nobody waits for whoever waits for it. PostgreSQL
+/// takes back the transaction of an instance that stands still in the middle of it, and so lets go of its locks. And a
+/// statement ends when its connection is given up: what nobody hears of is not to add up.
+const POSTGRES_TIMEOUTS: &str = "SET lock_timeout = '10s'; \
+    SET idle_in_transaction_session_timeout = '15s'; \
+    SET statement_timeout = '30s'";
 
 /// How much of an SQLite database is read through a memory map: address space, not memory. SQLite allows no more.
 pub(super) const SQLITE_MMAP_BYTES: i64 = 2 << 30;
 
 /// An idle connection to PostgreSQL is asked whether it is still one, which costs as much as a query, after so long.
 const STALE: Duration = Duration::from_millis(500);
+/// One that has not answered after so long is closed, and a new one made.
+const PING_LIMIT: Duration = Duration::from_secs(2);
 
 #[expect(
     clippy::disallowed_methods,
     reason = "a setting of the connection reads no row"
 )]
-pub(super) fn postgres(url: &str) -> ConnectOptions {
+pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(POSTGRES_CONNECTIONS)
+        .max_connections(connections)
+        // For a new connection as well.
         .acquire_timeout(PATIENCE)
-        .test_before_acquire_if_idle_for(STALE)
+        .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_connect(|connection, _| {
+            let pool = pool.after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(POSTGRES_TIMEOUTS).await.map(drop) })
+            });
+            pool.before_acquire(|connection, state| {
                 Box::pin(async move {
-                    connection.execute(LOCK_TIMEOUT).await?;
-                    connection.execute(IDLE_TIMEOUT).await.map(drop)
+                    if state.idle_for < STALE {
+                        return Ok(true);
+                    }
+                    match tokio::time::timeout(PING_LIMIT, connection.ping()).await {
+                        Ok(answer) => answer.map(|()| true),
+                        Err(_) => Err(io::Error::from(ErrorKind::TimedOut).into()),
+                    }
                 })
             })
         });

@@ -6,16 +6,35 @@ use sea_orm::{
     Statement,
 };
 
+use super::postgres::Connections;
 use crate::patience;
 
 /// Connections that queries outside a transaction go to.
 #[derive(Clone, Debug)]
-pub struct Reader(pub(super) DatabaseConnection);
+pub enum Reader {
+    Sqlite(DatabaseConnection),
+    Postgres(Connections),
+}
 
 impl Reader {
     /// The connections themselves, on which a query may take for ever.
-    pub fn pool(&self) -> &DatabaseConnection {
-        &self.0
+    pub fn pool(&self) -> DatabaseConnection {
+        match self {
+            Self::Sqlite(pool) => pool.clone(),
+            Self::Postgres(connections) => connections.pool(),
+        }
+    }
+
+    async fn run<T, Q, F>(&self, query: Q) -> Result<T, DbErr>
+    where
+        T: Send + 'static,
+        Q: FnOnce(DatabaseConnection) -> F + Send,
+        F: Future<Output = Result<T, DbErr>> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(pool) => in_time(query(pool.clone())).await,
+            Self::Postgres(connections) => connections.read(query).await,
+        }
     }
 }
 
@@ -33,22 +52,30 @@ async fn in_time<T>(query: impl Future<Output = Result<T, DbErr>>) -> Result<T, 
 )]
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
-        self.0.get_database_backend()
+        match self {
+            Self::Sqlite(pool) => pool.get_database_backend(),
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        in_time(self.0.execute_raw(statement)).await
+        self.run(|pool| async move { pool.execute_raw(statement).await })
+            .await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        in_time(self.0.execute_unprepared(sql)).await
+        let sql = sql.to_owned();
+        self.run(|pool| async move { pool.execute_unprepared(&sql).await })
+            .await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        in_time(self.0.query_one_raw(statement)).await
+        self.run(|pool| async move { pool.query_one_raw(statement).await })
+            .await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        in_time(self.0.query_all_raw(statement)).await
+        self.run(|pool| async move { pool.query_all_raw(statement).await })
+            .await
     }
 }

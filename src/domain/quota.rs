@@ -29,7 +29,7 @@ pub(super) async fn reserve(
     let Some(quota) = app.config.user_quota else {
         return Ok(u64::MAX);
     };
-    let reserve = app.db.write(move |transaction| {
+    let reserve = app.db.write_aside(move |transaction| {
         Box::pin(async move {
             let user = user::Entity::find_by_id(user_id)
                 .lock_exclusive()
@@ -54,7 +54,7 @@ pub(super) async fn trim(app: &App, upload_id: Uuid, user_id: Uuid, surplus: u64
     if app.config.user_quota.is_none() || surplus == 0 {
         return Ok(());
     }
-    let trim = app.db.write(move |transaction| {
+    let trim = app.db.write_aside(move |transaction| {
         Box::pin(async move {
             move_reservation(transaction, upload_id, user_id, -signed(surplus)).await
         })

@@ -96,7 +96,7 @@ async fn give_back_soon(db: Db, buckets: Vec<Bucket>) {
     let window = buckets.iter().map(Bucket::window).max().unwrap_or_default();
     while began.elapsed() <= window {
         let buckets = Arc::clone(&buckets);
-        let done = db.write(move |transaction| {
+        let done = db.write_throttle(move |transaction| {
             Box::pin(async move { give_back(&buckets, transaction).await })
         });
         if done.await.is_ok() {

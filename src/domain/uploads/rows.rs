@@ -12,12 +12,12 @@ use uuid::Uuid;
 use crate::{
     app::App,
     batch::Batches,
-    db::Db,
+    db::{Db, InTransaction},
     domain::{
         events, files,
         quota::{self, Admission, Change},
     },
-    error::Result,
+    error::{Error, Result},
     storage::ContentKey,
     tasks::Tasks,
 };
@@ -30,9 +30,15 @@ const AT_ONCE: usize = 1;
 /// The way to the rows.
 #[derive(Debug)]
 pub struct Rows {
-    begun: Batches<upload::Model, ()>,
-    finished: Batches<Vec<Finished>, Outcome>,
+    db: Db,
+    max_files: u32,
+    begun: Batches<upload::Model, Shared<()>>,
+    finished: Batches<Vec<Finished>, Shared<Outcome>>,
 }
+
+/// What a batch did for one of its uploads; `None` when it met a lock. Then each upload waits for itself, or one user's
+/// locked row would hold up all the others.
+type Shared<T> = Option<T>;
 
 /// What became of uploads that were to be files together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +53,7 @@ pub(super) enum Outcome {
 }
 
 /// An upload whose bytes are durable, and the rows that it becomes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Finished {
     pub upload_id: Uuid,
     /// Of the credentials that it came with.
@@ -61,64 +67,99 @@ impl Rows {
     pub fn start(db: &Db, max_files: u32, tasks: &Tasks) -> Self {
         let (begin, finish) = (db.clone(), db.clone());
         Self {
+            db: db.clone(),
+            max_files,
             begun: Batches::start(tasks, "upload rows", BATCH_MAX, AT_ONCE, move |uploads| {
                 let db = begin.clone();
-                async move { insert_pending(&db, uploads).await }
+                async move {
+                    let number = uploads.len();
+                    let insert =
+                        db.write_briefly(|transaction| insert_pending(transaction, uploads));
+                    shared(number, insert.await)
+                }
             }),
             finished: Batches::start(tasks, "file rows", BATCH_MAX, AT_ONCE, move |uploads| {
                 let db = finish.clone();
-                async move { commit(&db, uploads, max_files).await }
+                async move {
+                    let number = uploads.len();
+                    let commit = db
+                        .write_briefly(move |transaction| commit(transaction, uploads, max_files));
+                    shared(number, commit.await)
+                }
             }),
         }
     }
 
     /// Writes the pending row of an upload.
     pub(super) async fn begin(&self, upload: upload::Model) -> Result<()> {
-        self.begun.ask(upload).await
+        if self.begun.ask(upload.clone()).await?.is_some() {
+            return Ok(());
+        }
+        let insert = self
+            .db
+            .write_aside(|transaction| insert_pending(transaction, vec![upload]));
+        insert.await.map(drop)
     }
 
     /// Makes files of the uploads of one user, all of them or none.
     pub(super) async fn finish(&self, uploads: Vec<Finished>) -> Result<Outcome> {
-        self.finished.ask(uploads).await
+        if let Some(outcome) = self.finished.ask(uploads.clone()).await? {
+            return Ok(outcome);
+        }
+        let max_files = self.max_files;
+        let commit = self
+            .db
+            .write_aside(move |transaction| commit(transaction, vec![uploads], max_files));
+        let outcome = commit.await?.first().copied();
+        outcome.ok_or_else(|| Error::internal("uploads were committed without an outcome"))
+    }
+}
+
+fn shared<T>(number: usize, done: Result<Vec<T>>) -> Result<Vec<Shared<T>>> {
+    match done {
+        Ok(outcomes) => Ok(outcomes.into_iter().map(Some).collect()),
+        Err(error) if error.met_lock() => Ok((0..number).map(|_| None).collect()),
+        Err(error) => Err(error),
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
-async fn insert_pending(db: &Db, uploads: Vec<upload::Model>) -> Result<Vec<()>> {
-    let done = vec![(); uploads.len()];
-    let insert = db.write(move |transaction| {
-        Box::pin(async move {
-            let rows = uploads
-                .into_iter()
-                .map(|row| row.into_active_model().reset_all());
-            upload::Entity::insert_many(rows)
-                .exec_without_returning(transaction)
-                .await?;
-            Ok(done)
-        })
-    });
-    insert.await
+fn insert_pending(
+    transaction: &DatabaseTransaction,
+    uploads: Vec<upload::Model>,
+) -> InTransaction<'_, Vec<()>> {
+    Box::pin(async move {
+        let done = vec![(); uploads.len()];
+        let rows = uploads
+            .into_iter()
+            .map(|row| row.into_active_model().reset_all());
+        upload::Entity::insert_many(rows)
+            .exec_without_returning(transaction)
+            .await?;
+        Ok(done)
+    })
 }
 
 /// Commits groups of uploads, each of which is whole or refused; says what became of each.
-async fn commit(db: &Db, groups: Vec<Vec<Finished>>, max_files: u32) -> Result<Vec<Outcome>> {
-    let commit = db.write(move |transaction| {
-        Box::pin(async move {
-            let ids = groups.iter().flatten().map(|upload| upload.upload_id);
-            let pending = lock_pending(transaction, ids.collect()).await?;
-            let outcomes = admit(transaction, &groups, &pending, max_files).await?;
-            let committed = groups
-                .into_iter()
-                .zip(&outcomes)
-                .filter(|(_, outcome)| **outcome == Outcome::Committed);
-            let finished: Vec<Finished> = committed.flat_map(|(group, _)| group).collect();
-            if !finished.is_empty() {
-                become_files(transaction, finished).await?;
-            }
-            Ok(outcomes)
-        })
-    });
-    commit.await
+fn commit(
+    transaction: &DatabaseTransaction,
+    groups: Vec<Vec<Finished>>,
+    max_files: u32,
+) -> InTransaction<'_, Vec<Outcome>> {
+    Box::pin(async move {
+        let ids = groups.iter().flatten().map(|upload| upload.upload_id);
+        let pending = lock_pending(transaction, ids.collect()).await?;
+        let outcomes = admit(transaction, &groups, &pending, max_files).await?;
+        let committed = groups
+            .into_iter()
+            .zip(&outcomes)
+            .filter(|(_, outcome)| **outcome == Outcome::Committed);
+        let finished: Vec<Finished> = committed.flat_map(|(group, _)| group).collect();
+        if !finished.is_empty() {
+            become_files(transaction, finished).await?;
+        }
+        Ok(outcomes)
+    })
 }
 
 /// Accounts for the groups that may be committed, and says which those are.
@@ -219,7 +260,7 @@ pub(crate) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
         content_key: key.to_string(),
         discarded_at: app.clock.now(),
     };
-    let take_back = app.db.write(move |transaction| {
+    let take_back = app.db.write_aside(move |transaction| {
         Box::pin(async move {
             let row = upload::Entity::find_by_id(id)
                 .lock_exclusive()

@@ -9,6 +9,7 @@ pub mod multipart;
 pub mod nginx;
 pub mod person;
 pub mod program;
+pub mod relay;
 pub mod server;
 pub mod volume;
 pub mod wire;
