@@ -65,7 +65,7 @@ impl App {
                 room(&config, &db),
                 &tasks,
             )?),
-            ticket_keys: TicketKeys::load(&config.secrets, &config.data_dir)?,
+            ticket_keys: TicketKeys::load(&config.secret, &config.data_dir)?,
             hasher: hasher(&config),
             redemptions: Redemptions::start(&db, &clock, &tasks),
             live_uploads: LiveUploads::default(),
@@ -88,7 +88,7 @@ fn hasher(config: &Config) -> Hasher {
         in_line: config.hashing_queue_per_address,
         in_all: config.hashing_queue,
     };
-    Hasher::new(config.hashing_threads.get(), limits)
+    Hasher::new(config.hashing_threads, limits)
 }
 
 /// What uploads leave of the disks that they fill: the content's, and SQLite's.

@@ -1,4 +1,4 @@
-//! The command line: `serve` (the default), `migrate`, `schema`, `verify`, `create-user`, `disable-user`, `enable-user`.
+//! The command line: `serve` (the default), `migrate`, `schema`, `settings`, `verify`, `create-user`, `disable-user`, `enable-user`.
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},
@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use cloakroom::{
     app::App,
     clock::Clock,
-    config::{Config, Options, Secret},
+    config::{self, Config, Options, Secret},
     db::Db,
     domain::accounts,
     graphql, janitor,
@@ -41,6 +41,8 @@ enum Command {
     Migrate(Migrate),
     /// Print the GraphQL schema
     Schema,
+    /// Print the documentation of all settings, as Markdown
+    Settings,
     /// Make an account; the password is asked for, or read from standard input
     CreateUser { username: String },
     /// Check that every file has its exact bytes, and that all bytes belong to something
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Some(Command::Schema) => print(graphql::sdl()),
+        Some(Command::Settings) => print(config::markdown()),
         command => {
             let config = match cli.options.validate() {
                 Ok(config) => config,
@@ -98,6 +101,7 @@ fn main() -> ExitCode {
                 }
             };
             log.subscribe(&config);
+            warn_of_unknown_settings();
             run_in_runtime(command.unwrap_or(Command::Serve), config)
         }
     };
@@ -106,6 +110,18 @@ fn main() -> ExitCode {
         Err(error) => {
             log.say(format_args!("cloakroom: {error}"));
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// A misspelt setting would otherwise keep its default in silence. The value may be a secret, and is not told.
+fn warn_of_unknown_settings() {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    for unknown in config::unknown(names) {
+        let variable = unknown.variable;
+        match unknown.nearest {
+            Some(nearest) => tracing::warn!("{variable} is no setting; is {nearest} meant?"),
+            None => tracing::warn!("{variable} is no setting; see `cloakroom --help`"),
         }
     }
 }
@@ -141,7 +157,7 @@ async fn run(command: Command, config: Config) -> Outcome {
         Command::CreateUser { username } => create_user(config, &username).await,
         Command::DisableUser { username } => set_disabled(config, &username, true).await,
         Command::EnableUser { username } => set_disabled(config, &username, false).await,
-        Command::Schema => unreachable!("printed before there is a runtime"),
+        Command::Schema | Command::Settings => unreachable!("printed before there is a runtime"),
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn execute(
     with: impl FnOnce(Request) -> Request,
 ) -> Result<Response> {
     let by_list = prepared.is_plain;
-    let budget = Budget::new(config.answer_limits, config.execution_timeout, by_list);
+    let budget = Budget::new(config.answer_limits(), config.execution_timeout, by_list);
     let mut request = with(prepared.request()).data(budget.clone());
     if prepared.is_validated {
         request = request.data(Validated);

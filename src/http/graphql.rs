@@ -57,7 +57,7 @@ pub async fn post(
         };
         run(&context, caller, params, files, false).await
     };
-    respond(media_type, context.app.config.answer_limits, answer.await)
+    respond(media_type, context.app.config.answer_limits(), answer.await)
 }
 
 /// `GET /graphql`: a query by URL; or GraphiQL, for a browser.
@@ -84,7 +84,7 @@ pub async fn get(
         };
         run(&context, caller, params, ReceivedFiles::default(), true).await
     };
-    respond(media_type, context.app.config.answer_limits, answer.await)
+    respond(media_type, context.app.config.answer_limits(), answer.await)
 }
 
 /// `GET /graphiql/…`: a part of the page.
@@ -202,7 +202,8 @@ async fn run(
         operation_name: params.operation_name,
         variables: params.variables.unwrap_or_default(),
     };
-    let preparation = graphql::prepare(schema, &app.config.query_limits, asked);
+    let limits = app.config.query_limits();
+    let preparation = graphql::prepare(schema, &limits, asked);
     let prepared = tokio::time::timeout(app.config.execution_timeout, preparation)
         .await
         .map_err(|_elapsed| Error::exhausted(Code::Unavailable))?;
