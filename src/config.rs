@@ -15,7 +15,10 @@ mod values;
 
 pub use declare::{SETTINGS, Setting};
 pub use listing::{Unknown, markdown, unknown};
-pub use table::{Config, Options};
+pub use table::{
+    Accounts, Config, Database, Graphql, Logging, Options, Server, Storage, Sweeps, Tickets,
+    Uploads, Users,
+};
 pub use values::{Delivery, GraphiQl, Listen, LogFormat, Secret, SignUp};
 
 /// What one GraphQL document may ask for.
@@ -45,27 +48,27 @@ pub struct AnswerLimits {
 impl Config {
     /// Whether clients reach us by TLS, which cookies then insist on.
     pub fn is_https(&self) -> bool {
-        self.public_url.starts_with("https://")
+        self.server.public_url.starts_with("https://")
     }
 
     pub fn query_limits(&self) -> QueryLimits {
         QueryLimits {
-            bytes: self.max_query_bytes,
-            tokens: self.max_query_tokens,
-            depth: self.max_query_depth,
-            complexity: self.max_query_complexity,
-            nodes: self.max_query_nodes,
-            aliases: self.max_query_aliases,
-            directives: self.max_query_directives,
+            bytes: self.graphql.max_query_bytes,
+            tokens: self.graphql.max_query_tokens,
+            depth: self.graphql.max_query_depth,
+            complexity: self.graphql.max_query_complexity,
+            nodes: self.graphql.max_query_nodes,
+            aliases: self.graphql.max_query_aliases,
+            directives: self.graphql.max_query_directives,
             // Files of an upload, and rows as in the longest page: `apiTokens` has 100 at most.
-            list: self.max_files_per_request.max(100),
+            list: self.uploads.max_files_per_request.max(100),
         }
     }
 
     pub fn answer_limits(&self) -> AnswerLimits {
         AnswerLimits {
-            bytes: self.max_answer_bytes,
-            values: self.max_answer_values,
+            bytes: self.graphql.max_answer_bytes,
+            values: self.graphql.max_answer_values,
         }
     }
 }

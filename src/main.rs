@@ -162,13 +162,13 @@ async fn run(command: Command, config: Config) -> Outcome {
 }
 
 async fn serve(config: Config) -> Outcome {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %config.data_dir.display(), "starting");
-    let listener = Listener::bind(&config.listen)
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %config.storage.data_dir.display(), "starting");
+    let listener = Listener::bind(&config.server.listen)
         .await
-        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+        .map_err(|error| format!("cannot listen on {}: {error}", config.server.listen))?;
     let app = App::open(config, Clock::System).await?;
     let address = listener.address()?;
-    tracing::info!(%address, public_url = app.config.public_url, delivery = ?app.config.delivery, "ready");
+    tracing::info!(%address, public_url = app.config.server.public_url, delivery = ?app.config.tickets.delivery, "ready");
     let sweeps = janitor::start(&app);
     let stop = stop_signal()?;
     server::serve(app.clone(), listener, stop).await;
@@ -194,8 +194,8 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 }
 
 async fn migrate(config: &Config, down: Option<u32>) -> Outcome {
-    std::fs::create_dir_all(&config.data_dir)?;
-    let db = Db::connect(config.database_url.expose(), &Tasks::default()).await?;
+    std::fs::create_dir_all(&config.storage.data_dir)?;
+    let db = Db::connect(config.database.database_url.expose(), &Tasks::default()).await?;
     match down {
         Some(steps) => db.migrate_down(steps).await?,
         None => db.migrate().await?,

@@ -43,7 +43,9 @@ pub async fn actor(app: &App, session: &Session) -> Result<Actor> {
 async fn renew(app: &App, session: &Session) -> Result<()> {
     let renewed_at: Option<i64> = session.get(RENEWED_AT).await.map_err(store_error)?;
     let (due, now) = (
-        app.clock.before(app.config.session_idle / RENEWALS).0,
+        app.clock
+            .before(app.config.accounts.session_idle / RENEWALS)
+            .0,
         app.clock.now().0,
     );
     // One that was prolonged by a clock that was ahead is cut to its time again.
@@ -120,7 +122,7 @@ impl Store {
             id_hash: Set(hash(&record.id)),
             data: Set(data),
             created_at: Set(self.app.clock.now()),
-            expires_at: Set(self.app.clock.after(self.app.config.session_idle)),
+            expires_at: Set(self.app.clock.after(self.app.config.accounts.session_idle)),
         })
     }
 }
@@ -195,7 +197,7 @@ impl SessionStore for Store {
                 .await
                 .map_err(|error| backend(error.into()))?,
         };
-        let born_after = app.clock.before(app.config.session_lifetime);
+        let born_after = app.clock.before(app.config.accounts.session_lifetime);
         // Begun by a clock that was ahead, it would live so much longer.
         let born_before = app.clock.after(clock::SKEW);
         row.map(|row| {

@@ -54,16 +54,24 @@ struct Account {
 /// tries of its own for each network that it knows, and there nobody else's tries count.
 pub async fn sign_in(app: &App, account: Option<&str>, client: &ClientAddress) -> Result<Try> {
     let (config, now) = (&app.config, app.clock.now().0);
-    let window = config.sign_in_window;
-    let buckets = Bucket::of_client("address", client, config.sign_in_tries_per_address, window);
+    let window = config.accounts.sign_in_window;
+    let buckets = Bucket::of_client(
+        "address",
+        client,
+        config.accounts.sign_in_tries_per_address,
+        window,
+    );
     let account = account.map(|account| {
         let name = app.ticket_keys.pseudonym(account);
         let own = |subject, tries| Bucket::new(subject, tries, window);
         let here = format!("account:{name}:{}", client.network());
-        let here = own(here, config.sign_in_tries);
+        let here = own(here, config.accounts.sign_in_tries);
         let account = Account {
-            tries: own(format!("account:{name}"), config.sign_in_tries),
-            sign_ins: own(format!("sign-ins:{name}"), config.sign_ins_per_account),
+            tries: own(format!("account:{name}"), config.accounts.sign_in_tries),
+            sign_ins: own(
+                format!("sign-ins:{name}"),
+                config.accounts.sign_ins_per_account,
+            ),
             mark: Mark::new(app, account, client),
         };
         (account, here)
@@ -116,7 +124,10 @@ impl Try {
 /// Counts a sign-up by `client`, whatever comes of it. `RATE_LIMITED` when there were too many.
 pub async fn sign_up(app: &App, client: &ClientAddress) -> Result<()> {
     let (config, now) = (&app.config, app.clock.now().0);
-    let (tries, window) = (config.sign_ups_per_address, config.sign_up_window);
+    let (tries, window) = (
+        config.accounts.sign_ups_per_address,
+        config.accounts.sign_up_window,
+    );
     let buckets = Bucket::of_client("sign-up", client, tries, window);
     let charge = app.db.write(move |transaction| {
         Box::pin(async move { charge_all(transaction, &buckets, now).await })
@@ -144,11 +155,15 @@ impl ChangeTry {
 pub async fn password_change(app: &App, user: Uuid) -> Result<ChangeTry> {
     let (config, now) = (&app.config, app.clock.now().0);
     let bucket = |subject: &str, tries| {
-        Bucket::new(format!("{subject}:{user}"), tries, config.sign_in_window)
+        Bucket::new(
+            format!("{subject}:{user}"),
+            tries,
+            config.accounts.sign_in_window,
+        )
     };
     let charged = ChangeTry {
-        tries: bucket("password", config.sign_in_tries),
-        changes: bucket("password-changes", config.sign_ins_per_account),
+        tries: bucket("password", config.accounts.sign_in_tries),
+        changes: bucket("password-changes", config.accounts.sign_ins_per_account),
     };
     let charge = app.db.write(move |transaction| {
         Box::pin(async move {

@@ -79,24 +79,31 @@ fn variable(name: &str) -> String {
 impl Config {
     /// Fills in what follows from other settings or from the machine, where nothing was set.
     fn derive(&mut self) {
-        if self.public_url.is_empty() {
-            self.public_url = match &self.listen {
+        let Self {
+            server,
+            database,
+            storage,
+            accounts,
+            ..
+        } = self;
+        if server.public_url.is_empty() {
+            server.public_url = match &server.listen {
                 listen @ Listen::Tcp(_) => listen.to_string(),
                 Listen::Unix(_) => "http://localhost".to_owned(),
             };
         }
-        if self.database_url.expose().is_empty() {
-            self.database_url = Secret::from(db::sqlite_url(&self.data_dir));
+        if server.max_connections == 0 {
+            server.max_connections = descriptors::connections().min(descriptors::CONNECTIONS_MAX);
         }
-        if self.hashing_threads == 0 {
+        if server.max_connections_per_address == 0 {
+            server.max_connections_per_address = server.max_connections.div_ceil(4);
+        }
+        if database.database_url.expose().is_empty() {
+            database.database_url = Secret::from(db::sqlite_url(&storage.data_dir));
+        }
+        if accounts.hashing_threads == 0 {
             let processors = std::thread::available_parallelism().map_or(1, Into::into);
-            self.hashing_threads = processors.min(4);
-        }
-        if self.max_connections == 0 {
-            self.max_connections = descriptors::connections().min(descriptors::CONNECTIONS_MAX);
-        }
-        if self.max_connections_per_address == 0 {
-            self.max_connections_per_address = self.max_connections.div_ceil(4);
+            accounts.hashing_threads = processors.min(4);
         }
     }
 }

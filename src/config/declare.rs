@@ -211,23 +211,38 @@ macro_rules! settings {
             files: BTreeMap<&'static str, String>,
         }
 
-        /// Settings as understood.
+        /// Settings as understood, in groups.
         #[derive(Clone, Debug)]
         pub struct Config {
-            $($(
-                $(#[doc = $help])+
-                pub $name: $value,
-            )+)+
+            $(
+                #[doc = $heading]
+                pub $group: $Group,
+            )+
         }
+
+        $(
+            #[doc = $heading]
+            #[derive(Clone, Debug)]
+            pub struct $Group {
+                $(
+                    $(#[doc = $help])+
+                    pub $name: $value,
+                )+
+            }
+        )+
 
         impl Options {
             /// The configuration that these options spell, or the list of all their mistakes.
             pub fn validate(&self) -> Result<Config, Mistakes> {
                 let mut check = Check::new(&self.files);
                 let config = Config {
-                    $($(
-                        $name: check.read(stringify!($name), self.$name.text(), $kind),
-                    )+)+
+                    $(
+                        $group: $Group {
+                            $(
+                                $name: check.read(stringify!($name), self.$name.text(), $kind),
+                            )+
+                        },
+                    )+
                 };
                 check.finish(config)
             }

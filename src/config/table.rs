@@ -211,7 +211,7 @@ settings! {
     }
 
     /// The log
-    log: Log {
+    logging: Logging {
         /// What to log: a level, or filter directives of the crate tracing
         log: String = "info", log_filter();
 

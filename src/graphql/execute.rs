@@ -28,7 +28,11 @@ pub async fn execute(
     with: impl FnOnce(Request) -> Request,
 ) -> Result<Response> {
     let by_list = prepared.is_plain;
-    let budget = Budget::new(config.answer_limits(), config.execution_timeout, by_list);
+    let budget = Budget::new(
+        config.answer_limits(),
+        config.graphql.execution_timeout,
+        by_list,
+    );
     let mut request = with(prepared.request()).data(budget.clone());
     if prepared.is_validated {
         request = request.data(Validated);
@@ -38,7 +42,7 @@ pub async fn execute(
         false => &schema.charged,
     };
     let execution = AssertUnwindSafe(library.execute(request)).catch_unwind();
-    let execution = tokio::time::timeout(config.execution_timeout, budget.keep(execution));
+    let execution = tokio::time::timeout(config.graphql.execution_timeout, budget.keep(execution));
     let mut response = execution
         .await
         .map_err(|_elapsed| took_too_long())??

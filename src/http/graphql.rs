@@ -68,7 +68,7 @@ pub async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    if context.app.config.graphiql == GraphiQl::On && negotiation::wants_page(&headers) {
+    if context.app.config.graphql.graphiql == GraphiQl::On && negotiation::wants_page(&headers) {
         return graphiql::page().await;
     }
     let Some(media_type) = MediaType::accepted(&headers) else {
@@ -93,7 +93,7 @@ pub async fn asset(
     path: Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    match context.app.config.graphiql {
+    match context.app.config.graphql.graphiql {
         GraphiQl::On => graphiql::asset(path, headers).await,
         GraphiQl::Off => problem::no_such_route().await,
     }
@@ -139,7 +139,7 @@ async fn read(
         .to_ascii_lowercase();
     match essence.as_str() {
         "application/json" if is_utf8(content_type) => {
-            let body = read_whole(body, context.app.config.max_body_bytes).await?;
+            let body = read_whole(body, context.app.config.graphql.max_body_bytes).await?;
             Ok((params::of_json(&body)?, ReceivedFiles::default()))
         }
         "multipart/form-data" => {
@@ -204,7 +204,7 @@ async fn run(
     };
     let limits = app.config.query_limits();
     let preparation = graphql::prepare(schema, &limits, asked);
-    let prepared = tokio::time::timeout(app.config.execution_timeout, preparation)
+    let prepared = tokio::time::timeout(app.config.graphql.execution_timeout, preparation)
         .await
         .map_err(|_elapsed| Error::exhausted(Code::Unavailable))?;
     let prepared = match prepared {

@@ -41,11 +41,11 @@ async fn the_help_has_every_setting_with_its_default() {
 #[test]
 fn every_default_is_a_value_that_its_setting_allows() {
     let config = Cli::parse_from(["cloakroom"]).options.validate().unwrap();
-    assert!(config.max_connections > 0 && config.max_connections_per_address > 0);
-    assert!((1..=4).contains(&config.hashing_threads));
-    assert_eq!(config.public_url, "http://127.0.0.1:8080");
+    assert!(config.server.max_connections > 0 && config.server.max_connections_per_address > 0);
+    assert!((1..=4).contains(&config.accounts.hashing_threads));
+    assert_eq!(config.server.public_url, "http://127.0.0.1:8080");
     assert_eq!(
-        config.database_url.expose(),
+        config.database.database_url.expose(),
         "sqlite:./data/cloakroom.sqlite3"
     );
 }

@@ -138,7 +138,9 @@ impl Mark {
     pub fn new(app: &App, account: &str, client: &ClientAddress) -> Self {
         let account = app.ticket_keys.pseudonym(account);
         // Where nobody can tell addresses, one is as good as another, and none is known.
-        let ttl = client.0.map_or(0, |_| millis(app.config.known_address_ttl));
+        let ttl = client
+            .0
+            .map_or(0, |_| millis(app.config.accounts.known_address_ttl));
         Self {
             subject: format!("{MARK}{account}:{}", client.network()),
             ttl,
@@ -202,7 +204,10 @@ pub(super) async fn charge_all(
 /// far ahead.
 pub fn is_spent(app: &App, now: Timestamp) -> Expr {
     let (config, clear_at) = (&app.config, throttle::Column::ClearAt);
-    let window = config.sign_in_window.max(config.sign_up_window);
+    let window = config
+        .accounts
+        .sign_in_window
+        .max(config.accounts.sign_up_window);
     // The settled time can be behind, and the clock can be wrong: the later one spares more.
     let latest = cmp::max(now.0, app.clock.now().0) + millis(window + clock::SKEW);
     let set_wrongly = clear_at
