@@ -1,4 +1,5 @@
-//! The command line: `serve` (the default), `migrate`, `schema`, `settings`, `verify`, `create-user`, `disable-user`, `enable-user`.
+//! The command line: `serve` (the default), `migrate`, `schema`, `settings`, `verify`, `create-user`, `disable-user`,
+//! `enable-user`.
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},

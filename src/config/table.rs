@@ -30,8 +30,8 @@ settings! {
         /// Networks whose `X-Forwarded-For` is believed, comma-separated. The peer of a unix socket is always believed
         trusted_proxies: Vec<IpNet> = "127.0.0.0/8,::1/128", networks();
 
-        /// How long a client may take to send the head of a request, may send nothing of a body, or may take nothing of an
-        /// answer
+        /// How long a client may take to send the head of a request, may send nothing of a body, or may take nothing of
+        /// an answer
         client_timeout: Duration = "30s", duration(1..=DAY);
 
         /// The slowest that a client may send a body or take an answer, in bytes a second, measured over CLIENT_TIMEOUT
@@ -41,8 +41,8 @@ settings! {
         /// closed
         max_connections: usize = unset("as many as the limit of open files has room for, at most 4096"), connections();
 
-        /// How many connections one client address (IPv6: one /64) may have. TRUSTED_PROXIES and the peer of a unix socket
-        /// may have all
+        /// How many connections one client address (IPv6: one /64) may have. TRUSTED_PROXIES and the peer of a unix
+        /// socket may have all
         max_connections_per_address: usize = unset("a quarter of MAX_CONNECTIONS"), number(1..=1_000_000);
 
         /// How long running requests may go on after SIGTERM
@@ -60,14 +60,15 @@ settings! {
         /// The directory of the content, the SQLite database and the generated secret
         data_dir: PathBuf = "./data", path();
 
-        /// The space that uploads leave free on the disks of the content and of SQLite, so that people can always sign in,
-        /// delete and purge. An upload that would use it gets STORAGE_FULL
+        /// The space that uploads leave free on the disks of the content and of SQLite, so that people can always sign
+        /// in, delete and purge. An upload that would use it gets STORAGE_FULL
         disk_reserve: Option<u64> = unset("64MiB, or an eighth of a smaller disk"), optional(size(0..=1 << 50));
     }
 
     /// Tickets and downloads
     tickets: Tickets {
-        /// What tickets are signed with, 32 bytes or more. One secret a line: the first signs, the others are still accepted
+        /// What tickets are signed with, 32 bytes or more. One secret a line: the first signs, the others are still
+        /// accepted
         secret: Vec<Secret> = secret("made at the first start, in DATA_DIR/secret"), signing_secrets();
 
         /// How long a ticket opens its file
@@ -94,15 +95,16 @@ settings! {
         /// How many bytes each user may keep, the trash included. An upload beyond them gets QUOTA_EXCEEDED
         user_quota: Option<u64> = unset("no limit"), optional(size(0..=1 << 60));
 
-        /// How many files each user may keep, empty ones and the trash included. An upload beyond them gets QUOTA_EXCEEDED
+        /// How many files each user may keep, empty ones and the trash included. An upload beyond them gets
+        /// QUOTA_EXCEEDED
         max_files_per_user: u32 = "100000", number(1..=1_000_000_000);
 
         /// How many shares one file may have. One more gets QUOTA_EXCEEDED
         max_shares_per_file: u32 = "1000", number(1..=100_000);
 
-        /// How many changes one user may make in an hour: renaming, restoring, purging, sharing, making tokens. They come
-        /// back evenly over the hour; one more gets RATE_LIMITED. Deleting and revoking are never refused. Each instance
-        /// counts for itself
+        /// How many changes one user may make in an hour: renaming, restoring, purging, sharing, making tokens. They
+        /// come back evenly over the hour; one more gets RATE_LIMITED. Deleting and revoking are never refused. Each
+        /// instance counts for itself
         changes_per_hour: u32 = "3600", number(1..=1_000_000_000);
     }
 
@@ -140,8 +142,8 @@ settings! {
         /// How long a session lives, even when it is in use
         session_lifetime: Duration = "30d", duration(60..=AGE);
 
-        /// How many wrong passwords one account may have in a SIGN_IN_WINDOW. After them it gets RATE_LIMITED. Those typed
-        /// in a session, and those from each address that the account knows, are counted separately
+        /// How many wrong passwords one account may have in a SIGN_IN_WINDOW. After them it gets RATE_LIMITED. Those
+        /// typed in a session, and those from each address that the account knows, are counted separately
         sign_in_tries: u32 = "10", number(1..=100_000);
 
         /// How many wrong passwords one client address (IPv6: one /64, and ten times as many for its /48) may have in a
@@ -164,8 +166,8 @@ settings! {
         /// How many passwords may wait to be hashed. One more gets UNAVAILABLE; nobody waits longer than 10 seconds
         hashing_queue: usize = "1000", number(1..=100_000);
 
-        /// How many of the waiting passwords may come from one client address (IPv6: one /48), or belong to one user. One
-        /// more gets RATE_LIMITED
+        /// How many of the waiting passwords may come from one client address (IPv6: one /48), or belong to one user.
+        /// One more gets RATE_LIMITED
         hashing_queue_per_address: usize = "100", number(1..=100_000);
     }
 
@@ -189,8 +191,8 @@ settings! {
         /// How many fields a document may ask for. Those of a list count once for each row that it may have
         max_query_complexity: usize = "10000", number(1..=1_000_000);
 
-        /// How many selections, arguments and values the operations of a document may have in all, once its fragments are
-        /// written out. The time of validation depends on them
+        /// How many selections, arguments and values the operations of a document may have in all, once its fragments
+        /// are written out. The time of validation depends on them
         max_query_nodes: usize = "10000", number(1..=1_000_000);
 
         /// How many aliases a document may have, and how many root fields
@@ -199,8 +201,8 @@ settings! {
         /// How many directives a document may have, and how many variables
         max_query_directives: usize = "50", number(1..=1_000_000);
 
-        /// The largest answer. One that grows larger is replaced by QUERY_TOO_COMPLEX; mutations that have run by then are
-        /// not undone
+        /// The largest answer. One that grows larger is replaced by QUERY_TOO_COMPLEX; mutations that have run by then
+        /// are not undone
         max_answer_bytes: usize = "4MiB", memory();
 
         /// How many values an answer may have: fields, and items of lists. One with more is replaced in the same way

@@ -79,7 +79,10 @@ pub trait Choice: Default + FromStr<Err = &'static str> {
 }
 
 macro_rules! choices {
-    ($(#[$doc:meta])* $name:ident { $first:ident = $word:literal, $($variant:ident = $text:literal,)* } or $all:literal) => {
+    (
+        $(#[$doc:meta])*
+        $name:ident { $first:ident = $word:literal, $($variant:ident = $text:literal,)* } or $all:literal
+    ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub enum $name { #[default] $first, $($variant,)* }
