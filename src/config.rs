@@ -1,6 +1,6 @@
 //! The configuration: `CLOAKROOM_*` variables, each also a flag.
 //!
-//! [`table`] declares every setting. [`Options`] is what the outside says, word for word; [`Options::validate`] makes a
+//! `table.rs` declares every setting. [`Options`] is what the outside says, word for word; [`Options::validate`] makes a
 //! [`Config`] of it, or lists every mistake at once.
 
 use std::fmt;
