@@ -17,7 +17,7 @@ pub struct Setting {
     /// The heading of its group.
     pub group: &'static str,
     pub help: String,
-    pub default: Default,
+    pub default: Fallback,
     /// What its values are called: `DURATION`.
     pub form: &'static str,
     /// Which values are allowed, where the form does not say it all: `1s to 1d`.
@@ -27,7 +27,7 @@ pub struct Setting {
 
 /// What holds when nothing is set.
 #[derive(Clone, Copy)]
-pub enum Default {
+pub enum Fallback {
     /// This text, understood like any other.
     Text(&'static str),
     /// What these words say; the text is missing.
@@ -39,7 +39,7 @@ impl Setting {
         group: &'static str,
         name: &'static str,
         help: &str,
-        default: Default,
+        default: Fallback,
         is_secret: bool,
         kind: &Kind<T>,
     ) -> Self {
@@ -64,7 +64,7 @@ impl Setting {
             flag: format!("{}-file", self.flag),
             help: format!("A file that holds {}", self.name.to_uppercase()),
             name: String::leak(name),
-            default: Default::Words("none"),
+            default: Fallback::Words("none"),
             form: "PATH",
             values: String::new(),
             is_secret: false,
@@ -85,8 +85,8 @@ impl Setting {
             .value_name(self.form)
             .global(true);
         match self.default {
-            Default::Text(text) => arg.default_value(text).help(help),
-            Default::Words(words) => arg.help(format!("{help} [default: {words}]")),
+            Fallback::Text(text) => arg.default_value(text).help(help),
+            Fallback::Words(words) => arg.help(format!("{help} [default: {words}]")),
         }
     }
 }
@@ -170,12 +170,12 @@ macro_rules! given {
     (secret) => { Option<Secret> };
 }
 
-macro_rules! default {
+macro_rules! fallback {
     ($text:literal) => {
-        Default::Text($text)
+        Fallback::Text($text)
     };
     ($unset:ident $words:literal) => {
-        Default::Words($words)
+        Fallback::Words($words)
     };
 }
 
@@ -271,7 +271,7 @@ macro_rules! settings {
                         $heading,
                         stringify!($name),
                         concat!($($help,)+),
-                        default!($given $($words)?),
+                        fallback!($given $($words)?),
                         <given!($given) as Given>::IS_SECRET,
                         &typed::<$value>($kind),
                     ),
@@ -281,4 +281,4 @@ macro_rules! settings {
     };
 }
 
-pub(super) use {default, given, settings};
+pub(super) use {fallback, given, settings};

@@ -1,6 +1,6 @@
 //! The settings as a page of the documentation, and as what a misspelt variable is compared with.
 
-use super::declare::{Default, PREFIX, SETTINGS, Setting};
+use super::declare::{Fallback, PREFIX, SETTINGS, Setting};
 
 /// `docs/settings.md`
 pub fn markdown() -> String {
@@ -37,9 +37,9 @@ const COLUMNS: &str = "\
 fn row(setting: &Setting) -> String {
     let name = setting.name.to_uppercase();
     let default = match setting.default {
-        Default::Text("") => "none".to_owned(),
-        Default::Text(text) => format!("`{text}`"),
-        Default::Words(words) => words.to_owned(),
+        Fallback::Text("") => "none".to_owned(),
+        Fallback::Text(text) => format!("`{text}`"),
+        Fallback::Words(words) => words.to_owned(),
     };
     let values = match setting.values.as_str() {
         "" => setting.form.to_lowercase(),

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::{
     Delivery, GraphiQl, Listen, LogFormat, Mistakes, Secret, SignUp,
     check::Check,
-    declare::{self, Default, Given, Setting, default, given, settings},
+    declare::{self, Fallback, Given, Setting, fallback, given, settings},
     kinds::*,
 };
 
