@@ -40,7 +40,7 @@ need_fault_tools() {
     compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
 }
 
-# Installs what `need` noted, says so, and leaves no service running or enabled on account of it.
+# Installs what `need` noted, says so, and leaves none of its services running or enabled.
 install_missing() {
     ((${#missing[@]})) || return 0
     can_install || fail "please install ${missing[*]}: that takes apt-get, as root or with sudo"
@@ -57,7 +57,7 @@ install_missing() {
 
 # In a subshell, so that the policy goes away again however this ends.
 apt_install() (
-    # Debian starts a service as its package arrives, unless this file says 101. One that exists is its owner's word.
+    # Debian starts a service when its package is installed, unless this file exits with 101. One that exists is left alone.
     if [[ ! -e /usr/sbin/policy-rc.d ]]; then
         trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
         printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
@@ -68,7 +68,7 @@ apt_install() (
         apt-get install -qq --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
 )
 
-# Not fatal: one source of several may be out of reach, and what is needed come from another.
+# Not fatal: the packages may come from other sources than the one that cannot be reached.
 update_package_lists() {
     as_root apt-get update -qq || true
 }

@@ -57,22 +57,22 @@ pub type SharedApp = Arc<App>;
 impl App {
     /// Opens everything `config` names: connects and migrates the database, makes the directories, loads the keys.
     pub async fn open(config: Config, clock: Clock) -> Result<SharedApp> {
-        make_data_dir(&config.data_dir)?;
+        make_data_dir(&config.storage.data_dir)?;
         let tasks = Tasks::default();
-        let db = Db::connect(config.database_url.expose(), &tasks).await?;
+        let db = Db::connect(config.database.database_url.expose(), &tasks).await?;
         db.migrate().await?;
         Ok(Arc::new(Self {
             storage: Storage::Local(Local::open_dir(
-                &config.data_dir,
+                &config.storage.data_dir,
                 room(&config, &db),
                 &tasks,
             )?),
-            keyring: Keyring::load(&config.secrets, &config.data_dir)?,
+            keyring: Keyring::load(&config.tickets.secret, &config.storage.data_dir)?,
             hasher: hasher(&config),
             file_facts: FileFacts::start(&db, &clock, &tasks),
             live_uploads: LiveUploads::default(),
             aborted_uploads: uploads::Aborted::default(),
-            upload_rows: uploads::Rows::start(&db, config.max_files_per_user, &tasks),
+            upload_rows: uploads::Rows::start(&db, config.users.max_files_per_user, &tasks),
             silences: Silences::default(),
             settled_time: SettledTime::load(&db, &clock).await?,
             ticket_guesses: TicketGuesses::default(),
@@ -88,10 +88,10 @@ impl App {
 
 fn hasher(config: &Config) -> Hasher {
     let limits = Limits {
-        in_line: config.hashing_queue_per_address,
-        in_all: config.hashing_queue,
+        in_line: config.accounts.hashing_queue_per_address,
+        in_all: config.accounts.hashing_queue,
     };
-    Hasher::new(config.hashing_threads.get(), limits)
+    Hasher::new(config.accounts.hashing_threads, limits)
 }
 
 /// What uploads leave of the disks that they fill: the content's, and SQLite's.
@@ -101,7 +101,11 @@ fn room(config: &Config, db: &Db) -> Room {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
     });
-    Room::new(&config.data_dir, database, config.disk_reserve)
+    Room::new(
+        &config.storage.data_dir,
+        database,
+        config.storage.disk_reserve,
+    )
 }
 
 /// nginx's group passes through to the content; nobody else does.

@@ -100,7 +100,11 @@ pub fn start(app: &SharedApp) -> JoinHandle<()> {
 
 async fn run(app: SharedApp) {
     // Several signs of life within the time after which the others take an upload for abandoned.
-    let interval = app.config.janitor_interval.min(app.config.upload_ttl / 4);
+    let interval = app
+        .config
+        .sweeps
+        .janitor_interval
+        .min(app.config.uploads.upload_ttl / 4);
     let interval = interval.max(Duration::from_secs(1));
     app.tasks
         .expect(TASK, interval * SILENT_INTERVALS + SILENT_BATCH);
@@ -118,7 +122,7 @@ pub async fn sweep(app: &App) {
     if let Err(error) = touch_live_uploads(app).await {
         warn!(%error, "live uploads could not be marked as such");
     }
-    let (clock, grace) = (&app.clock, app.config.clock_grace);
+    let (clock, grace) = (&app.clock, app.config.sweeps.clock_grace);
     let now = app.settled_time.look(clock.now(), clock.uptime(), grace);
     if let Err(error) = app.settled_time.store(app, now).await {
         warn!(%error, "the time could not be noted");
@@ -184,7 +188,7 @@ async fn abandoned_uploads(app: &App) -> Result<u64> {
         .filter(upload::Column::Id.is_not_in(app.live_uploads.ids()))
         .into_tuple()
         .all(app.db.read());
-    let ttl = app.config.upload_ttl;
+    let ttl = app.config.uploads.upload_ttl;
     let mut silent = app.silences.note(&others.await?, app.clock.uptime(), ttl);
     silent.truncate(BATCH.try_into().unwrap_or(usize::MAX));
     let silent = upload::Entity::find().filter(upload::Column::Id.is_in(silent));
@@ -218,7 +222,7 @@ async fn discarded(app: &App) -> Result<u64> {
 #[expect(clippy::disallowed_methods, reason = "the janitor sweeps the trash")]
 async fn old_trash(app: &App, now: Timestamp) -> Result<u64> {
     let old = file::Entity::find()
-        .filter(file::Column::TrashedAt.lte(before(now, app.config.trash_ttl)))
+        .filter(file::Column::TrashedAt.lte(before(now, app.config.sweeps.trash_ttl)))
         .order_by_asc(file::Column::TrashedAt)
         .limit(BATCH);
     let mut swept = 0;
@@ -274,6 +278,6 @@ async fn counted(app: &App, now: Timestamp) -> Result<u64> {
 }
 
 async fn old_events(app: &App, now: Timestamp) -> Result<u64> {
-    let due = event::Column::At.lte(before(now, app.config.event_ttl));
+    let due = event::Column::At.lte(before(now, app.config.sweeps.event_ttl));
     delete_due::<event::Entity>(app, event::Column::Id, due).await
 }

@@ -57,14 +57,14 @@ impl Log {
     /// Has everything that the program traces, its panics too, written as `config` says.
     pub fn subscribe(&self, config: &Config) {
         let mut state = self.queue.lock();
-        (state.room, state.format) = (config.log_buffer, config.log_format);
+        (state.room, state.format) = (config.logging.log_buffer, config.logging.log_format);
         drop(state);
         let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new(&config.log))
+            .with_env_filter(EnvFilter::new(&config.logging.log))
             .with_writer(Arc::clone(&self.queue))
             // It would report them by `eprintln!`, which panics.
             .log_internal_errors(false);
-        match config.log_format {
+        match config.logging.log_format {
             LogFormat::Text => subscriber.with_ansi(io::stderr().is_terminal()).init(),
             LogFormat::Json => subscriber.json().init(),
         }

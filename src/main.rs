@@ -1,4 +1,5 @@
-//! The command line: `serve` (the default), `migrate`, `schema`, `verify`, `create-user`, `disable-user`, `enable-user`.
+//! The command line: `serve` (the default), `migrate`, `schema`, `settings`, `verify`, `create-user`, `disable-user`,
+//! `enable-user`.
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},
@@ -10,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use cloakroom::{
     app::App,
     clock::Clock,
-    config::{Config, Options, Secret},
+    config::{self, Config, Options, Secret},
     db::Db,
     domain::accounts,
     graphql, janitor,
@@ -41,6 +42,8 @@ enum Command {
     Migrate(Migrate),
     /// Print the GraphQL schema
     Schema,
+    /// Print the documentation of all settings, as Markdown
+    Settings,
     /// Make an account; the password is asked for, or read from standard input
     CreateUser { username: String },
     /// Check that every file has its exact bytes, and that all bytes belong to something
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Some(Command::Schema) => print(graphql::sdl()),
+        Some(Command::Settings) => print(config::markdown()),
         command => {
             let config = match cli.options.validate() {
                 Ok(config) => config,
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
                 }
             };
             log.subscribe(&config);
+            warn_of_unknown_settings();
             run_in_runtime(command.unwrap_or(Command::Serve), config)
         }
     };
@@ -106,6 +111,18 @@ fn main() -> ExitCode {
         Err(error) => {
             log.say(format_args!("cloakroom: {error}"));
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// A misspelt setting would otherwise keep its default in silence. The value may be a secret, and is not told.
+fn warn_of_unknown_settings() {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    for unknown in config::unknown(names) {
+        let variable = unknown.variable;
+        match unknown.nearest {
+            Some(nearest) => tracing::warn!("{variable} is no setting; is {nearest} meant?"),
+            None => tracing::warn!("{variable} is no setting; see `cloakroom --help`"),
         }
     }
 }
@@ -141,18 +158,18 @@ async fn run(command: Command, config: Config) -> Outcome {
         Command::CreateUser { username } => create_user(config, &username).await,
         Command::DisableUser { username } => set_disabled(config, &username, true).await,
         Command::EnableUser { username } => set_disabled(config, &username, false).await,
-        Command::Schema => unreachable!("printed before there is a runtime"),
+        Command::Schema | Command::Settings => unreachable!("printed before there is a runtime"),
     }
 }
 
 async fn serve(config: Config) -> Outcome {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %config.data_dir.display(), "starting");
-    let listener = Listener::bind(&config.listen)
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %config.storage.data_dir.display(), "starting");
+    let listener = Listener::bind(&config.server.listen)
         .await
-        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+        .map_err(|error| format!("cannot listen on {}: {error}", config.server.listen))?;
     let app = App::open(config, Clock::System).await?;
     let address = listener.address()?;
-    tracing::info!(%address, public_url = app.config.public_url, delivery = ?app.config.delivery, "ready");
+    tracing::info!(%address, public_url = app.config.server.public_url, delivery = ?app.config.tickets.delivery, "ready");
     let sweeps = janitor::start(&app);
     let stop = stop_signal()?;
     server::serve(app.clone(), listener, stop).await;
@@ -178,8 +195,8 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 }
 
 async fn migrate(config: &Config, down: Option<u32>) -> Outcome {
-    std::fs::create_dir_all(&config.data_dir)?;
-    let db = Db::connect(config.database_url.expose(), &Tasks::default()).await?;
+    std::fs::create_dir_all(&config.storage.data_dir)?;
+    let db = Db::connect(config.database.database_url.expose(), &Tasks::default()).await?;
     match down {
         Some(steps) => db.migrate_down(steps).await?,
         None => db.migrate().await?,

@@ -35,10 +35,14 @@ struct Waiting {
 
 impl Pace {
     pub fn new(config: &Config) -> Self {
-        let window = config.client_timeout;
+        let window = config.server.client_timeout;
         Self {
             window,
-            least: config.min_body_rate.saturating_mul(window.as_secs()).max(1),
+            least: config
+                .server
+                .min_body_rate
+                .saturating_mul(window.as_secs())
+                .max(1),
             moved: 0,
             waited: Duration::ZERO,
             waiting: None,

@@ -80,7 +80,7 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
         connections = connections.count(),
         "stopping; requests under way may end"
     );
-    if tokio::time::timeout(app.config.shutdown_timeout, connections.shutdown())
+    if tokio::time::timeout(app.config.server.shutdown_timeout, connections.shutdown())
         .await
         .is_err()
     {

@@ -50,7 +50,9 @@ pub async fn actor(app: &App, session: &Session) -> Result<Actor> {
 async fn renew(app: &App, session: &Session) -> Result<()> {
     let renewed_at: Option<i64> = session.get(RENEWED_AT).await.map_err(store_error)?;
     let (due, now) = (
-        app.clock.before(app.config.session_idle / RENEWALS).0,
+        app.clock
+            .before(app.config.accounts.session_idle / RENEWALS)
+            .0,
         app.clock.now().0,
     );
     // One that was prolonged by a clock that was ahead is cut to its time again.
@@ -83,7 +85,7 @@ impl NewSession {
             session: session.clone(),
             id: Id::default(),
             created_at: app.clock.now(),
-            expires_at: app.clock.after(app.config.session_idle),
+            expires_at: app.clock.after(app.config.accounts.session_idle),
         })
     }
 
@@ -229,7 +231,7 @@ impl SessionStore for Store {
             .map_err(|error| session_store::Error::Encode(error.to_string()))?;
         let (id_hash, app) = (hash(&record.id), &self.app);
         // After its idle time, and never past its absolute lifetime.
-        let expires_at = app.clock.after(app.config.session_idle);
+        let expires_at = app.clock.after(app.config.accounts.session_idle);
         let saved = app.db.write(move |transaction| {
             Box::pin(async move {
                 session::Entity::update_many()
@@ -266,7 +268,7 @@ impl SessionStore for Store {
                 .await
                 .map_err(|error| backend(error.into()))?,
         };
-        let born_after = app.clock.before(app.config.session_lifetime);
+        let born_after = app.clock.before(app.config.accounts.session_lifetime);
         // Begun by a clock that was ahead, it would live so much longer.
         let born_before = app.clock.after(clock::SKEW);
         row.map(|row| {

@@ -64,17 +64,24 @@ pub async fn sign_in(
     begun: Begun,
 ) -> Result<Try> {
     let (config, clock) = (&app.config, app.clock.clone());
-    let window = config.sign_in_window;
-    let mut buckets =
-        Bucket::of_client("address", client, config.sign_in_tries_per_address, window);
+    let window = config.accounts.sign_in_window;
+    let mut buckets = Bucket::of_client(
+        "address",
+        client,
+        config.accounts.sign_in_tries_per_address,
+        window,
+    );
     let account = account.map(|account| {
         let name = app.keyring.pseudonym(account);
         let own = |subject, tries| Bucket::new(subject, tries, window);
         let here = format!("account:{name}:{}", client.network());
-        let here = own(here, config.sign_in_tries);
+        let here = own(here, config.accounts.sign_in_tries);
         let account = Account {
-            tries: own(format!("account:{name}"), config.sign_in_tries),
-            sign_ins: own(format!("sign-ins:{name}"), config.sign_ins_per_account),
+            tries: own(format!("account:{name}"), config.accounts.sign_in_tries),
+            sign_ins: own(
+                format!("sign-ins:{name}"),
+                config.accounts.sign_ins_per_account,
+            ),
             mark: Mark::new(app, account, client),
         };
         (account, here)
@@ -140,7 +147,10 @@ fn is_limit(result: &Result<()>) -> bool {
 /// Counts a sign-up by `client`, whatever comes of it. `RATE_LIMITED` when there were too many.
 pub async fn sign_up(app: &App, client: &ClientAddress) -> Result<()> {
     let (config, clock) = (&app.config, app.clock.clone());
-    let (tries, window) = (config.sign_ups_per_address, config.sign_up_window);
+    let (tries, window) = (
+        config.accounts.sign_ups_per_address,
+        config.accounts.sign_up_window,
+    );
     let buckets = Bucket::of_client("sign-up", client, tries, window);
     let charge = app.db.write_throttle(move |transaction| {
         Box::pin(async move {
@@ -182,12 +192,16 @@ impl ChangeTry {
 pub async fn password_change(app: &App, user: Uuid, begun: Begun) -> Result<ChangeTry> {
     let config = &app.config;
     let bucket = |subject: &str, tries| {
-        Bucket::new(format!("{subject}:{user}"), tries, config.sign_in_window)
+        Bucket::new(
+            format!("{subject}:{user}"),
+            tries,
+            config.accounts.sign_in_window,
+        )
     };
     let mut charged = ChangeTry {
         charge: Charge::new(&app.db, begun),
-        tries: bucket("password", config.sign_in_tries),
-        changes: bucket("password-changes", config.sign_ins_per_account),
+        tries: bucket("password", config.accounts.sign_in_tries),
+        changes: bucket("password-changes", config.accounts.sign_ins_per_account),
         clock: app.clock.clone(),
     };
     let charge = app.db.write_throttle(move |transaction| {

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 /// Text that must not be seen: it prints as dots.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
@@ -40,6 +40,13 @@ pub enum Listen {
     Unix(PathBuf),
 }
 
+impl Default for Listen {
+    /// Any free port of this machine.
+    fn default() -> Self {
+        Self::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+}
+
 impl FromStr for Listen {
     type Err = &'static str;
 
@@ -65,17 +72,31 @@ impl fmt::Display for Listen {
     }
 }
 
+/// One of a few words.
+pub trait Choice: Default + FromStr<Err = &'static str> {
+    /// All of them, comma-separated.
+    const ALL: &'static str;
+}
+
 macro_rules! choices {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* } or $all:literal) => {
+    (
+        $(#[$doc:meta])*
+        $name:ident { $first:ident = $word:literal, $($variant:ident = $text:literal,)* } or $all:literal
+    ) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($variant,)* }
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub enum $name { #[default] $first, $($variant,)* }
+
+        impl Choice for $name {
+            const ALL: &'static str = $all;
+        }
 
         impl FromStr for $name {
             type Err = &'static str;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match text {
+                    $word => Ok(Self::$first),
                     $($text => Ok(Self::$variant),)*
                     _ => Err(concat!("is not one of ", $all)),
                 }

@@ -36,7 +36,7 @@ pub async fn sign_up(
     username: &str,
     password: Secret,
 ) -> Result<user::Model> {
-    if app.config.sign_up == SignUp::Closed {
+    if app.config.accounts.sign_up == SignUp::Closed {
         return Err(Error::new(
             Code::Forbidden,
             "Sign-up is closed here; ask the operator for an account.",

@@ -132,7 +132,7 @@ pub(super) fn name(user: &user::Model) -> String {
 /// somebody else's session must not keep the owner from reacting. Each of those follows a change or an upload, which are bounded.
 pub(super) fn change(app: &App, event: Event) -> Result<event::Model> {
     if let Some(user_id) = event.user_id {
-        let per_hour = app.config.changes_per_hour;
+        let per_hour = app.config.users.changes_per_hour;
         app.changes.charge(user_id, app.clock.uptime(), per_hour)?;
     }
     Ok(event.into_row(app))

@@ -26,7 +26,7 @@ pub(super) async fn reserve(
     needed: u64,
     wanted: u64,
 ) -> Result<u64> {
-    let Some(quota) = app.config.user_quota else {
+    let Some(quota) = app.config.users.user_quota else {
         return Ok(u64::MAX);
     };
     let reserve = app.db.write_aside(move |transaction| {
@@ -51,7 +51,7 @@ pub(super) async fn reserve(
 
 /// Gives back what the upload reserved beyond the bytes it has.
 pub(super) async fn trim(app: &App, upload_id: Uuid, user_id: Uuid, surplus: u64) -> Result<()> {
-    if app.config.user_quota.is_none() || surplus == 0 {
+    if app.config.users.user_quota.is_none() || surplus == 0 {
         return Ok(());
     }
     let trim = app.db.write_aside(move |transaction| {
@@ -64,10 +64,10 @@ pub(super) async fn trim(app: &App, upload_id: Uuid, user_id: Uuid, surplus: u64
 
 /// Refuses at once what cannot fit, before any of it is read.
 pub fn check_ahead(app: &App, user: &user::Model, at_least: u64) -> Result<()> {
-    if user.file_count >= i64::from(app.config.max_files_per_user) {
+    if user.file_count >= i64::from(app.config.users.max_files_per_user) {
         return Err(too_many_files(app));
     }
-    match app.config.user_quota {
+    match app.config.users.user_quota {
         Some(quota) if left_of(quota, user) < std::cmp::max(at_least, 1) => {
             Err(exceeded(quota, user, at_least))
         }
@@ -77,7 +77,7 @@ pub fn check_ahead(app: &App, user: &user::Model, at_least: u64) -> Result<()> {
 
 /// `QUOTA_EXCEEDED`: the user has as many files as they may.
 pub(super) fn too_many_files(app: &App) -> Error {
-    let limit = app.config.max_files_per_user;
+    let limit = app.config.users.max_files_per_user;
     Error::new(
         Code::QuotaExceeded,
         format!("You may keep {limit} files. Delete files and empty the trash."),

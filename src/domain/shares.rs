@@ -69,7 +69,7 @@ pub async fn create(
     let event = events::change(app, event)?;
     let id = keys::id(now);
     let file_id = file.id;
-    let shares_max = app.config.max_shares_per_file;
+    let shares_max = app.config.users.max_shares_per_file;
     let upsert = app.db.write(move |transaction| {
         Box::pin(async move {
             // Held, so that it stays, and shares are made one after the other and counted.

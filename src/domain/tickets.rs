@@ -47,7 +47,7 @@ pub fn issue(
     if file.trashed_at.is_some() {
         return Err(Error::not_found());
     }
-    let end_of_life = app.clock.after(app.config.ticket_ttl);
+    let end_of_life = app.clock.after(app.config.tickets.ticket_ttl);
     let expires_at = file
         .until()
         .map_or(end_of_life, |until| until.min(end_of_life));
@@ -102,7 +102,7 @@ pub async fn redeem(
 /// The file that a ticket of ours opens.
 async fn open(app: &App, claims: &Claims) -> Result<Readable<file::Model>> {
     // One that ends later than any issued now was issued by a clock that was ahead, or while tickets lived longer.
-    let latest = app.clock.after(app.config.ticket_ttl + clock::SKEW);
+    let latest = app.clock.after(app.config.tickets.ticket_ttl + clock::SKEW);
     if claims.expires_at <= app.clock.now() || claims.expires_at > latest {
         return Err(Error::new(
             Code::TicketExpired,

@@ -142,7 +142,7 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
 impl Upload {
     /// Adds `chunk`. `FILE_TOO_LARGE` or `QUOTA_EXCEEDED` at the first byte too many; the upload is then to be dropped.
     pub async fn append(&mut self, chunk: Bytes) -> Result<()> {
-        let limit = self.app.config.max_file_size;
+        let limit = self.app.config.uploads.max_file_size;
         self.size += chunk.len() as u64;
         if self.size > limit {
             return Err(Error::new(

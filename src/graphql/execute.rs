@@ -29,7 +29,7 @@ pub async fn execute(
     with: impl FnOnce(Request) -> Request,
 ) -> Result<Response> {
     let by_list = prepared.is_plain;
-    let budget = Budget::new(config.answer_limits, by_list);
+    let budget = Budget::new(config.answer_limits(), by_list);
     let mut request = with(prepared.request()).data(budget.clone());
     if prepared.is_validated {
         request = request.data(Validated);
@@ -39,7 +39,7 @@ pub async fn execute(
         false => &schema.charged,
     };
     let execution = AssertUnwindSafe(library.execute(request)).catch_unwind();
-    let execution = patience::timed(config.execution_timeout, budget.keep(execution));
+    let execution = patience::timed(config.graphql.execution_timeout, budget.keep(execution));
     let mut response = execution
         .await
         .ok_or_else(took_too_long)??

@@ -42,16 +42,17 @@ impl LimitsQueries {
         let seconds = |duration| millis(duration) / 1000;
         let small = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
         Limits {
-            max_file_size: bytes(config.max_file_size),
-            max_files_per_request: i32::try_from(config.max_files_per_request).unwrap_or(i32::MAX),
+            max_file_size: bytes(config.uploads.max_file_size),
+            max_files_per_request: i32::try_from(config.uploads.max_files_per_request)
+                .unwrap_or(i32::MAX),
             max_page_size: i32::try_from(MAX_PAGE).unwrap_or(i32::MAX),
-            ticket_ttl_seconds: small(seconds(config.ticket_ttl)),
-            trash_ttl_seconds: Int64(seconds(config.trash_ttl)),
-            user_quota_bytes: config.user_quota.map(bytes),
-            max_files_per_user: small(config.max_files_per_user.into()),
-            max_shares_per_file: small(config.max_shares_per_file.into()),
-            changes_per_hour: small(config.changes_per_hour.into()),
-            sign_up_open: config.sign_up == crate::config::SignUp::Open,
+            ticket_ttl_seconds: small(seconds(config.tickets.ticket_ttl)),
+            trash_ttl_seconds: Int64(seconds(config.sweeps.trash_ttl)),
+            user_quota_bytes: config.users.user_quota.map(bytes),
+            max_files_per_user: small(config.users.max_files_per_user.into()),
+            max_shares_per_file: small(config.users.max_shares_per_file.into()),
+            changes_per_hour: small(config.users.changes_per_hour.into()),
+            sign_up_open: config.accounts.sign_up == crate::config::SignUp::Open,
         }
     }
 }

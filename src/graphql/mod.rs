@@ -75,7 +75,7 @@ pub struct Schema {
 pub fn schema(app: &SharedApp) -> Schema {
     let builder = || {
         let builder = builder().data(SharedApp::clone(app));
-        match app.config.graphiql {
+        match app.config.graphql.graphiql {
             GraphiQl::On => builder,
             GraphiQl::Off => builder.disable_introspection(),
         }

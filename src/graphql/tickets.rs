@@ -43,7 +43,11 @@ impl DownloadTicket {
     ) -> Result<Self> {
         let (ticket, expires_at) = tickets::issue(app, user, file, disposition.into())?;
         Ok(Self {
-            url: format!("{}/download/{}", app.config.public_url, ticket.expose()),
+            url: format!(
+                "{}/download/{}",
+                app.config.server.public_url,
+                ticket.expose()
+            ),
             expires_at: DateTime(expires_at),
         })
     }

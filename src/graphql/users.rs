@@ -62,11 +62,12 @@ impl User {
             quota_bytes: context
                 .app()
                 .config
+                .users
                 .user_quota
                 .and_then(|quota| i64::try_from(quota).ok())
                 .map(Int64),
             files: small(self.0.file_count),
-            max_files: small(context.app().config.max_files_per_user.into()),
+            max_files: small(context.app().config.users.max_files_per_user.into()),
         })
     }
 }

@@ -19,7 +19,7 @@ pub async fn determine(State(app): State<SharedApp>, mut request: Request, next:
     let forwarded = request.headers().get_all(X_FORWARDED_FOR).into_iter();
     let forwarded: Vec<&str> = forwarded.map(text).collect();
     let address = match request.extensions().get::<Peer>() {
-        Some(peer) => ClientAddress::behind(*peer, &forwarded, &app.config.trusted_proxies),
+        Some(peer) => ClientAddress::behind(*peer, &forwarded, &app.config.server.trusted_proxies),
         None => ClientAddress::default(),
     };
     request.extensions_mut().insert(address);

@@ -47,7 +47,7 @@ pub async fn redeem(
     let key = ContentKey::parse(&file.content_key)
         .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
     let headers = content_headers(&file, disposition)?;
-    match app.config.delivery {
+    match app.config.tickets.delivery {
         Delivery::XAccel => x_accel(&app, &key, headers),
         Delivery::Direct => direct(&app, &key, &file, headers, request).await,
     }

@@ -57,7 +57,7 @@ pub async fn post(
         };
         run(&context, caller, params, files, false).await
     };
-    respond(media_type, context.app.config.answer_limits, answer.await)
+    respond(media_type, context.app.config.answer_limits(), answer.await)
 }
 
 /// `GET /graphql`: a query by URL; or GraphiQL, for a browser.
@@ -68,7 +68,7 @@ pub async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    if context.app.config.graphiql == GraphiQl::On && negotiation::wants_page(&headers) {
+    if context.app.config.graphql.graphiql == GraphiQl::On && negotiation::wants_page(&headers) {
         return graphiql::page().await;
     }
     let Some(media_type) = MediaType::accepted(&headers) else {
@@ -84,7 +84,7 @@ pub async fn get(
         };
         run(&context, caller, params, ReceivedFiles::default(), true).await
     };
-    respond(media_type, context.app.config.answer_limits, answer.await)
+    respond(media_type, context.app.config.answer_limits(), answer.await)
 }
 
 /// `GET /graphiql/…`: a part of the page.
@@ -93,7 +93,7 @@ pub async fn asset(
     path: Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    match context.app.config.graphiql {
+    match context.app.config.graphql.graphiql {
         GraphiQl::On => graphiql::asset(path, headers).await,
         GraphiQl::Off => problem::no_such_route().await,
     }
@@ -139,7 +139,7 @@ async fn read(
         .to_ascii_lowercase();
     match essence.as_str() {
         "application/json" if is_utf8(content_type) => {
-            let body = read_whole(body, context.app.config.max_body_bytes).await?;
+            let body = read_whole(body, context.app.config.graphql.max_body_bytes).await?;
             Ok((params::of_json(&body)?, ReceivedFiles::default()))
         }
         "multipart/form-data" => {
@@ -202,8 +202,9 @@ async fn run(
         operation_name: params.operation_name,
         variables: params.variables.unwrap_or_default(),
     };
-    let preparation = graphql::prepare(schema, &app.config.query_limits, asked);
-    let prepared = tokio::time::timeout(app.config.execution_timeout, preparation)
+    let limits = app.config.query_limits();
+    let preparation = graphql::prepare(schema, &limits, asked);
+    let prepared = tokio::time::timeout(app.config.graphql.execution_timeout, preparation)
         .await
         .map_err(|_elapsed| Error::exhausted(Code::Unavailable))?;
     let prepared = match prepared {

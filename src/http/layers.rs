@@ -90,7 +90,7 @@ pub fn api<S: Clone + Send + Sync + 'static>(app: &SharedApp, router: Router<S>)
 
 fn sessions(app: &SharedApp) -> SessionManagerLayer<Store> {
     let https = app.config.is_https();
-    let idle = i64::try_from(app.config.session_idle.as_secs()).unwrap_or(i64::MAX);
+    let idle = i64::try_from(app.config.accounts.session_idle.as_secs()).unwrap_or(i64::MAX);
     SessionManagerLayer::new(Store::new(app))
         // A browser takes a `__Host-` cookie from the site itself only (RFC 6265bis §4.1.3.2).
         .with_name(if https {
@@ -107,7 +107,11 @@ fn sessions(app: &SharedApp) -> SessionManagerLayer<Store> {
 
 /// Refuses what a page of another site makes a browser send. Programs send neither header and pass.
 fn csrf(config: &Config) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clone + use<>> {
-    let trusted = config.allowed_origins.iter().chain([&config.public_url]);
+    let trusted = config
+        .server
+        .allowed_origins
+        .iter()
+        .chain([&config.server.public_url]);
     trusted
         .fold(CsrfLayer::new(), |layer, origin| {
             layer.clone().add_trusted_origin(origin).unwrap_or(layer)
@@ -122,6 +126,7 @@ fn csrf(config: &Config) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clo
 
 fn cors(config: &Config) -> CorsLayer {
     let origins = config
+        .server
         .allowed_origins
         .iter()
         .filter_map(|origin| HeaderValue::try_from(origin).ok());

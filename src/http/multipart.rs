@@ -53,12 +53,12 @@ pub async fn read(
     let mut parts = Parts {
         multipart: Multipart::new(body, boundary),
         allowance,
-        text_limit: app.config.max_body_bytes,
+        text_limit: app.config.graphql.max_body_bytes,
     };
     let operations = parts.text("operations").await?;
     let mut params = params::of_json(&operations)?;
     let map = parts.text("map").await?;
-    let mut places = Places::parse(&map, &mut params, app.config.max_files_per_request)?;
+    let mut places = Places::parse(&map, &mut params, app.config.uploads.max_files_per_request)?;
     let files = ReceivedFiles::default();
     // Of the body; the rest may all be the file that comes next.
     let mut seen = (operations.len() + map.len()) as u64;

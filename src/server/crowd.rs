@@ -66,9 +66,9 @@ pub struct Place {
 impl Crowd {
     pub fn new(config: &Config) -> Arc<Self> {
         Arc::new(Self {
-            most: config.max_connections,
-            most_per_address: config.max_connections_per_address,
-            trusted: config.trusted_proxies.clone(),
+            most: config.server.max_connections,
+            most_per_address: config.server.max_connections_per_address,
+            trusted: config.server.trusted_proxies.clone(),
             places: Mutex::default(),
         })
     }

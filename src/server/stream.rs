@@ -48,7 +48,7 @@ impl Watched {
         Self {
             stream,
             wait,
-            head_timeout: config.client_timeout,
+            head_timeout: config.server.client_timeout,
             head: None,
             taking: (!takes_its_time).then(|| Pace::new(config)),
             is_blocked: false,

@@ -14,7 +14,7 @@ struct Fault {
 impl Fault {
     /// Runs the statement of this run's database.
     async fn new(server: &TestApp, sqlite: &str, postgres: &str, mend: [&'static str; 2]) -> Self {
-        let mut options = ConnectOptions::new(server.app.config.database_url.expose());
+        let mut options = ConnectOptions::new(server.app.config.database.database_url.expose());
         options.max_connections(1);
         let operator = Connect::connect(options).await.unwrap();
         let (fault, mend) = match Database::chosen() {

@@ -131,7 +131,7 @@ async fn no_change_of_a_ticket_is_accepted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn any_document_is_measured_or_refused() {
     let server = TestApp::start().await;
-    let limits = &server.app.config.query_limits;
+    let limits = &server.app.config.query_limits();
     let seeds: [&[u8]; 5] = [
         b"{ me { id username usage { usedBytes } } }",
         b"query Q($n: Int = 5) { files(first: $n) { edges { node { ...F @include(if: true) } } } } fragment F on File { id name }",

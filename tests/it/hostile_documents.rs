@@ -354,7 +354,7 @@ async fn answer(router: &Router, token: &str, hostile: &Hostile) -> usize {
 }
 
 fn prepare(schema: &Schema, server: &TestApp, hostile: &Hostile) -> bool {
-    let limits = &server.app.config.query_limits;
+    let limits = &server.app.config.query_limits();
     if document::scan(&hostile.query, limits).is_err() {
         return false;
     }

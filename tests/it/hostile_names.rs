@@ -262,7 +262,9 @@ async fn three_hundred_hostile_names_stay_names() {
     let ids = upload(&alice, &headers).await;
 
     for path in server.stored() {
-        let below = path.strip_prefix(&server.app.config.data_dir).unwrap();
+        let below = path
+            .strip_prefix(&server.app.config.storage.data_dir)
+            .unwrap();
         let mut components = below.iter().map(|component| component.to_str().unwrap());
         assert_eq!(components.next(), Some("content"), "{below:?}");
         assert!(

@@ -73,7 +73,7 @@ async fn two_janitors_sweep_what_nobody_owns_and_leave_the_rest() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
     let kept = alice.upload("kept.txt", b"hello").await;
-    let data = server.app.config.data_dir.clone();
+    let data = server.app.config.storage.data_dir.clone();
     let foreign = ["content/notes.txt", "content/ab/README", "staging/lost"];
     std::fs::create_dir_all(data.join("content/ab")).unwrap();
     for name in foreign {
@@ -235,7 +235,7 @@ async fn a_clock_that_is_set_back_destroys_nothing_early() {
 async fn leave(server: &TestApp) {
     let now = server.app.clock.now();
     let (staged, discarded) = (ContentKey::random(), ContentKey::random());
-    let data = &server.app.config.data_dir;
+    let data = &server.app.config.storage.data_dir;
     std::fs::write(data.join("staging").join(staged.as_str()), b"half").unwrap();
     let content = data.join("content").join(discarded.path());
     std::fs::create_dir_all(content.parent().unwrap()).unwrap();

@@ -62,6 +62,7 @@ mod resilience;
 mod schema;
 mod security_table;
 mod sessions;
+mod settings;
 mod share_pages;
 mod shares;
 mod sharing;

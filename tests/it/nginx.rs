@@ -299,7 +299,7 @@ async fn a_port_serves_as_upstream_as_well_as_a_socket() {
     let nginx = Nginx::start(
         port,
         upstream,
-        &server.app.config.data_dir,
+        &server.app.config.storage.data_dir,
         directory.path(),
         &Site::default(),
     )

@@ -115,7 +115,7 @@ async fn flood(port: u16, block: Vec<u8>, sent: Arc<AtomicUsize>) {
 
 /// How many connections to the application there are, from nginx.
 fn upstream_connections(server: &TestApp) -> usize {
-    let socket = format!("{}.sock", server.app.config.data_dir.display());
+    let socket = format!("{}.sock", server.app.config.storage.data_dir.display());
     let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
     sockets
         .lines()

@@ -149,7 +149,7 @@ async fn a_purged_file_leaves_the_disk() {
 async fn a_purge_during_a_backup_leaves_the_bytes_until_its_end() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
-    let lock = std::fs::File::open(server.app.config.data_dir.join("purge.lock")).unwrap();
+    let lock = std::fs::File::open(server.app.config.storage.data_dir.join("purge.lock")).unwrap();
     lock.lock().unwrap();
     // More than the janitor takes at a time.
     let purges = (0..101).map(async |_| {

@@ -59,6 +59,7 @@ async fn damage_and_orphans_are_reported_and_only_orphans_removed() {
     let orphan = server
         .app
         .config
+        .storage
         .data_dir
         .join("staging/0123456789abcdef0123456789abcdef");
     std::fs::write(&orphan, b"nobody's").unwrap();

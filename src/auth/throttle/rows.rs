@@ -144,7 +144,9 @@ impl Mark {
     pub fn new(app: &App, account: &str, client: &ClientAddress) -> Self {
         let account = app.keyring.pseudonym(account);
         // Where nobody can tell addresses, one is as good as another, and none is known.
-        let ttl = client.0.map_or(0, |_| millis(app.config.known_address_ttl));
+        let ttl = client
+            .0
+            .map_or(0, |_| millis(app.config.accounts.known_address_ttl));
         Self {
             subject: format!("{MARK}{account}:{}", client.network()),
             ttl,
@@ -210,7 +212,10 @@ pub(super) async fn charge_all(
 /// far ahead.
 pub async fn is_spent(app: &App, now: Timestamp) -> Result<Expr> {
     let (config, clear_at) = (&app.config, throttle::Column::ClearAt);
-    let window = config.sign_in_window.max(config.sign_up_window);
+    let window = config
+        .accounts
+        .sign_in_window
+        .max(config.accounts.sign_up_window);
     // The settled time can be behind or of a clock that is wrong, and so can the shared one: what either of them spares, stays.
     let shared = shared_time::now(&app.clock, app.db.read()).await?;
     let latest = cmp::max(now.0, shared) + millis(window + clock::SKEW);

@@ -23,7 +23,7 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// A connection of somebody else's, in a transaction that has done `lock`.
 async fn holder(server: &TestApp, lock: &str) -> DatabaseConnection {
-    let mut options = ConnectOptions::new(server.app.config.database_url.expose());
+    let mut options = ConnectOptions::new(server.app.config.database.database_url.expose());
     options.max_connections(1);
     let holder = Connect::connect(options).await.unwrap();
     holder.execute_unprepared("BEGIN").await.unwrap();

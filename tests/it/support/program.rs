@@ -60,8 +60,8 @@ impl Program {
             directory: server.directory(),
             environment: Vec::new(),
         }
-        .set("DATA_DIR", &config.data_dir.display().to_string())
-        .set("DATABASE_URL", config.database_url.expose())
+        .set("DATA_DIR", &config.storage.data_dir.display().to_string())
+        .set("DATABASE_URL", config.database.database_url.expose())
         .set("LISTEN", "127.0.0.1:0")
     }
 

@@ -84,7 +84,7 @@ impl TestApp {
             change(options);
         })
         .await;
-        let data_dir = &server.app.config.data_dir;
+        let data_dir = &server.app.config.storage.data_dir;
         let directory = server.directory.path();
         let nginx = Nginx::start(port, &server.base, data_dir, directory, site).await;
         server.base.clone_from(&nginx.base);
@@ -145,7 +145,7 @@ impl TestApp {
     }
 
     async fn run(mut options: Options, directory: Arc<TempDir>, now: i64) -> Self {
-        let listener = Listener::bind(&options.validate().unwrap().listen)
+        let listener = Listener::bind(&options.validate().unwrap().server.listen)
             .await
             .unwrap();
         let address = listener.address().unwrap();
@@ -223,7 +223,7 @@ impl TestApp {
 
     /// The files below the data directory's `content` and `staging`: what is on disk of people's bytes.
     pub fn stored(&self) -> Vec<std::path::PathBuf> {
-        let data = &self.app.config.data_dir;
+        let data = &self.app.config.storage.data_dir;
         let mut found = Vec::new();
         let mut open = vec![data.join("content"), data.join("staging")];
         while let Some(directory) = open.pop() {

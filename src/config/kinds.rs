@@ -1,0 +1,277 @@
+//! The kinds of settings: how the text of one is understood, and which values are allowed.
+
+use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
+
+use ipnet::IpNet;
+
+use super::{Secret, descriptors, values::Choice};
+
+pub const DAY: u64 = 24 * 60 * 60;
+/// Time to spare below what the databases' 64-bit milliseconds can hold.
+pub const AGE: u64 = 100 * 365 * DAY;
+pub const GIB: u64 = 1 << 30;
+
+const SECRET_MIN_BYTES: usize = 32;
+
+/// What is wrong with a text, in words that follow the setting's name.
+type Understood<T> = Result<T, Vec<String>>;
+type Read<T> = dyn Fn(&str) -> Understood<T>;
+
+pub struct Kind<T> {
+    pub form: &'static str,
+    pub values: String,
+    read: Box<Read<T>>,
+}
+
+impl<T: 'static> Kind<T> {
+    fn new(form: &'static str, read: impl Fn(&str) -> Understood<T> + 'static) -> Self {
+        Self {
+            form,
+            values: String::new(),
+            read: Box::new(read),
+        }
+    }
+
+    fn values(self, values: String) -> Self {
+        Self { values, ..self }
+    }
+
+    pub fn read(&self, text: &str) -> Understood<T> {
+        (self.read)(text)
+    }
+}
+
+/// Says for the compiler that `kind` has values of the type `T`.
+pub fn typed<T>(kind: Kind<T>) -> Kind<T> {
+    kind
+}
+
+/// For a setting without a default.
+pub fn optional<T: 'static>(kind: Kind<T>) -> Kind<Option<T>> {
+    let Kind { form, values, read } = kind;
+    Kind::new(form, move |text| read(text).map(Some)).values(values)
+}
+
+/// Seconds, or `90s`, `5m`, `24h`, `30d`.
+pub fn duration(seconds: RangeInclusive<u64>) -> Kind<Duration> {
+    let values = range(&seconds, &[(DAY, "d"), (3600, "h"), (60, "m"), (1, "s")]);
+    let read = move |text: &str| {
+        let value = text
+            .parse()
+            .ok()
+            .or_else(|| Some(humantime::parse_duration(text).ok()?.as_secs()));
+        let form = "a duration: seconds, or 90s, 5m, 24h, 30d";
+        within(text, value, &seconds, form).map(Duration::from_secs)
+    };
+    Kind::new("DURATION", read).values(values)
+}
+
+/// Bytes, or `64KiB`, `100MB`, `2GiB`.
+pub fn size<T: TryFrom<u64> + 'static>(bytes: RangeInclusive<u64>) -> Kind<T> {
+    let units = [
+        (1 << 60, "EiB"),
+        (1 << 50, "PiB"),
+        (1 << 40, "TiB"),
+        (1 << 30, "GiB"),
+        (1 << 20, "MiB"),
+        (1 << 10, "KiB"),
+        (1, ""),
+    ];
+    let values = range(&bytes, &units);
+    let read = move |text: &str| {
+        let size = text.parse::<bytesize::ByteSize>();
+        let value = size.ok().map(|size| size.as_u64());
+        let form = "a size: bytes, or 64KiB, 100MB, 2GiB";
+        fit(text, within(text, value, &bytes, form)?, &bytes)
+    };
+    Kind::new("SIZE", read).values(values)
+}
+
+/// A size that is held in memory.
+pub fn memory() -> Kind<usize> {
+    size(1 << 10..=64 << 20)
+}
+
+pub fn number<T: TryFrom<u64> + 'static>(allowed: RangeInclusive<u64>) -> Kind<T> {
+    let values = range(&allowed, &[(1, "")]);
+    let read = move |text: &str| {
+        let value = within(text, text.parse().ok(), &allowed, "a whole number")?;
+        fit(text, value, &allowed)
+    };
+    Kind::new("NUMBER", read).values(values)
+}
+
+/// One of a few words.
+pub fn choice<T: Choice + 'static>() -> Kind<T> {
+    parsed("CHOICE").values(T::ALL.to_owned())
+}
+
+/// What a type understands by itself.
+pub fn parsed<T: FromStr<Err = &'static str> + 'static>(form: &'static str) -> Kind<T> {
+    Kind::new(form, |text| {
+        text.parse()
+            .map_err(|what| vec![format!("{text:?} {what}")])
+    })
+}
+
+pub fn path() -> Kind<PathBuf> {
+    Kind::new("PATH", |text| match text.trim().is_empty() {
+        true => Err(vec!["is empty".to_owned()]),
+        false => Ok(PathBuf::from(text)),
+    })
+}
+
+/// As many connections as this process has descriptors for.
+pub fn connections() -> Kind<usize> {
+    let known = number::<usize>(1..=1_000_000);
+    let values = known.values.clone();
+    let read = move |text: &str| {
+        let (most, room) = (known.read(text)?, descriptors::connections());
+        match most > room {
+            true => Err(vec![format!(
+                "{text:?} is more than the limit of open files allows, which is {room}; say less, or raise that limit \
+                 (`ulimit -n`, systemd's LimitNOFILE)"
+            )]),
+            false => Ok(most),
+        }
+    };
+    Kind::new("NUMBER", read).values(values)
+}
+
+/// The URL that a site begins with, which is kept without a slash at the end.
+pub fn site() -> Kind<String> {
+    Kind::new("URL", |text| {
+        let url = text.trim_end_matches('/');
+        match is_origin(url) {
+            true => Ok(url.to_owned()),
+            false => Err(vec![format!(
+                "{text:?} is not https://HOST or http://HOST:PORT, without a path"
+            )]),
+        }
+    })
+}
+
+/// Origins, comma-separated.
+pub fn origins() -> Kind<Vec<String>> {
+    Kind::new("ORIGINS", |text| {
+        each(text, |item| match is_origin(item) {
+            true => Ok(item.to_owned()),
+            false => Err(format!(
+                "{item:?} is not an origin such as https://app.example"
+            )),
+        })
+    })
+}
+
+/// Networks or addresses, comma-separated.
+pub fn networks() -> Kind<Vec<IpNet>> {
+    Kind::new("NETWORKS", |text| {
+        each(text, |item| {
+            item.parse::<IpNet>()
+                .or_else(|_| item.parse::<IpAddr>().map(IpNet::from))
+                .map_err(|_| format!("{item:?} is not a network such as 10.0.0.0/8"))
+        })
+    })
+}
+
+/// Where a database is. It may have a password in it, so no mistake repeats it.
+pub fn database() -> Kind<Secret> {
+    Kind::new("URL", |text| {
+        let known = ["sqlite:", "postgres://", "postgresql://"];
+        match known.iter().any(|scheme| text.starts_with(scheme)) {
+            true => Ok(Secret::from(text.trim_end().to_owned())),
+            false => Err(vec![
+                "begins with neither sqlite: nor postgres://".to_owned(),
+            ]),
+        }
+    })
+}
+
+/// What to sign with, one a line.
+pub fn signing_secrets() -> Kind<Vec<Secret>> {
+    Kind::new("SECRET", |text| {
+        let lines = text.lines().map(str::trim);
+        let secrets: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+        let mistake = if secrets.is_empty() {
+            "is empty; give 32 bytes or more, for example from `openssl rand -hex 32`"
+        } else if secrets.iter().any(|secret| secret.len() < SECRET_MIN_BYTES) {
+            "is shorter than 32 bytes; make one with `openssl rand -hex 32`"
+        } else {
+            let secrets = secrets.into_iter().map(str::to_owned);
+            return Ok(secrets.map(Secret::from).collect());
+        };
+        Err(vec![mistake.to_owned()])
+    })
+}
+
+/// What tracing understands as a filter.
+pub fn log_filter() -> Kind<String> {
+    Kind::new("FILTER", |text| {
+        match text.parse::<tracing_subscriber::EnvFilter>() {
+            Ok(_) => Ok(text.to_owned()),
+            Err(error) => Err(vec![format!("{text:?} is not a log filter: {error}")]),
+        }
+    })
+}
+
+fn within(
+    text: &str,
+    value: Option<u64>,
+    allowed: &RangeInclusive<u64>,
+    form: &str,
+) -> Understood<u64> {
+    match value {
+        None => Err(vec![format!("{text:?} is not {form}")]),
+        Some(value) if allowed.contains(&value) => Ok(value),
+        Some(_) => Err(outside(text, allowed)),
+    }
+}
+
+fn fit<T: TryFrom<u64>>(text: &str, value: u64, allowed: &RangeInclusive<u64>) -> Understood<T> {
+    value.try_into().map_err(|_| outside(text, allowed))
+}
+
+fn outside(text: &str, allowed: &RangeInclusive<u64>) -> Vec<String> {
+    let (least, most) = (allowed.start(), allowed.end());
+    vec![format!("{text:?} is not between {least} and {most}")]
+}
+
+/// `1s to 1d`: both ends in the largest of `units` that says them exactly.
+fn range(allowed: &RangeInclusive<u64>, units: &[(u64, &str)]) -> String {
+    let said = |value: &u64| {
+        let fits = |unit: &&(u64, &str)| *value >= unit.0 && value.is_multiple_of(unit.0);
+        match units.iter().find(fits).or(units.last()) {
+            Some((unit, name)) => format!("{}{name}", value / unit),
+            None => value.to_string(),
+        }
+    };
+    format!("{} to {}", said(allowed.start()), said(allowed.end()))
+}
+
+/// Every item of a comma-separated list, or the mistakes of all items.
+fn each<T>(list: &str, read: impl Fn(&str) -> Result<T, String>) -> Understood<Vec<T>> {
+    let items = list.split(',').map(str::trim);
+    let (mut values, mut mistakes) = (Vec::new(), Vec::new());
+    for item in items.filter(|item| !item.is_empty()) {
+        match read(item) {
+            Ok(value) => values.push(value),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    match mistakes.is_empty() {
+        true => Ok(values),
+        false => Err(mistakes),
+    }
+}
+
+/// Whether `text` is an origin (RFC 6454): a scheme, a host, perhaps a port, nothing else.
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<axum::http::Uri>() else {
+        return false;
+    };
+    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority())
+    else {
+        return false;
+    };
+    !authority.as_str().contains('@') && text == format!("{scheme}://{authority}")
+}

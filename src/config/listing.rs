@@ -1,0 +1,95 @@
+//! The settings as a page of the documentation, and as what a misspelt variable is compared with.
+
+use super::declare::{Fallback, PREFIX, SETTINGS, Setting};
+
+/// `docs/settings.md`
+pub fn markdown() -> String {
+    let mut page = String::from(INTRODUCTION);
+    let mut group = "";
+    for setting in SETTINGS.iter() {
+        if setting.group != group {
+            group = setting.group;
+            page.push_str(&format!("\n## {group}\n\n{COLUMNS}"));
+        }
+        page.push_str(&row(setting));
+    }
+    page
+}
+
+const INTRODUCTION: &str = "\
+<!-- Written by `cargo run -- settings > docs/settings.md`; src/config/table.rs declares the settings. -->
+
+# Settings
+
+Each setting is an environment variable, `CLOAKROOM_TICKET_TTL=1m`, and a flag, `--ticket-ttl 1m`; the flag wins.
+`cloakroom --help` lists them, too. At the start every mistake is listed at once, and the exit status is 2. A variable
+that begins with `CLOAKROOM_` and is no setting is named in the log.
+
+A duration is a number of seconds, or `90s`, `5m`, `24h`, `30d`. A size is a number of bytes, or `64KiB`, `100MB`,
+`2GiB`. Words in capitals are codes of errors, or other settings.
+";
+
+const COLUMNS: &str = "\
+| `CLOAKROOM_…` | default | values | what |
+| --- | --- | --- | --- |
+";
+
+fn row(setting: &Setting) -> String {
+    let name = setting.name.to_uppercase();
+    let default = match setting.default {
+        Fallback::Text("") => "none".to_owned(),
+        Fallback::Text(text) => format!("`{text}`"),
+        Fallback::Words(words) => words.to_owned(),
+    };
+    let values = match setting.values.as_str() {
+        "" => setting.form.to_lowercase(),
+        values => values.to_owned(),
+    };
+    format!("| `{name}` | {default} | {values} | {} |\n", setting.help)
+}
+
+/// A variable that looks like a setting and is none.
+pub struct Unknown {
+    pub variable: String,
+    /// The setting that was probably meant.
+    pub nearest: Option<&'static str>,
+}
+
+/// The variables among `names` that begin like a setting and are none.
+pub fn unknown(names: impl Iterator<Item = String>) -> Vec<Unknown> {
+    let known = |name: &String| SETTINGS.iter().any(|setting| setting.variable == *name);
+    let unknown = names.filter(|name| name.starts_with(PREFIX) && !known(name));
+    let found = unknown.map(|variable| Unknown {
+        nearest: nearest(&variable),
+        variable,
+    });
+    found.collect()
+}
+
+/// More letters than these are not a slip of the finger.
+const SLIPS: usize = 3;
+
+fn nearest(variable: &str) -> Option<&'static str> {
+    let distances = SETTINGS
+        .iter()
+        .map(|setting| (distance(variable, &setting.variable), &*setting.variable));
+    let (slips, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
+    (slips <= SLIPS).then_some(nearest)
+}
+
+/// How many letters have to be put in, taken out or changed to make `b` of `a` (Levenshtein's distance).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    // What it takes from the letters of `a` so far to each beginning of `b`.
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, letter) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *other);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

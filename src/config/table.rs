@@ -1,0 +1,226 @@
+//! Every setting, declared once: to add one, add it here, and then `cargo run -- settings > docs/settings.md`.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use clap::ArgMatches;
+use ipnet::IpNet;
+
+use super::{
+    Delivery, GraphiQl, Listen, LogFormat, Mistakes, Secret, SignUp,
+    check::Check,
+    declare::{self, Fallback, Given, Setting, fallback, given, settings},
+    kinds::*,
+};
+
+settings! {
+    /// Listening and connections
+    server: Server {
+        /// Where to listen: `IP:PORT`, or `unix:/path/to.sock`. A socket that a dead process left is replaced; no other
+        /// file is
+        listen: Listen = "127.0.0.1:8080", parsed("ADDRESS");
+
+        /// The address that clients use. Ticket URLs begin with it, and `https` in it turns on Secure cookies with the
+        /// prefix `__Host-`
+        public_url: String = unset("from LISTEN"), site();
+
+        /// Other origins whose pages may call the API (CORS, and the cross-site check), comma-separated:
+        /// `https://app.example`
+        allowed_origins: Vec<String> = "", origins();
+
+        /// Networks whose `X-Forwarded-For` is believed, comma-separated. The peer of a unix socket is always believed
+        trusted_proxies: Vec<IpNet> = "127.0.0.0/8,::1/128", networks();
+
+        /// How long a client may take to send the head of a request, may send nothing of a body, or may take nothing of
+        /// an answer
+        client_timeout: Duration = "30s", duration(1..=DAY);
+
+        /// The slowest that a client may send a body or take an answer, in bytes a second, measured over CLIENT_TIMEOUT
+        min_body_rate: u64 = "1KiB", size(0..=GIB);
+
+        /// How many connections there may be. When there are more, those that have waited longest for their client are
+        /// closed
+        max_connections: usize = unset("as many as the limit of open files has room for, at most 4096"), connections();
+
+        /// How many connections one client address (IPv6: one /64) may have. TRUSTED_PROXIES and the peer of a unix
+        /// socket may have all
+        max_connections_per_address: usize = unset("a quarter of MAX_CONNECTIONS"), number(1..=1_000_000);
+
+        /// How long running requests may go on after SIGTERM
+        shutdown_timeout: Duration = "30s", duration(0..=DAY);
+    }
+
+    /// Database
+    database: Database {
+        /// Where the database is: `sqlite:PATH` or `postgres://user@host/database`
+        database_url: Secret = secret("cloakroom.sqlite3 in DATA_DIR"), database();
+    }
+
+    /// Storage
+    storage: Storage {
+        /// The directory of the content, the SQLite database and the generated secret
+        data_dir: PathBuf = "./data", path();
+
+        /// The space that uploads leave free on the disks of the content and of SQLite, so that people can always sign
+        /// in, delete and purge. An upload that would use it gets STORAGE_FULL
+        disk_reserve: Option<u64> = unset("64MiB, or an eighth of a smaller disk"), optional(size(0..=1 << 50));
+    }
+
+    /// Tickets and downloads
+    tickets: Tickets {
+        /// What tickets are signed with, 32 bytes or more. One secret a line: the first signs, the others are still
+        /// accepted
+        secret: Vec<Secret> = secret("made at the first start, in DATA_DIR/secret"), signing_secrets();
+
+        /// How long a ticket opens its file
+        ticket_ttl: Duration = "5m", duration(1..=DAY);
+
+        /// Who sends the bytes of a download: this process (`direct`), or nginx in front of it (`x-accel`)
+        delivery: Delivery = "direct", choice();
+    }
+
+    /// Uploads
+    uploads: Uploads {
+        /// The largest file that may be uploaded. A larger one gets FILE_TOO_LARGE
+        max_file_size: u64 = "10GiB", size(1..=1 << 50);
+
+        /// How many files one request may upload. With more it gets PAYLOAD_TOO_LARGE
+        max_files_per_request: usize = "20", number(1..=1000);
+
+        /// How long an upload may be silent before it counts as abandoned
+        upload_ttl: Duration = "1h", duration(60..=AGE);
+    }
+
+    /// What one user may have and do
+    users: Users {
+        /// How many bytes each user may keep, the trash included. An upload beyond them gets QUOTA_EXCEEDED
+        user_quota: Option<u64> = unset("no limit"), optional(size(0..=1 << 60));
+
+        /// How many files each user may keep, empty ones and the trash included. An upload beyond them gets
+        /// QUOTA_EXCEEDED
+        max_files_per_user: u32 = "100000", number(1..=1_000_000_000);
+
+        /// How many shares one file may have. One more gets QUOTA_EXCEEDED
+        max_shares_per_file: u32 = "1000", number(1..=100_000);
+
+        /// How many changes one user may make in an hour: renaming, restoring, purging, sharing, making tokens. They
+        /// come back evenly over the hour; one more gets RATE_LIMITED. Deleting and revoking are never refused. Each
+        /// instance counts for itself
+        changes_per_hour: u32 = "3600", number(1..=1_000_000_000);
+    }
+
+    /// Keeping and sweeping
+    sweeps: Sweeps {
+        /// How long a deleted file stays in the trash, where it can be restored
+        trash_ttl: Duration = "30d", duration(0..=AGE);
+
+        /// How long the audit trail keeps an event
+        event_ttl: Duration = "180d", duration(0..=AGE);
+
+        /// How often the janitor sweeps
+        janitor_interval: Duration = "1m", duration(1..=DAY);
+
+        /// How long the clock must run steadily, after a jump or a start, before the janitor destroys what came due
+        /// meanwhile
+        clock_grace: Duration = "1h", duration(0..=7 * DAY);
+    }
+
+    /// Accounts and signing in
+    accounts: Accounts {
+        /// Who makes accounts: anyone (`open`), or only the command line, by `cloakroom create-user` (`closed`)
+        sign_up: SignUp = "open", choice();
+
+        /// How many accounts one client address (IPv6: one /64, and ten times as many for its /48) may ask for in a
+        /// SIGN_UP_WINDOW. One more gets RATE_LIMITED
+        sign_ups_per_address: u32 = "20", number(1..=100_000);
+
+        /// How long it takes until an address may ask for all of them again. They come back evenly
+        sign_up_window: Duration = "1h", duration(1..=DAY);
+
+        /// How long a session lives without a request
+        session_idle: Duration = "7d", duration(60..=AGE);
+
+        /// How long a session lives, even when it is in use
+        session_lifetime: Duration = "30d", duration(60..=AGE);
+
+        /// How many wrong passwords one account may have in a SIGN_IN_WINDOW. After them it gets RATE_LIMITED. Those
+        /// typed in a session, and those from each address that the account knows, are counted separately
+        sign_in_tries: u32 = "10", number(1..=100_000);
+
+        /// How many wrong passwords one client address (IPv6: one /64, and ten times as many for its /48) may have in a
+        /// SIGN_IN_WINDOW
+        sign_in_tries_per_address: u32 = "100", number(1..=100_000);
+
+        /// How long it takes until all tries are back. They come back evenly
+        sign_in_window: Duration = "10m", duration(1..=DAY);
+
+        /// How often one account may sign in, in a SIGN_IN_WINDOW
+        sign_ins_per_account: u32 = "100", number(1..=100_000);
+
+        /// How long an account knows an address (IPv6: one /64) that it signed in from, so that others who guess its
+        /// password do not lock it out there. `0`: not at all
+        known_address_ttl: Duration = "30d", duration(0..=AGE);
+
+        /// How many passwords are hashed at once. Each takes 19 MiB
+        hashing_threads: usize = unset("one a processor, at most 4"), number(1..=64);
+
+        /// How many passwords may wait to be hashed. One more gets UNAVAILABLE; nobody waits longer than 10 seconds
+        hashing_queue: usize = "1000", number(1..=100_000);
+
+        /// How many of the waiting passwords may come from one client address (IPv6: one /48), or belong to one user.
+        /// One more gets RATE_LIMITED
+        hashing_queue_per_address: usize = "100", number(1..=100_000);
+    }
+
+    /// GraphQL
+    graphql: Graphql {
+        /// Whether GET /graphql shows GraphiQL, and the schema can be introspected
+        graphiql: GraphiQl = "on", choice();
+
+        /// The largest JSON body, and the largest `operations` or `map` part. A larger one gets PAYLOAD_TOO_LARGE
+        max_body_bytes: usize = "256KiB", memory();
+
+        /// The largest document. A document beyond this limit, or one of the next six, gets QUERY_TOO_COMPLEX
+        max_query_bytes: usize = "64KiB", memory();
+
+        /// How many tokens a document may have
+        max_query_tokens: usize = "4000", number(1..=1_000_000);
+
+        /// How deeply the fields of a document may nest
+        max_query_depth: usize = "20", number(1..=30);
+
+        /// How many fields a document may ask for. Those of a list count once for each row that it may have
+        max_query_complexity: usize = "10000", number(1..=1_000_000);
+
+        /// How many selections, arguments and values the operations of a document may have in all, once its fragments
+        /// are written out. The time of validation depends on them
+        max_query_nodes: usize = "10000", number(1..=1_000_000);
+
+        /// How many aliases a document may have, and how many root fields
+        max_query_aliases: usize = "30", number(1..=1_000_000);
+
+        /// How many directives a document may have, and how many variables
+        max_query_directives: usize = "50", number(1..=1_000_000);
+
+        /// The largest answer. One that grows larger is replaced by QUERY_TOO_COMPLEX; mutations that have run by then
+        /// are not undone
+        max_answer_bytes: usize = "4MiB", memory();
+
+        /// How many values an answer may have: fields, and items of lists. One with more is replaced in the same way
+        max_answer_values: usize = "50000", number(1..=1_000_000);
+
+        /// How long an operation may run, uploads and commits under way not counted. After that it gets UNAVAILABLE
+        execution_timeout: Duration = "30s", duration(1..=DAY);
+    }
+
+    /// The log
+    logging: Logging {
+        /// What to log: a level, or filter directives of the crate tracing
+        log: String = "info", log_filter();
+
+        /// How to log: for people (`text`) or for programs (`json`)
+        log_format: LogFormat = "text", choice();
+
+        /// How much of the log may wait in memory until it is read. Lines that find no room are lost and counted
+        log_buffer: usize = "4MiB", memory();
+    }
+}
