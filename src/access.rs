@@ -7,9 +7,9 @@
 //! functions that change or deliver something take them, and so a change without a check does not compile:
 //!
 //! ```
-//! # use {cloakroom::{access, app::App, auth::client::ClientAddress, domain::files, error::Result}};
-//! # use {entity::{file, user}, uuid::Uuid};
-//! async fn delete(app: &App, client: &ClientAddress, asks: &user::Model, id: Uuid) -> Result<()> {
+//! # use {cloakroom::{access, app::App, auth::{Viewer, client::ClientAddress}, domain::files, error::Result}};
+//! # use {entity::file, uuid::Uuid};
+//! async fn delete(app: &App, client: &ClientAddress, asks: &Viewer, id: Uuid) -> Result<()> {
 //!     let file = access::owned_file(app, asks, id).await?;
 //!     files::trash(app, client, &file).await
 //! }
@@ -18,17 +18,17 @@
 //! A row alone is no proof, and nor is the sight of it:
 //!
 //! ```compile_fail,E0308
-//! # use {cloakroom::{access, app::App, auth::client::ClientAddress, domain::files, error::Result}};
-//! # use {entity::{file, user}, uuid::Uuid};
+//! # use {cloakroom::{access, app::App, auth::{Viewer, client::ClientAddress}, domain::files, error::Result}};
+//! # use {entity::file, uuid::Uuid};
 //! async fn delete(app: &App, client: &ClientAddress, file: file::Model) -> Result<()> {
 //!     files::trash(app, client, &file).await
 //! }
 //! ```
 //!
 //! ```compile_fail,E0308
-//! # use {cloakroom::{access, app::App, auth::client::ClientAddress, domain::files, error::Result}};
-//! # use {entity::{file, user}, uuid::Uuid};
-//! async fn delete(app: &App, client: &ClientAddress, asks: &user::Model, id: Uuid) -> Result<()> {
+//! # use {cloakroom::{access, app::App, auth::{Viewer, client::ClientAddress}, domain::files, error::Result}};
+//! # use {entity::file, uuid::Uuid};
+//! async fn delete(app: &App, client: &ClientAddress, asks: &Viewer, id: Uuid) -> Result<()> {
 //!     let file = access::readable_file(app, asks, id).await?;
 //!     files::trash(app, client, &file).await
 //! }
@@ -52,13 +52,13 @@
 
 use std::ops::Deref;
 
-use entity::{Timestamp, file, share, user};
+use entity::{Timestamp, file, share};
 use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    auth::Subject,
+    auth::{Subject, Viewer},
     error::{Code, Error, Result},
 };
 use policy::{Decision, Facts, State, decide};
@@ -81,12 +81,18 @@ pub struct Readable<T> {
     row: T,
     until: Option<Timestamp>,
     owned: bool,
+    viewer: Subject,
 }
 
 impl<T> Readable<T> {
     /// When this sight ends, as far as is known now; `None` when it does not.
     pub fn until(&self) -> Option<Timestamp> {
         self.until
+    }
+
+    /// Who may see it.
+    pub fn viewer(&self) -> Subject {
+        self.viewer
     }
 }
 
@@ -100,22 +106,33 @@ impl<T> Deref for Readable<T> {
 
 /// A row that belongs to the one who asked.
 #[derive(Clone, Debug)]
-pub struct Owned<T>(T);
+pub struct Owned<T> {
+    row: T,
+    owner: Subject,
+}
+
+impl<T> Owned<T> {
+    /// The owner, who asked.
+    pub fn owner_id(&self) -> Uuid {
+        self.owner.user_id()
+    }
+}
 
 impl<T> Deref for Owned<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.row
     }
 }
 
 impl<T> From<Owned<T>> for Readable<T> {
     fn from(owned: Owned<T>) -> Self {
         Self {
-            row: owned.0,
+            row: owned.row,
             until: None,
             owned: true,
+            viewer: owned.owner,
         }
     }
 }
@@ -124,7 +141,10 @@ impl<T> Readable<T> {
     /// The same row as its owner's; `FORBIDDEN` for those who only see it.
     pub fn into_owned(self) -> Result<Owned<T>> {
         if self.owned {
-            return Ok(Owned(self.row));
+            return Ok(Owned {
+                row: self.row,
+                owner: self.viewer,
+            });
         }
         Err(Error::new(
             Code::Forbidden,
@@ -133,47 +153,53 @@ impl<T> Readable<T> {
     }
 }
 
-/// A file as the transaction that has just made or changed it for `owner_id` left it: what was done is answered without
-/// another look, which could fail.
-pub(crate) fn written(owner_id: Uuid, row: file::Model) -> Result<Owned<file::Model>> {
-    match row.owner_id == owner_id {
-        true => Ok(Owned(row)),
+/// A file as the transaction that has just made it for `owner` left it: what was done is answered without another look,
+/// which could fail.
+pub(crate) fn written(owner: Subject, row: file::Model) -> Result<Owned<file::Model>> {
+    match row.owner_id == owner.user_id() {
+        true => Ok(Owned { row, owner }),
         false => Err(Error::not_found()),
     }
 }
 
-/// A share of `file`, as the transaction that has just made or changed it left it.
-pub(crate) fn written_share(
-    file: &Owned<file::Model>,
-    row: share::Model,
-) -> Result<Owned<share::Model>> {
-    match row.file_id == file.id {
-        true => Ok(Owned(row)),
-        false => Err(Error::not_found()),
+impl Owned<file::Model> {
+    /// The same file, as a transaction that has just changed it left it.
+    pub(crate) fn renewed(&self, row: file::Model) -> Result<Self> {
+        match (row.id, row.owner_id) == (self.id, self.owner_id()) {
+            true => Ok(Self { row, ..*self }),
+            false => Err(Error::not_found()),
+        }
+    }
+
+    /// A share of this file, as the transaction that has just made or changed it left it.
+    pub(crate) fn share(&self, row: share::Model) -> Result<Owned<share::Model>> {
+        match row.file_id == self.id {
+            true => Ok(Owned {
+                row,
+                owner: self.owner,
+            }),
+            false => Err(Error::not_found()),
+        }
     }
 }
 
-/// The live file `id`, for `user`; `NOT_FOUND` when it is not live or nothing grants them sight of it.
-pub async fn readable_file(
-    app: &App,
-    user: &user::Model,
-    id: Uuid,
-) -> Result<Readable<file::Model>> {
-    Ok(look(app, claim(user, id), State::Live).await??)
+/// The live file `id`, for `viewer`; `NOT_FOUND` when it is not live or nothing grants them sight of it.
+pub async fn readable_file(app: &App, viewer: &Viewer, id: Uuid) -> Result<Readable<file::Model>> {
+    Ok(look(app, claim(viewer, id), State::Live).await??)
 }
 
-/// The live file `id`, where `user` owns it; `FORBIDDEN` where they only see it, `NOT_FOUND` where they do not.
-pub async fn owned_file(app: &App, user: &user::Model, id: Uuid) -> Result<Owned<file::Model>> {
-    readable_file(app, user, id).await?.into_owned()
+/// The live file `id`, where `viewer` owns it; `FORBIDDEN` where they only see it, `NOT_FOUND` where they do not.
+pub async fn owned_file(app: &App, viewer: &Viewer, id: Uuid) -> Result<Owned<file::Model>> {
+    readable_file(app, viewer, id).await?.into_owned()
 }
 
-/// The file `id` in the trash of `user`; `NOT_FOUND` for everybody else.
+/// The file `id` in the trash of `viewer`; `NOT_FOUND` for everybody else.
 pub async fn owned_trashed_file(
     app: &App,
-    user: &user::Model,
+    viewer: &Viewer,
     id: Uuid,
 ) -> Result<Owned<file::Model>> {
-    look(app, claim(user, id), State::Trashed)
+    look(app, claim(viewer, id), State::Trashed)
         .await??
         .into_owned()
 }
@@ -186,18 +212,18 @@ pub async fn claimed_file(
     look(app, claim, State::Live).await
 }
 
-/// The share `id`, where `user` owns its file, in the trash too; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
+/// The share `id`, where `viewer` owns its file, in the trash too; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
-pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owned<share::Model>> {
+pub async fn owned_share(app: &App, viewer: &Viewer, id: Uuid) -> Result<Owned<share::Model>> {
     let share = share::Entity::find_by_id(id).one(app.db.read()).await?;
     let share = share.ok_or_else(Error::not_found)?;
-    let found = app.file_facts.of(claim(user, share.file_id)).await?;
+    let found = app.file_facts.of(claim(viewer, share.file_id)).await?;
     let (file, facts) = found.ok_or_else(Error::not_found)?;
-    let sight = sight(file, &facts, facts.state)?;
+    let sight = sight(file, &facts, facts.state, viewer.subject())?;
     if !sight.owned {
         let reaching = share::Entity::find_by_id(id)
             .filter(audiences::grants(
-                &audiences::of_user(user.id),
+                &audiences::of_user(viewer.id()),
                 Expr::value(app.clock.now()),
             ))
             .one(app.db.read())
@@ -208,17 +234,15 @@ pub async fn owned_share(app: &App, user: &user::Model, id: Uuid) -> Result<Owne
         row: share,
         until: None,
         owned: sight.owned,
+        viewer: viewer.subject(),
     };
     share.into_owned()
 }
 
-fn claim(user: &user::Model, file_id: Uuid) -> Claim {
+fn claim(viewer: &Viewer, file_id: Uuid) -> Claim {
     Claim {
         file_id,
-        subject: Subject::User {
-            id: user.id,
-            epoch: user.credential_epoch,
-        },
+        subject: viewer.subject(),
     }
 }
 
@@ -230,22 +254,25 @@ async fn look(
 ) -> Result<Result<Readable<file::Model>, Refusal>> {
     let found = app.file_facts.of(claim).await?;
     let found = found.ok_or(Refusal::FileGone);
-    Ok(found.and_then(|(file, facts)| sight(file, &facts, wanted)))
+    Ok(found.and_then(|(file, facts)| sight(file, &facts, wanted, claim.subject)))
 }
 
-/// `file` as the policy has it: this is where every proof comes from.
+/// `file` as the policy has it for `viewer`: this is where every proof comes from.
 fn sight(
     file: file::Model,
     facts: &Facts,
     wanted: State,
+    viewer: Subject,
 ) -> Result<Readable<file::Model>, Refusal> {
+    let sight = |until, owned| Readable {
+        row: file,
+        until,
+        owned,
+        viewer,
+    };
     match decide(facts, wanted) {
-        Decision::Owned => Ok(Owned(file).into()),
-        Decision::Granted(grant) => Ok(Readable {
-            row: file,
-            until: grant.until,
-            owned: false,
-        }),
+        Decision::Owned => Ok(sight(None, true)),
+        Decision::Granted(grant) => Ok(sight(grant.until, false)),
         Decision::Refused(refusal) => Err(refusal),
     }
 }

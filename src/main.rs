@@ -207,8 +207,8 @@ async fn migrate(config: &Config, down: Option<u32>) -> Outcome {
 async fn create_user(config: Config, username: &str) -> Outcome {
     let password = read_password()?;
     let app = App::open(config, Clock::System).await?;
-    let user = accounts::create(&app, username, password).await?;
-    print(format!("{} {}\n", user.id, user.username))
+    let account = accounts::create(&app, username, password).await?;
+    print(format!("{} {}\n", account.user.id, account.user.username))
 }
 
 async fn set_disabled(config: Config, username: &str, disabled: bool) -> Outcome {

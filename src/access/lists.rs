@@ -18,39 +18,40 @@ use super::{
 };
 use crate::{
     app::App,
+    auth::Viewer,
     db::{Page, Rows},
     error::Result,
 };
 
-/// The live files of `user`.
+/// The live files of `viewer`.
 pub async fn files_of(
     app: &App,
-    user: &user::Model,
+    viewer: &Viewer,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(app, user, page, State::Live).await
+    owned_files(app, viewer, page, State::Live).await
 }
 
-/// The files in the trash of `user`.
+/// The files in the trash of `viewer`.
 pub async fn trash_of(
     app: &App,
-    user: &user::Model,
+    viewer: &Viewer,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(app, user, page, State::Trashed).await
+    owned_files(app, viewer, page, State::Trashed).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 async fn owned_files(
     app: &App,
-    user: &user::Model,
+    viewer: &Viewer,
     page: Page,
     state: State,
 ) -> Result<Rows<Readable<file::Model>>> {
     let mine = file::Entity::find()
-        .filter(file::Column::OwnerId.eq(user.id))
+        .filter(file::Column::OwnerId.eq(viewer.id()))
         .filter(is_in(state))
-        .filter(Expr::exists(still_active(user)));
+        .filter(Expr::exists(still_active(viewer)));
     let rows = page
         .apply(mine, file::Column::Id)
         .all(app.db.read())
@@ -63,28 +64,28 @@ async fn owned_files(
     };
     let rows = rows
         .into_iter()
-        .filter_map(|row| sight(row, &facts, state).ok());
+        .filter_map(|row| sight(row, &facts, state, viewer.subject()).ok());
     Ok(page.cut(rows.collect()))
 }
 
-/// The live files of others that `user` is granted sight of, each once.
+/// The live files of others that `viewer` is granted sight of, each once.
 ///
 /// One scan for each audience of the user, bounded by the page and by the index of shares by audience; merged.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 pub async fn shared_with(
     app: &App,
-    user: &user::Model,
+    viewer: &Viewer,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
     let mut granted: BTreeMap<Uuid, Vec<share::Model>> = BTreeMap::new();
-    for audience in audiences::of_user(user.id) {
+    for audience in audiences::of_user(viewer.id()) {
         let scan = share::Entity::find()
             .join(JoinType::InnerJoin, share::Relation::File.def())
             .filter(audience.matches())
             .filter(unexpired(Expr::value(app.clock.now())))
             .filter(is_in(State::Live))
-            .filter(file::Column::OwnerId.ne(user.id))
-            .filter(Expr::exists(still_active(user)));
+            .filter(file::Column::OwnerId.ne(viewer.id()))
+            .filter(Expr::exists(still_active(viewer)));
         let shares = page
             .apply(scan, share::Column::FileId)
             .all(app.db.read())
@@ -108,7 +109,7 @@ pub async fn shared_with(
                 is_owner: false,
                 grant: Grant::of(shares.iter().map(|share| share.expires_at)),
             };
-            sight(file, &facts, State::Live).ok()
+            sight(file, &facts, State::Live, viewer.subject()).ok()
         })
         .collect();
     rows.sort_by_key(|row| row.id);
@@ -118,9 +119,9 @@ pub async fn shared_with(
     Ok(page.cut(rows))
 }
 
-/// A row while `user` is active, and none after that: lists are empty then.
-fn still_active(user: &user::Model) -> SelectStatement {
-    let active = active(Expr::value(user.id), Expr::value(user.credential_epoch));
+/// A row while `viewer` is active, and none after that: lists are empty then.
+fn still_active(viewer: &Viewer) -> SelectStatement {
+    let active = active(Expr::value(viewer.id()), Expr::value(viewer.epoch()));
     Query::select()
         .expr(Expr::value(1))
         .from(user::Entity)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use entity::{file, share, user};
+use entity::{file, share};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, JoinType, Order, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, RelationTrait,
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     app::App,
+    auth::Viewer,
     db::{Page, Rows},
     error::Result,
 };
@@ -33,7 +34,7 @@ type Shares = HashMap<Uuid, Vec<share::Model>>;
 /// Reads no more rows than the pages have, and one to tell whether there are more.
 pub async fn shares_of(
     app: &App,
-    viewer: &user::Model,
+    viewer: &Viewer,
     files: &[&Readable<file::Model>],
     page: Page,
 ) -> Result<HashMap<Uuid, Rows<Readable<share::Model>>>> {
@@ -53,6 +54,7 @@ pub async fn shares_of(
             let rows = rows.into_iter().map(|row| Readable {
                 until: row.expires_at,
                 owned,
+                viewer: viewer.subject(),
                 row,
             });
             pages.insert(file, page.cut(rows.collect()));
@@ -124,7 +126,7 @@ fn ids_of_page(page: Page) -> SelectStatement {
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 async fn shares_that_reach(
     app: &App,
-    viewer: &user::Model,
+    viewer: &Viewer,
     files: Vec<Uuid>,
     page: Page,
 ) -> Result<Shares> {
@@ -132,7 +134,7 @@ async fn shares_that_reach(
         return Ok(Shares::new());
     }
     let mut found = Vec::new();
-    for audience in audiences::of_user(viewer.id) {
+    for audience in audiences::of_user(viewer.id()) {
         let shares = share::Entity::find()
             .join(JoinType::InnerJoin, share::Relation::File.def())
             .filter(share::Column::FileId.is_in(files.clone()))

@@ -5,7 +5,7 @@ use entity::{api_token, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use sha2::{Digest, Sha256};
 
-use super::{Actor, Scopes, is_active, sqlite};
+use super::{Actor, Scopes, Viewer, is_active, sqlite};
 use crate::{
     app::App,
     config::Secret,
@@ -52,7 +52,7 @@ pub async fn actor(app: &App, secret: &str) -> Result<Actor> {
         return Err(Error::unauthenticated());
     }
     Ok(Actor::ApiToken {
-        user,
+        viewer: Viewer::of(user),
         scopes: Scopes {
             read: token.scope_read,
             write: token.scope_write,

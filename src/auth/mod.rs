@@ -10,7 +10,7 @@ mod sqlite;
 pub mod throttle;
 mod viewer;
 
-pub use viewer::Subject;
+pub use viewer::{Account, PublicUser, Subject, Usage, Viewer};
 
 use entity::user;
 use sea_orm::EntityTrait;
@@ -26,10 +26,10 @@ use crate::{
 pub enum Actor {
     Anonymous,
     /// Signed in by a session cookie.
-    Session(user::Model),
+    Session(Viewer),
     /// Signed in by an API token.
     ApiToken {
-        user: user::Model,
+        viewer: Viewer,
         scopes: Scopes,
     },
 }
@@ -43,20 +43,20 @@ pub struct Scopes {
 
 impl Actor {
     /// The active user who asks, if anyone is signed in.
-    pub fn user(&self) -> Option<&user::Model> {
+    pub fn viewer(&self) -> Option<&Viewer> {
         match self {
             Self::Anonymous => None,
-            Self::Session(user) | Self::ApiToken { user, .. } => Some(user),
+            Self::Session(viewer) | Self::ApiToken { viewer, .. } => Some(viewer),
         }
     }
 
     /// The user, where they may read.
-    pub fn reader(&self) -> Result<&user::Model> {
-        self.user().ok_or_else(Error::unauthenticated)
+    pub fn reader(&self) -> Result<&Viewer> {
+        self.viewer().ok_or_else(Error::unauthenticated)
     }
 
     /// The user, where they may change files and shares.
-    pub fn writer(&self) -> Result<&user::Model> {
+    pub fn writer(&self) -> Result<&Viewer> {
         match self {
             Self::ApiToken { scopes, .. } if !scopes.write => Err(Error::new(
                 Code::Forbidden,
@@ -67,7 +67,7 @@ impl Actor {
     }
 
     /// The user, where they may change their credentials: only people may, in a session.
-    pub fn credential_owner(&self) -> Result<&user::Model> {
+    pub fn credential_owner(&self) -> Result<&Viewer> {
         match self {
             Self::ApiToken { .. } => Err(Error::new(
                 Code::Forbidden,
@@ -80,7 +80,7 @@ impl Actor {
 
 /// The user `id`, when active and still at `epoch`: otherwise whatever carried the epoch is void.
 #[expect(clippy::disallowed_methods, reason = "credentials are resolved here")]
-async fn active_user(db: &Db, id: Uuid, epoch: i64) -> Result<Option<user::Model>> {
+async fn active_user(db: &Db, id: Uuid, epoch: i64) -> Result<Option<Viewer>> {
     let user = match db.lookups() {
         Some(lookups) => {
             lookups
@@ -89,7 +89,7 @@ async fn active_user(db: &Db, id: Uuid, epoch: i64) -> Result<Option<user::Model
         }
         None => user::Entity::find_by_id(id).one(db.read()).await?,
     };
-    Ok(user.filter(|user| is_active(user, epoch)))
+    Ok(user.filter(|user| is_active(user, epoch)).map(Viewer::of))
 }
 
 /// Whether what carries this `epoch` of the user's credentials may sign them in.

@@ -40,11 +40,11 @@ pub async fn actor(app: &App, session: &Session) -> Result<Actor> {
     let (Some(user_id), Some(epoch)) = (user_id, epoch) else {
         return Ok(Actor::Anonymous);
     };
-    let Some(user) = active_user(&app.db, user_id, epoch).await? else {
+    let Some(viewer) = active_user(&app.db, user_id, epoch).await? else {
         return Ok(Actor::Anonymous);
     };
     renew(app, session).await?;
-    Ok(Actor::Session(user))
+    Ok(Actor::Session(viewer))
 }
 
 async fn renew(app: &App, session: &Session) -> Result<()> {
@@ -89,6 +89,17 @@ impl NewSession {
         })
     }
 
+    /// Begins it for `user`, whose credentials were accepted just now. When this returns, the session is stored.
+    pub async fn begin(self, app: &App, user: &user::Model) -> Result<()> {
+        let (stored, of) = (self.clone(), user.clone());
+        let store = app.db.write(move |transaction| {
+            Box::pin(async move { stored.store(transaction, &of).await })
+        });
+        store.await?;
+        self.tell(user).await;
+        Ok(())
+    }
+
     /// Stores it for `user`, and ends the one before.
     #[expect(
         clippy::disallowed_methods,
@@ -125,18 +136,6 @@ impl NewSession {
             tracing::error!(%error, "a session was stored, and its browser not told");
         }
     }
-}
-
-/// Signs `user` in. When this returns, the session is stored.
-pub async fn start(app: &App, session: &Session, user: &user::Model) -> Result<()> {
-    let new = NewSession::in_place_of(app, session).await?;
-    let (stored, of) = (new.clone(), user.clone());
-    let store = app
-        .db
-        .write(move |transaction| Box::pin(async move { stored.store(transaction, &of).await }));
-    store.await?;
-    new.tell(user).await;
-    Ok(())
 }
 
 /// What the data of a session says of whom it signs in.

@@ -1,11 +1,131 @@
 //! Who may be granted sight of a file.
 
+use entity::{Timestamp, user};
 use uuid::Uuid;
 
-/// For whom a ticket opens a file, as of an epoch: what changes the epoch voids it.
+/// Who asks, as good credentials say: a user who is active. The policy's input. Only `auth` makes one.
+///
+/// A row of a user is none, however it was come by:
+///
+/// ```compile_fail,E0308
+/// # use {cloakroom::{access, app::App, error::Result}, entity::user, uuid::Uuid};
+/// async fn peek(app: &App, somebody: user::Model, id: Uuid) -> Result<()> {
+///     access::readable_file(app, &somebody, id).await.map(drop)
+/// }
+/// ```
+///
+/// Nor is somebody whom one may share with:
+///
+/// ```compile_fail,E0308
+/// # use {cloakroom::{access, app::App, auth::PublicUser, error::Result}, uuid::Uuid};
+/// async fn peek(app: &App, grantee: PublicUser, id: Uuid) -> Result<()> {
+///     access::readable_file(app, &grantee, id).await.map(drop)
+/// }
+/// ```
+///
+/// ```compile_fail,E0451
+/// # use cloakroom::auth::{Account, Viewer};
+/// fn pose(account: Account) -> Viewer {
+///     Viewer { account, epoch: 0 }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    account: Account,
+    epoch: i64,
+}
+
+/// An account without its secrets: what its user may know of it. It proves nothing.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub user: PublicUser,
+    pub usage: Usage,
+}
+
+/// How much a user keeps, as it was when the row was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Bytes of all files, those in the trash included.
+    pub used_bytes: i64,
+    pub trashed_bytes: i64,
+    /// Bytes held for uploads under way.
+    pub reserved_bytes: i64,
+    /// Files, those in the trash included.
+    pub files: i64,
+}
+
+/// What whoever is signed in may know of a user. It proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUser {
+    pub id: Uuid,
+    pub username: String,
+    pub created_at: Timestamp,
+}
+
+/// For whom a ticket opens a file, as of an epoch: what changes the epoch voids the ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     User { id: Uuid, epoch: i64 },
+}
+
+impl Viewer {
+    /// The user whose credentials were accepted just now.
+    pub(super) fn of(user: user::Model) -> Self {
+        Self {
+            epoch: user.credential_epoch,
+            account: user.into(),
+        }
+    }
+
+    pub fn id(&self) -> Uuid {
+        self.account.user.id
+    }
+
+    /// The epoch of the credentials that were accepted.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    pub fn subject(&self) -> Subject {
+        Subject::User {
+            id: self.id(),
+            epoch: self.epoch,
+        }
+    }
+}
+
+impl From<user::Model> for Account {
+    fn from(user: user::Model) -> Self {
+        Self {
+            usage: Usage::from(&user),
+            user: user.into(),
+        }
+    }
+}
+
+impl From<&user::Model> for Usage {
+    fn from(user: &user::Model) -> Self {
+        Self {
+            used_bytes: user.used_bytes,
+            trashed_bytes: user.trashed_bytes,
+            reserved_bytes: user.reserved_bytes,
+            files: user.file_count,
+        }
+    }
+}
+
+impl From<user::Model> for PublicUser {
+    fn from(user: user::Model) -> Self {
+        Self {
+            id: user.id,
+            username: user.username,
+            created_at: user.created_at,
+        }
+    }
 }
 
 impl Subject {

@@ -13,6 +13,7 @@ use super::events::{self, Event};
 use crate::{
     app::App,
     auth::{
+        Account, Viewer,
         client::ClientAddress,
         password::{Line, Place, Verdict},
         session::NewSession,
@@ -35,7 +36,7 @@ pub async fn sign_up(
     session: NewSession,
     username: &str,
     password: Secret,
-) -> Result<user::Model> {
+) -> Result<Account> {
     if app.config.accounts.sign_up == SignUp::Closed {
         return Err(Error::new(
             Code::Forbidden,
@@ -63,7 +64,7 @@ struct Visit {
 }
 
 /// Makes an account for the operator, who is not limited. `CONFLICT` when the name is taken, in whatever case.
-pub async fn create(app: &App, username: &str, password: Secret) -> Result<user::Model> {
+pub async fn create(app: &App, username: &str, password: Secret) -> Result<Account> {
     username_key(username)?;
     check_password("password", &password)?;
     let place = app.hasher.line_up(Line::Operator)?;
@@ -77,7 +78,7 @@ async fn make(
     username: &str,
     password: Secret,
     from: Option<Visit>,
-) -> Result<user::Model> {
+) -> Result<Account> {
     // Before the hash, which costs so much more than a look.
     if find(app, username).await?.is_some() {
         return Err(taken());
@@ -119,16 +120,29 @@ async fn make(
     if let Some(session) = session {
         session.tell(&user).await;
     }
-    Ok(user)
+    Ok(user.into())
 }
 
 fn taken() -> Error {
     Error::new(Code::Conflict, "This user name is taken; choose another.").with("field", "username")
 }
 
-/// The user whose name and password these are. Every refusal is the same, in words and in time, but for `RATE_LIMITED`
-/// after too many tries, which does not depend on whether there is such a user either.
+/// Signs in the user whose name and password these are, by `session`. Every refusal is the same, in words and in time, but
+/// for `RATE_LIMITED` after too many tries, which does not depend on whether there is such a user either.
 pub async fn sign_in(
+    app: &App,
+    client: &ClientAddress,
+    session: NewSession,
+    username: &str,
+    password: Secret,
+) -> Result<Account> {
+    let user = check_credentials(app, client, username, password).await?;
+    session.begin(app, &user).await?;
+    Ok(user.into())
+}
+
+/// The user whose name and password these are.
+async fn check_credentials(
     app: &App,
     client: &ClientAddress,
     username: &str,
@@ -170,10 +184,10 @@ pub async fn sign_in(
     Ok(user)
 }
 
-/// Notes that `user` ended their session.
-pub fn signed_out(app: &App, client: &ClientAddress, user: &user::Model) {
+/// Notes that `viewer` ended their session.
+pub fn signed_out(app: &App, client: &ClientAddress, viewer: &Viewer) {
     events::enqueue(app, None, || {
-        Event::new(Kind::SignedOut).by(user.id).from(client)
+        Event::new(Kind::SignedOut).by(viewer.id()).from(client)
     });
 }
 
@@ -186,26 +200,25 @@ pub async fn change_password(
     app: &App,
     client: &ClientAddress,
     session: NewSession,
-    user: &user::Model,
+    viewer: &Viewer,
     current: Secret,
     new: Secret,
-) -> Result<user::Model> {
+) -> Result<Account> {
     check_password("new", &new)?;
-    let mut place = app.hasher.line_up(Line::User(user.id))?;
-    let mut tries = throttle::password_change(app, user.id, place.begun()).await?;
-    let hash = Some(user.password_hash.clone());
-    let verdict = place.verify(current, hash).await;
+    let (id, epoch) = (viewer.id(), viewer.epoch());
+    let mut place = app.hasher.line_up(Line::User(id))?;
+    let mut tries = throttle::password_change(app, id, place.begun()).await?;
+    let user = user::Entity::find_by_id(id).one(app.db.read()).await?;
+    let user = user.ok_or_else(Error::unauthenticated)?;
+    let verdict = place.verify(current, Some(user.password_hash)).await;
     tries.judge(matches!(verdict, Ok(Verdict::Wrong)));
     if verdict? == Verdict::Wrong {
         events::enqueue(app, None, || {
-            Event::new(Kind::PasswordChangeRefused)
-                .by(user.id)
-                .from(client)
+            Event::new(Kind::PasswordChangeRefused).by(id).from(client)
         });
         return Err(Error::bad_input("current", "This is not your password."));
     }
     let password_hash = place.hash(new).await?;
-    let (id, epoch) = (user.id, user.credential_epoch);
     let event = events::row(app, Event::new(Kind::PasswordChanged).by(id).from(client));
     let new_session = session.clone();
     let change = app.db.write(move |transaction| {
@@ -231,7 +244,7 @@ pub async fn change_password(
     });
     let changed = change.await?;
     session.tell(&changed).await;
-    Ok(changed)
+    Ok(changed.into())
 }
 
 /// Stops or restores an account, found by name; stopping voids its sessions, tokens and tickets for good.
@@ -243,7 +256,7 @@ pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<(
         false => Kind::AccountEnabled,
     };
     // By nobody: whoever types commands at the server has no account.
-    let event = events::row(app, Event::new(kind).detail(events::name(&user)));
+    let event = events::row(app, Event::new(kind).detail(events::name(&user.username)));
     let change = app.db.write(move |transaction| {
         Box::pin(async move {
             user::Entity::update_many()
@@ -262,8 +275,9 @@ pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<(
 }
 
 /// The active user of that name, to share with.
-pub async fn by_name(app: &App, username: &str) -> Result<Option<user::Model>> {
-    Ok(find(app, username).await?.filter(|user| !user.disabled))
+pub async fn by_name(app: &App, username: &str) -> Result<Option<Account>> {
+    let user = find(app, username).await?;
+    Ok(user.filter(|user| !user.disabled).map(Account::from))
 }
 
 /// These users, in no order.
@@ -271,9 +285,10 @@ pub async fn by_name(app: &App, username: &str) -> Result<Option<user::Model>> {
     clippy::disallowed_methods,
     reason = "a name is public to whoever sees a file or share of its user"
 )]
-pub async fn by_ids(app: &App, ids: Vec<Uuid>) -> Result<Vec<user::Model>> {
+pub async fn by_ids(app: &App, ids: Vec<Uuid>) -> Result<Vec<Account>> {
     let users = user::Entity::find().filter(user::Column::Id.is_in(ids));
-    Ok(users.all(app.db.read()).await?)
+    let users = users.all(app.db.read()).await?;
+    Ok(users.into_iter().map(Account::from).collect())
 }
 
 #[expect(clippy::disallowed_methods, reason = "accounts are found here")]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{Scopes, api_token::generate, client::ClientAddress},
+    auth::{Scopes, Viewer, api_token::generate, client::ClientAddress},
     config::Secret,
     error::{Code, Error, Result},
     keys,
@@ -23,14 +23,14 @@ const NAME_MAX: usize = 100;
 /// One user's tokens; enough for every device, and few enough to list whole.
 const TOKENS_MAX: u64 = 100;
 
-/// A new token of `user`, and its secret, which is not to be had again.
+/// A new token of `viewer`, and its secret, which is not to be had again.
 ///
 /// `BAD_USER_INPUT` for a name that shows nothing, an empty scope list or an expiry in the past; `CONFLICT` at 100 tokens.
 #[expect(clippy::disallowed_methods, reason = "tokens are made here")]
 pub async fn create(
     app: &App,
     client: &ClientAddress,
-    user: &user::Model,
+    viewer: &Viewer,
     name: &str,
     scopes: Scopes,
     expires_at: Option<Timestamp>,
@@ -56,16 +56,16 @@ pub async fn create(
     let (secret, secret_hash) = generate();
     let row = api_token::ActiveModel {
         id: Set(keys::id(now)),
-        user_id: Set(user.id),
+        user_id: Set(viewer.id()),
         name: Set(name.to_owned()),
         secret_hash: Set(secret_hash),
         scope_read: Set(scopes.read),
         scope_write: Set(scopes.write),
-        credential_epoch: Set(user.credential_epoch),
+        credential_epoch: Set(viewer.epoch()),
         created_at: Set(now),
         expires_at: Set(expires_at),
     };
-    let (user_id, epoch) = (user.id, user.credential_epoch);
+    let (user_id, epoch) = (viewer.id(), viewer.epoch());
     let event = Event::new(Kind::ApiTokenCreated)
         .by(user_id)
         .from(client)
@@ -100,26 +100,26 @@ pub async fn create(
     Ok((secret, insert.await?))
 }
 
-/// The valid tokens of `user`, newest first.
+/// The valid tokens of `viewer`, newest first.
 #[expect(
     clippy::disallowed_methods,
     reason = "tokens are listed by their owner"
 )]
-pub async fn list(app: &App, user: &user::Model) -> Result<Vec<api_token::Model>> {
+pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<api_token::Model>> {
     let tokens = api_token::Entity::find()
-        .filter(api_token::Column::UserId.eq(user.id))
-        .filter(api_token::Column::CredentialEpoch.eq(user.credential_epoch))
+        .filter(api_token::Column::UserId.eq(viewer.id()))
+        .filter(api_token::Column::CredentialEpoch.eq(viewer.epoch()))
         .order_by_desc(api_token::Column::Id);
     Ok(tokens.all(app.db.read()).await?)
 }
 
-/// Ends a token of `user` at once. `NOT_FOUND` for anybody else's.
+/// Ends a token of `viewer` at once. `NOT_FOUND` for anybody else's.
 #[expect(
     clippy::disallowed_methods,
     reason = "tokens are revoked by their owner"
 )]
-pub async fn revoke(app: &App, client: &ClientAddress, user: &user::Model, id: Uuid) -> Result<()> {
-    let user_id = user.id;
+pub async fn revoke(app: &App, client: &ClientAddress, viewer: &Viewer, id: Uuid) -> Result<()> {
+    let user_id = viewer.id();
     let event = Event::new(Kind::ApiTokenRevoked).by(user_id).from(client);
     let event = events::row(app, event);
     let delete = app.db.write(move |transaction| {

@@ -3,7 +3,7 @@
 //! A download and a sign-in do not wait for a write. Their events are kept in memory for half a second at most, and that
 //! is what a crash can lose of them.
 
-use entity::{event, event::Kind, file, user};
+use entity::{event, event::Kind, file};
 use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -122,8 +122,8 @@ pub(super) async fn record_all(
 }
 
 /// A user as a detail names them: no name has a colon, so that nobody can be called what another word says.
-pub(super) fn name(user: &user::Model) -> String {
-    format!("user:{}", user.username)
+pub(super) fn name(username: &str) -> String {
+    format!("user:{username}")
 }
 
 /// The row of a change that a user makes, for [`record`] to write. `RATE_LIMITED` when its user has made too many.

@@ -14,7 +14,7 @@ use super::{
     quota::{self, Change},
 };
 use crate::{
-    access::{self, Owned},
+    access::Owned,
     app::App,
     auth::client::ClientAddress,
     error::{Error, Result},
@@ -34,7 +34,7 @@ pub async fn rename(
     name: &str,
 ) -> Result<Owned<file::Model>> {
     let name = file_name::check(name)?;
-    let (id, owner_id) = (file.id, file.owner_id);
+    let id = file.id;
     let key = key_of(&file.content_key)?;
     // Purged between the check and now: then nothing is found below, either.
     let content_type = match app.storage.start(&key, SNIFF_BYTES).await? {
@@ -59,7 +59,7 @@ pub async fn rename(
             Ok(renamed)
         })
     });
-    access::written(owner_id, rename.await?)
+    file.renewed(rename.await?)
 }
 
 /// Moves the file to the trash: from this moment its shares and tickets open nothing.
@@ -117,7 +117,7 @@ async fn move_to(
             Ok(moved)
         })
     });
-    access::written(owner_id, moved.await?)
+    file.renewed(moved.await?)
 }
 
 /// Destroys a file in the trash: its row first, then its bytes, which the janitor unlinks if this process cannot.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    auth::is_active,
+    auth::{Usage, is_active},
     error::{Code, Error, Result},
 };
 
@@ -36,10 +36,11 @@ pub(super) async fn reserve(
                 .one(transaction)
                 .await?
                 .ok_or_else(Error::not_found)?;
-            let left = left_of(quota, &user);
+            let usage = Usage::from(&user);
+            let left = left_of(quota, &usage);
             // An empty file needs no byte, and takes an inode: where nothing is left, there is no room for it either.
             if left < std::cmp::max(needed, 1) {
-                return Err(exceeded(quota, &user, needed));
+                return Err(exceeded(quota, &usage, needed));
             }
             let granted = wanted.clamp(needed, left);
             move_reservation(transaction, upload_id, user_id, signed(granted)).await?;
@@ -63,13 +64,13 @@ pub(super) async fn trim(app: &App, upload_id: Uuid, user_id: Uuid, surplus: u64
 }
 
 /// Refuses at once what cannot fit, before any of it is read.
-pub fn check_ahead(app: &App, user: &user::Model, at_least: u64) -> Result<()> {
-    if user.file_count >= i64::from(app.config.users.max_files_per_user) {
+pub fn check_ahead(app: &App, usage: &Usage, at_least: u64) -> Result<()> {
+    if usage.files >= i64::from(app.config.users.max_files_per_user) {
         return Err(too_many_files(app));
     }
     match app.config.users.user_quota {
-        Some(quota) if left_of(quota, user) < std::cmp::max(at_least, 1) => {
-            Err(exceeded(quota, user, at_least))
+        Some(quota) if left_of(quota, usage) < std::cmp::max(at_least, 1) => {
+            Err(exceeded(quota, usage, at_least))
         }
         _ => Ok(()),
     }
@@ -199,13 +200,13 @@ async fn move_reservation(
     }
 }
 
-fn left_of(quota: u64, user: &user::Model) -> u64 {
-    let taken = u64::try_from(user.used_bytes + user.reserved_bytes).unwrap_or_default();
+fn left_of(quota: u64, usage: &Usage) -> u64 {
+    let taken = u64::try_from(usage.used_bytes + usage.reserved_bytes).unwrap_or_default();
     quota.saturating_sub(taken)
 }
 
-fn exceeded(quota: u64, user: &user::Model, requested: u64) -> Error {
-    let used = user.used_bytes + user.reserved_bytes;
+fn exceeded(quota: u64, usage: &Usage, requested: u64) -> Error {
+    let used = usage.used_bytes + usage.reserved_bytes;
     Error::new(
         Code::QuotaExceeded,
         format!(

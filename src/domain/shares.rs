@@ -1,6 +1,6 @@
 //! Shares: granting and revoking sight of one's own files.
 
-use entity::{Timestamp, event::Kind, file, share, share::Audience, user};
+use entity::{Timestamp, event::Kind, file, share, share::Audience};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
     QuerySelect, sea_query::OnConflict,
@@ -12,9 +12,9 @@ use super::{
     events::{self, Event},
 };
 use crate::{
-    access::{self, EVERYONE, Owned},
+    access::{EVERYONE, Owned},
     app::App,
-    auth::client::ClientAddress,
+    auth::{PublicUser, client::ClientAddress},
     error::{Code, Error, Result},
     keys,
 };
@@ -25,7 +25,7 @@ const AUTHENTICATED: &str = "AUTHENTICATED";
 /// Whom to share with.
 #[derive(Clone, Copy, Debug)]
 pub enum Grantee<'u> {
-    User(&'u user::Model),
+    User(&'u PublicUser),
     Authenticated,
 }
 
@@ -62,7 +62,7 @@ pub async fn create(
         share::Column::AudienceId,
     ]);
     let whom = match grantee {
-        Grantee::User(user) => events::name(user),
+        Grantee::User(user) => events::name(&user.username),
         Grantee::Authenticated => AUTHENTICATED.to_owned(),
     };
     let event = Event::of_file(Kind::Shared, file).from(client).detail(whom);
@@ -96,7 +96,7 @@ pub async fn create(
             Ok(share)
         })
     });
-    access::written_share(file, upsert.await?)
+    file.share(upsert.await?)
 }
 
 /// `QUOTA_EXCEEDED` when the file has more than `most` shares, those that have ended and are not swept yet included.
@@ -121,22 +121,20 @@ async fn check_number(transaction: &DatabaseTransaction, file_id: Uuid, most: u3
     clippy::disallowed_methods,
     reason = "shares end here, by the file's owner"
 )]
-pub async fn revoke(
-    app: &App,
-    client: &ClientAddress,
-    owner: &user::Model,
-    share: &Owned<share::Model>,
-) -> Result<()> {
+pub async fn revoke(app: &App, client: &ClientAddress, share: &Owned<share::Model>) -> Result<()> {
     let whom = match share.audience {
         Audience::User => accounts::by_ids(app, vec![share.audience_id])
             .await?
             .first()
-            .map_or_else(|| share.audience_id.to_string(), events::name),
+            .map_or_else(
+                || share.audience_id.to_string(),
+                |account| events::name(&account.user.username),
+            ),
         Audience::Authenticated => AUTHENTICATED.to_owned(),
     };
     let event = Event {
         file_id: Some(share.file_id),
-        ..Event::new(Kind::ShareRevoked).by(owner.id)
+        ..Event::new(Kind::ShareRevoked).by(share.owner_id())
     };
     let event = events::row(app, event.from(client).detail(whom));
     let id: Uuid = share.id;

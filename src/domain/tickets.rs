@@ -1,6 +1,6 @@
 //! Tickets: stateless, signed, short-lived; each opens one file for one user, and is checked anew at every redemption.
 
-use entity::{Timestamp, event::Kind, file, user};
+use entity::{Timestamp, event::Kind, file};
 use uuid::Uuid;
 
 use super::events::{self, Event};
@@ -36,11 +36,10 @@ pub struct Claims {
     nonce: [u8; 8],
 }
 
-/// A ticket for `user` to `file`, and when it ends: after the configured life, and never past the share's expiry.
+/// A ticket to `file` for whoever may see it, and when it ends: after the configured life, and never past the share's expiry.
 /// `NOT_FOUND` while the file is in the trash.
 pub fn issue(
     app: &App,
-    user: &user::Model,
     file: &Readable<file::Model>,
     disposition: Disposition,
 ) -> Result<(Secret, Timestamp)> {
@@ -53,10 +52,7 @@ pub fn issue(
         .map_or(end_of_life, |until| until.min(end_of_life));
     let claims = Claims {
         file_id: file.id,
-        subject: Subject::User {
-            id: user.id,
-            epoch: user.credential_epoch,
-        },
+        subject: file.viewer(),
         disposition,
         expires_at,
         nonce: keys::random(),

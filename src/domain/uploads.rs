@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use entity::{event::Kind, file, upload, user};
+use entity::{event::Kind, file, upload};
 use futures_util::{StreamExt, stream};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     access::{self, Owned},
     app::{App, SharedApp},
-    auth::client::ClientAddress,
+    auth::{Subject, Viewer, client::ClientAddress},
     error::{Code, Error, Result},
     keys,
     patience::{self, PATIENCE},
@@ -54,9 +54,8 @@ const FINISHED_AT_ONCE: usize = 16;
 pub struct Upload {
     app: SharedApp,
     id: Uuid,
-    user_id: Uuid,
-    /// Of the credentials that it came with.
-    epoch: i64,
+    /// Whose it is, as of the credentials that it began with.
+    user: Subject,
     key: ContentKey,
     size: u64,
     reserved: u64,
@@ -97,8 +96,8 @@ pub struct Naming {
 /// Opens an upload for `user`. `expected` is how many bytes may come, where the client has said so.
 ///
 /// `QUOTA_EXCEEDED` when the user may keep nothing more; `STORAGE_FULL` when so much would take of the disk's reserve.
-pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -> Result<Upload> {
-    quota::check_ahead(app, user, 0)?;
+pub async fn begin(app: &SharedApp, viewer: &Viewer, expected: Option<u64>) -> Result<Upload> {
+    quota::check_ahead(app, &viewer.account().usage, 0)?;
     // Small content is looked at when it is written, which is soon.
     if expected.is_none_or(|expected| expected > SMALL_BYTES) {
         app.storage.check_reserve(expected.unwrap_or(0)).await?;
@@ -110,8 +109,7 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
     let mut upload = Upload {
         app: SharedApp::clone(app),
         id,
-        user_id: user.id,
-        epoch: user.credential_epoch,
+        user: viewer.subject(),
         size: 0,
         reserved: 0,
         head: Vec::new(),
@@ -123,7 +121,7 @@ pub async fn begin(app: &SharedApp, user: &user::Model, expected: Option<u64>) -
     };
     let pending = upload::Model {
         id,
-        user_id: user.id,
+        user_id: viewer.id(),
         content_key: upload.key.to_string(),
         reserved_bytes: 0,
         created_at: now,
@@ -179,7 +177,7 @@ impl Upload {
         let sha256 = staged.sha256();
         self.staged = Place::Here(staged);
         if self.reserved != u64::MAX {
-            let (app, id, user_id) = (SharedApp::clone(&self.app), self.id, self.user_id);
+            let (app, id, user_id) = (SharedApp::clone(&self.app), self.id, self.user.user_id());
             let surplus = self.reserved - self.size;
             self.write_row(async move { quota::trim(&app, id, user_id, surplus).await })
                 .await?;
@@ -192,7 +190,7 @@ impl Upload {
     }
 
     async fn reserve(&mut self, needed: u64, wanted: u64) -> Result<()> {
-        let (app, id, user_id) = (SharedApp::clone(&self.app), self.id, self.user_id);
+        let (app, id, user_id) = (SharedApp::clone(&self.app), self.id, self.user.user_id());
         let granted = self
             .write_row(async move { quota::reserve(&app, id, user_id, needed, wanted).await })
             .await?;
@@ -332,13 +330,14 @@ async fn commit(
     let mut uploads = Vec::with_capacity(finished.len());
     let mut rows = Vec::with_capacity(finished.len());
     for (upload, file) in finished {
-        files.push(access::written(upload.user_id, file.clone())?);
+        let Subject::User { epoch, .. } = upload.user;
+        files.push(access::written(upload.user, file.clone())?);
         let event = Event::of_file(Kind::Uploaded, &file)
             .from(client)
             .detail(&file.name);
         rows.push(Finished {
             upload_id: upload.id,
-            epoch: upload.epoch,
+            epoch,
             event: events::row(app, event),
             file,
         });
@@ -378,7 +377,7 @@ fn file_row(app: &App, naming: &Naming) -> Result<file::Model> {
     let name = file_name::check(&naming.name)?;
     Ok(file::Model {
         id: keys::id(now),
-        owner_id: upload.user_id,
+        owner_id: upload.user.user_id(),
         content_type: content_type::detect(&upload.head, &name),
         name,
         size: quota::signed(upload.size),

@@ -136,8 +136,7 @@ impl File {
         )]
         disposition: Disposition,
     ) -> Result<DownloadTicket> {
-        let user = context.actor().reader()?;
-        DownloadTicket::issue(context.app(), user, &self.0, disposition)
+        DownloadTicket::issue(context.app(), &self.0, disposition)
     }
 }
 

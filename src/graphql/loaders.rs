@@ -7,12 +7,13 @@ use std::{
 };
 
 use async_graphql::dataloader::{DataLoader, Loader, NoCache};
-use entity::{file, share, user};
+use entity::{file, share};
 use uuid::Uuid;
 
 use crate::{
     access::{self, Readable},
     app::SharedApp,
+    auth::{Account, Viewer},
     db::{Page, Rows},
     domain::accounts,
     error::Error,
@@ -25,7 +26,7 @@ pub struct UserLoader(SharedApp);
 /// Pages of the shares of a file that `viewer` may know.
 pub struct ShareLoader {
     app: SharedApp,
-    viewer: Option<user::Model>,
+    viewer: Option<Viewer>,
 }
 
 /// An error that every waiting row gets.
@@ -35,7 +36,7 @@ pub struct Shared(Arc<Error>);
 /// The loaders of one request, for `viewer`.
 pub fn loaders(
     app: &SharedApp,
-    viewer: Option<user::Model>,
+    viewer: Option<Viewer>,
 ) -> (
     DataLoader<UserLoader, NoCache>,
     DataLoader<ShareLoader, NoCache>,
@@ -52,14 +53,17 @@ pub fn loaders(
 }
 
 impl Loader<Uuid> for UserLoader {
-    type Value = user::Model;
+    type Value = Account;
     type Error = Shared;
 
-    async fn load(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, user::Model>, Shared> {
+    async fn load(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Account>, Shared> {
         let users = accounts::by_ids(&self.0, ids.to_vec())
             .await
             .map_err(share)?;
-        Ok(users.into_iter().map(|user| (user.id, user)).collect())
+        Ok(users
+            .into_iter()
+            .map(|account| (account.user.id, account))
+            .collect())
     }
 }
 

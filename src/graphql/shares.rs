@@ -158,7 +158,7 @@ impl ShareMutations {
             error.detail = "There is no user of that name.".to_owned();
             error
         })?;
-        Share::create(context, file, Grantee::User(&grantee), expires_at).await
+        Share::create(context, file, Grantee::User(&grantee.user), expires_at).await
     }
 
     /// Shares your file with every user who is signed in. A second call changes the expiry.
@@ -183,7 +183,7 @@ impl ShareMutations {
     ) -> Result<ID> {
         let owner = context.actor().writer()?;
         let share = access::owned_share(context.app(), owner, parse_id(&id)?).await?;
-        shares::revoke(context.app(), context.client(), owner, &share).await?;
+        shares::revoke(context.app(), context.client(), &share).await?;
         Ok(id)
     }
 }

@@ -1,7 +1,7 @@
 //! DownloadTicket: the way to the bytes.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use entity::{file, user};
+use entity::file;
 
 use super::{
     Request,
@@ -37,11 +37,10 @@ pub struct DownloadTicket {
 impl DownloadTicket {
     pub fn issue(
         app: &App,
-        user: &user::Model,
         file: &Readable<file::Model>,
         disposition: Disposition,
     ) -> Result<Self> {
-        let (ticket, expires_at) = tickets::issue(app, user, file, disposition.into())?;
+        let (ticket, expires_at) = tickets::issue(app, file, disposition.into())?;
         Ok(Self {
             url: format!(
                 "{}/download/{}",
@@ -71,6 +70,6 @@ impl TicketQueries {
     ) -> Result<DownloadTicket> {
         let user = context.actor().reader()?;
         let file = access::readable_file(context.app(), user, parse_id(&file_id)?).await?;
-        DownloadTicket::issue(context.app(), user, &file, disposition)
+        DownloadTicket::issue(context.app(), &file, disposition)
     }
 }

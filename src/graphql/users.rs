@@ -1,7 +1,6 @@
 //! User: who has an account; signing up, in and out.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use entity::user;
 
 use super::{
     Request,
@@ -9,7 +8,7 @@ use super::{
 };
 use crate::{
     auth::{
-        Actor,
+        Account, Actor,
         session::{self, NewSession},
     },
     config::Secret,
@@ -18,7 +17,7 @@ use crate::{
 };
 
 /// An account.
-pub struct User(pub user::Model);
+pub struct User(pub Account);
 
 /// How much of the disk a user takes.
 #[derive(SimpleObject)]
@@ -40,25 +39,29 @@ pub struct Usage {
 impl User {
     /// Opaque and stable.
     async fn id(&self) -> ID {
-        self.0.id.into()
+        self.0.user.id.into()
     }
 
     /// 1 to 32 ASCII letters, digits, dots, hyphens and underscores; compared without regard to case.
     async fn username(&self) -> &str {
-        &self.0.username
+        &self.0.user.username
     }
 
     /// When the account was made.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.0.user.created_at)
     }
 
     /// How much this user keeps here; null for any user but yourself.
     async fn usage(&self, context: &Context<'_>) -> Option<Usage> {
-        context.actor().user().filter(|user| user.id == self.0.id)?;
+        let viewer = context.actor().viewer()?;
+        if viewer.id() != self.0.user.id {
+            return None;
+        }
+        let usage = &self.0.usage;
         Some(Usage {
-            used_bytes: Int64(self.0.used_bytes),
-            trashed_bytes: Int64(self.0.trashed_bytes),
+            used_bytes: Int64(usage.used_bytes),
+            trashed_bytes: Int64(usage.trashed_bytes),
             quota_bytes: context
                 .app()
                 .config
@@ -66,7 +69,7 @@ impl User {
                 .user_quota
                 .and_then(|quota| i64::try_from(quota).ok())
                 .map(Int64),
-            files: small(self.0.file_count),
+            files: small(usage.files),
             max_files: small(context.app().config.users.max_files_per_user.into()),
         })
     }
@@ -83,7 +86,8 @@ pub struct UserQueries;
 impl UserQueries {
     /// Who you are; null when nobody is signed in.
     async fn me(&self, context: &Context<'_>) -> Option<User> {
-        context.actor().user().cloned().map(User)
+        let viewer = context.actor().viewer()?;
+        Some(User(viewer.account().clone()))
     }
 
     /// The user of exactly this name (in any case), to share a file with; null when there is none.
@@ -133,22 +137,22 @@ impl UserMutations {
         #[graphql(desc = "The account's name, in any case.")] username: String,
         #[graphql(desc = "The account's password.")] password: String,
     ) -> Result<User> {
+        let session = NewSession::in_place_of(context.app(), context.session()).await?;
         let user = accounts::sign_in(
             context.app(),
             context.client(),
+            session,
             &username,
             Secret::from(password),
-        )
-        .await?;
-        session::start(context.app(), context.session(), &user).await?;
-        Ok(User(user))
+        );
+        Ok(User(user.await?))
     }
 
     /// Ends the session at once, also for requests in flight. True, even when nobody was signed in.
     async fn sign_out(&self, context: &Context<'_>) -> Result<bool> {
         session::end(context.app(), context.session()).await?;
-        if let Actor::Session(user) = context.actor() {
-            accounts::signed_out(context.app(), context.client(), user);
+        if let Actor::Session(viewer) = context.actor() {
+            accounts::signed_out(context.app(), context.client(), viewer);
         }
         Ok(true)
     }

@@ -143,11 +143,11 @@ async fn read(
             Ok((params::of_json(&body)?, ReceivedFiles::default()))
         }
         "multipart/form-data" => {
-            let user = actor.writer()?;
+            let viewer = actor.writer()?;
             let expected = headers
                 .get(header::CONTENT_LENGTH)
                 .and_then(|length| length.to_str().ok()?.parse().ok());
-            Ok(multipart::read(&context.app, user, content_type, expected, body).await?)
+            Ok(multipart::read(&context.app, viewer, content_type, expected, body).await?)
         }
         _ => Err(unsupported(
             "Send application/json in UTF-8, or multipart/form-data to upload.",
@@ -221,7 +221,7 @@ async fn run(
             status: Some(StatusCode::METHOD_NOT_ALLOWED),
         });
     }
-    let (users, shares) = loaders(app, caller.actor.user().cloned());
+    let (users, shares) = loaders(app, caller.actor.viewer().cloned());
     let response = graphql::execute(schema, &app.config, &prepared, |request| {
         request
             .data(caller.actor)

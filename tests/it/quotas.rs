@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cloakroom::{
     access,
-    auth::client::ClientAddress,
-    domain::{accounts, shares},
+    auth::{api_token, client::ClientAddress},
+    domain::shares,
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -224,8 +224,10 @@ async fn a_share_that_races_a_deletion_finds_no_file() {
     for is_purged in [false, true] {
         let file = alice.upload("a.txt", b"a").await;
         let id = Uuid::parse_str(&file).unwrap();
-        let owner = accounts::by_name(&server.app, "alice").await.unwrap();
-        let proof = access::owned_file(&server.app, &owner.unwrap(), id).await;
+        let token = alice.token("READ").await;
+        let actor = api_token::actor(&server.app, &token).await.unwrap();
+        let owner = actor.reader().unwrap();
+        let proof = access::owned_file(&server.app, owner, id).await;
         let proof = proof.unwrap();
         match is_purged {
             true => purge(&alice, &file).await,
