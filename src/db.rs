@@ -287,8 +287,3 @@ fn immediate() -> TransactionOptions {
         ..TransactionOptions::default()
     }
 }
-
-/// The URL of the SQLite database kept in `data_dir`.
-pub fn sqlite_url(data_dir: &Path) -> String {
-    format!("sqlite:{}", data_dir.join("cloakroom.sqlite3").display())
-}

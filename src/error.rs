@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use axum::http::StatusCode;
+use ::http::StatusCode;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use serde_json::{Map, Value};
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Display, path::Path};
 
 use super::{Config, Listen, Mistakes, Secret, declare::PREFIX, descriptors, kinds::Kind};
-use crate::{db, private};
+use crate::private;
 
 pub struct Check<'a> {
     /// The files that hold secrets, by the name of the setting.
@@ -99,11 +99,17 @@ impl Config {
             server.max_connections_per_address = server.max_connections.div_ceil(4);
         }
         if database.database_url.expose().is_empty() {
-            database.database_url = Secret::from(db::sqlite_url(&storage.data_dir));
+            database.database_url = sqlite_url(&storage.data_dir);
         }
         if accounts.hashing_threads == 0 {
             let processors = std::thread::available_parallelism().map_or(1, Into::into);
             accounts.hashing_threads = processors.min(4);
         }
     }
+}
+
+/// The URL of the SQLite database that is kept in `data_dir`.
+fn sqlite_url(data_dir: &Path) -> Secret {
+    let path = data_dir.join("cloakroom.sqlite3");
+    Secret::from(format!("sqlite:{}", path.display()))
 }

@@ -266,7 +266,7 @@ fn each<T>(list: &str, read: impl Fn(&str) -> Result<T, String>) -> Understood<V
 
 /// Whether `text` is an origin (RFC 6454): a scheme, a host, perhaps a port, nothing else.
 fn is_origin(text: &str) -> bool {
-    let Ok(uri) = text.parse::<axum::http::Uri>() else {
+    let Ok(uri) = text.parse::<::http::Uri>() else {
         return false;
     };
     let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority())

@@ -54,7 +54,7 @@ const CRATES: [(&str, &[&str]); 8] = [
 ];
 
 /// What points up all the same, and why. This list only gets shorter.
-const EXCEPTIONS: [(&str, &str, &str); 8] = [
+const EXCEPTIONS: [(&str, &str, &str); 5] = [
     (
         "access",
         "crate::app",
@@ -65,18 +65,11 @@ const EXCEPTIONS: [(&str, &str, &str); 8] = [
         "crate::app",
         "takes all of the App for its database and clock",
     ),
-    ("config", "axum", "tells a URL by axum's type"),
-    (
-        "config",
-        "crate::db",
-        "asks where an SQLite database is kept",
-    ),
     (
         "domain",
         "crate::app",
         "takes all of the App for its database and storage",
     ),
-    ("error", "axum", "gives each code its status by axum's type"),
     (
         "graphql",
         "tower_sessions",
