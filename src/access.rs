@@ -57,9 +57,9 @@ use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{
-    app::App,
-    auth::{Subject, Viewer},
+    auth::{Auth, Subject, Viewer},
     error::{Code, Error, Result},
+    tasks::Tasks,
 };
 use policy::{Decision, Facts, State, decide};
 
@@ -74,6 +74,31 @@ pub use facts::{Claim, FileFacts};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
 pub use shares::shares_of;
+
+/// What the policy is asked with.
+#[derive(Debug)]
+pub struct Access {
+    pub auth: Auth,
+    pub file_facts: FileFacts,
+}
+
+impl Access {
+    /// Starts what reads the facts.
+    pub fn start(auth: Auth, tasks: &Tasks) -> Self {
+        Self {
+            file_facts: FileFacts::start(&auth.db, &auth.clock, tasks),
+            auth,
+        }
+    }
+}
+
+impl Deref for Access {
+    type Target = Auth;
+
+    fn deref(&self) -> &Auth {
+        &self.auth
+    }
+}
 
 /// A row that the one who asked may see.
 #[derive(Clone, Debug)]
@@ -184,49 +209,57 @@ impl Owned<file::Model> {
 }
 
 /// The live file `id`, for `viewer`; `NOT_FOUND` when it is not live or nothing grants them sight of it.
-pub async fn readable_file(app: &App, viewer: &Viewer, id: Uuid) -> Result<Readable<file::Model>> {
-    Ok(look(app, claim(viewer, id), State::Live).await??)
+pub async fn readable_file(
+    access: &Access,
+    viewer: &Viewer,
+    id: Uuid,
+) -> Result<Readable<file::Model>> {
+    Ok(look(access, claim(viewer, id), State::Live).await??)
 }
 
 /// The live file `id`, where `viewer` owns it; `FORBIDDEN` where they only see it, `NOT_FOUND` where they do not.
-pub async fn owned_file(app: &App, viewer: &Viewer, id: Uuid) -> Result<Owned<file::Model>> {
-    readable_file(app, viewer, id).await?.into_owned()
+pub async fn owned_file(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Owned<file::Model>> {
+    readable_file(access, viewer, id).await?.into_owned()
 }
 
 /// The file `id` in the trash of `viewer`; `NOT_FOUND` for everybody else.
 pub async fn owned_trashed_file(
-    app: &App,
+    access: &Access,
     viewer: &Viewer,
     id: Uuid,
 ) -> Result<Owned<file::Model>> {
-    look(app, claim(viewer, id), State::Trashed)
+    look(access, claim(viewer, id), State::Trashed)
         .await??
         .into_owned()
 }
 
 /// The live file that `claim` asks for, or why its user may not see the file.
 pub async fn claimed_file(
-    app: &App,
+    access: &Access,
     claim: Claim,
 ) -> Result<Result<Readable<file::Model>, Refusal>> {
-    look(app, claim, State::Live).await
+    look(access, claim, State::Live).await
 }
 
 /// The share `id`, where `viewer` owns its file, in the trash too; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
-pub async fn owned_share(app: &App, viewer: &Viewer, id: Uuid) -> Result<Owned<share::Model>> {
-    let share = share::Entity::find_by_id(id).one(app.db.read()).await?;
+pub async fn owned_share(
+    access: &Access,
+    viewer: &Viewer,
+    id: Uuid,
+) -> Result<Owned<share::Model>> {
+    let share = share::Entity::find_by_id(id).one(access.db.read()).await?;
     let share = share.ok_or_else(Error::not_found)?;
-    let found = app.file_facts.of(claim(viewer, share.file_id)).await?;
+    let found = access.file_facts.of(claim(viewer, share.file_id)).await?;
     let (file, facts) = found.ok_or_else(Error::not_found)?;
     let sight = sight(file, &facts, facts.state, viewer.subject())?;
     if !sight.owned {
         let reaching = share::Entity::find_by_id(id)
             .filter(audiences::grants(
                 &audiences::of_user(viewer.id()),
-                Expr::value(app.clock.now()),
+                Expr::value(access.clock.now()),
             ))
-            .one(app.db.read())
+            .one(access.db.read())
             .await?;
         reaching.ok_or_else(Error::not_found)?;
     }
@@ -248,11 +281,11 @@ fn claim(viewer: &Viewer, file_id: Uuid) -> Claim {
 
 /// The file of `claim`, if it is among those that are `wanted`.
 async fn look(
-    app: &App,
+    access: &Access,
     claim: Claim,
     wanted: State,
 ) -> Result<Result<Readable<file::Model>, Refusal>> {
-    let found = app.file_facts.of(claim).await?;
+    let found = access.file_facts.of(claim).await?;
     let found = found.ok_or(Refusal::FileGone);
     Ok(found.and_then(|(file, facts)| sight(file, &facts, wanted, claim.subject)))
 }

@@ -3,14 +3,16 @@
 use std::{
     fs::DirBuilder,
     io::{self, ErrorKind},
+    ops::Deref,
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
-    access::FileFacts,
+    access::Access,
     auth::{
+        Auth,
         password::{Hasher, Limits},
         signing::Keyring,
         throttle::TicketGuesses,
@@ -34,13 +36,9 @@ use crate::{
 /// One running Cloakroom. Shared by every request through an [`Arc`].
 #[derive(Debug)]
 pub struct App {
-    pub config: Config,
-    pub db: Db,
+    pub access: Access,
     pub storage: Storage,
-    pub clock: Clock,
-    pub keyring: Keyring,
     pub hasher: Hasher,
-    pub file_facts: FileFacts,
     pub live_uploads: LiveUploads,
     pub aborted_uploads: uploads::Aborted,
     pub upload_rows: uploads::Rows,
@@ -53,6 +51,15 @@ pub struct App {
 }
 
 pub type SharedApp = Arc<App>;
+
+/// Each layer below takes its own part of this: [`Auth`], [`Access`].
+impl Deref for App {
+    type Target = Access;
+
+    fn deref(&self) -> &Access {
+        &self.access
+    }
+}
 
 impl App {
     /// Opens everything `config` names: connects and migrates the database, makes the directories, loads the keys.
@@ -67,9 +74,7 @@ impl App {
                 room(&config, &db),
                 &tasks,
             )?),
-            keyring: Keyring::load(&config.tickets.secret, &config.storage.data_dir)?,
             hasher: hasher(&config),
-            file_facts: FileFacts::start(&db, &clock, &tasks),
             live_uploads: LiveUploads::default(),
             aborted_uploads: uploads::Aborted::default(),
             upload_rows: uploads::Rows::start(&db, config.users.max_files_per_user, &tasks),
@@ -78,10 +83,16 @@ impl App {
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),
             changes: Changes::default(),
+            access: Access::start(
+                Auth {
+                    keyring: Keyring::load(&config.tickets.secret, &config.storage.data_dir)?,
+                    config: Arc::new(config),
+                    clock,
+                    db,
+                },
+                &tasks,
+            ),
             tasks,
-            db,
-            clock,
-            config,
         }))
     }
 }

@@ -10,14 +10,13 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Readable,
+    Access, Readable,
     audiences::{self, unexpired},
     facts::{active, is_in},
     policy::{Facts, Grant, State},
     sight,
 };
 use crate::{
-    app::App,
     auth::Viewer,
     db::{Page, Rows},
     error::Result,
@@ -25,25 +24,25 @@ use crate::{
 
 /// The live files of `viewer`.
 pub async fn files_of(
-    app: &App,
+    access: &Access,
     viewer: &Viewer,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(app, viewer, page, State::Live).await
+    owned_files(access, viewer, page, State::Live).await
 }
 
 /// The files in the trash of `viewer`.
 pub async fn trash_of(
-    app: &App,
+    access: &Access,
     viewer: &Viewer,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(app, viewer, page, State::Trashed).await
+    owned_files(access, viewer, page, State::Trashed).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 async fn owned_files(
-    app: &App,
+    access: &Access,
     viewer: &Viewer,
     page: Page,
     state: State,
@@ -54,7 +53,7 @@ async fn owned_files(
         .filter(Expr::exists(still_active(viewer)));
     let rows = page
         .apply(mine, file::Column::Id)
-        .all(app.db.read())
+        .all(access.db.read())
         .await?;
     let facts = Facts {
         state,
@@ -73,7 +72,7 @@ async fn owned_files(
 /// One scan for each audience of the user, bounded by the page and by the index of shares by audience; merged.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 pub async fn shared_with(
-    app: &App,
+    access: &Access,
     viewer: &Viewer,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
@@ -82,13 +81,13 @@ pub async fn shared_with(
         let scan = share::Entity::find()
             .join(JoinType::InnerJoin, share::Relation::File.def())
             .filter(audience.matches())
-            .filter(unexpired(Expr::value(app.clock.now())))
+            .filter(unexpired(Expr::value(access.clock.now())))
             .filter(is_in(State::Live))
             .filter(file::Column::OwnerId.ne(viewer.id()))
             .filter(Expr::exists(still_active(viewer)));
         let shares = page
             .apply(scan, share::Column::FileId)
-            .all(app.db.read())
+            .all(access.db.read())
             .await?;
         for share in shares {
             granted.entry(share.file_id).or_default().push(share);
@@ -98,7 +97,7 @@ pub async fn shared_with(
     let live = file::Entity::find()
         .filter(file::Column::Id.is_in(ids))
         .filter(is_in(State::Live));
-    let files = live.all(app.db.read()).await?;
+    let files = live.all(access.db.read()).await?;
     let mut rows: Vec<_> = files
         .into_iter()
         .filter_map(|file| {

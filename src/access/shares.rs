@@ -11,13 +11,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Readable,
+    Access, Readable,
     audiences::{self, unexpired},
     facts::is_in,
     policy::State,
 };
 use crate::{
-    app::App,
     auth::Viewer,
     db::{Page, Rows},
     error::Result,
@@ -33,7 +32,7 @@ type Shares = HashMap<Uuid, Vec<share::Model>>;
 ///
 /// Reads no more rows than the pages have, and one to tell whether there are more.
 pub async fn shares_of(
-    app: &App,
+    access: &Access,
     viewer: &Viewer,
     files: &[&Readable<file::Model>],
     page: Page,
@@ -44,10 +43,10 @@ pub async fn shares_of(
     };
     let mut pages = HashMap::new();
     for (owned, shares) in [
-        (true, owned_shares(app, ids(true), page).await?),
+        (true, owned_shares(access, ids(true), page).await?),
         (
             false,
-            shares_that_reach(app, viewer, ids(false), page).await?,
+            shares_that_reach(access, viewer, ids(false), page).await?,
         ),
     ] {
         for (file, rows) in shares {
@@ -65,11 +64,11 @@ pub async fn shares_of(
 
 /// Each file's page is found in the index of shares by file and id, read from one end of the page to the other.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
-async fn owned_shares(app: &App, files: Vec<Uuid>, page: Page) -> Result<Shares> {
+async fn owned_shares(access: &Access, files: Vec<Uuid>, page: Page) -> Result<Shares> {
     if files.is_empty() {
         return Ok(Shares::new());
     }
-    let database = app.db.read();
+    let database = access.db.read();
     let mut shares = share::Entity::find()
         .join(JoinType::InnerJoin, share::Relation::File.def())
         .filter(file::Column::Id.is_in(files));
@@ -125,7 +124,7 @@ fn ids_of_page(page: Page) -> SelectStatement {
 /// At most one of each file for each audience of the viewer, found in the index of shares by file and audience.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 async fn shares_that_reach(
-    app: &App,
+    access: &Access,
     viewer: &Viewer,
     files: Vec<Uuid>,
     page: Page,
@@ -139,10 +138,10 @@ async fn shares_that_reach(
             .join(JoinType::InnerJoin, share::Relation::File.def())
             .filter(share::Column::FileId.is_in(files.clone()))
             .filter(audience.matches())
-            .filter(unexpired(Expr::value(app.clock.now())))
+            .filter(unexpired(Expr::value(access.clock.now())))
             .filter(is_in(State::Live));
         let shares = page.apply_bounds(shares, share::Column::Id);
-        found.extend(shares.all(app.db.read()).await?);
+        found.extend(shares.all(access.db.read()).await?);
     }
     found.sort_by_key(|share| share.id);
     if !page.backward {

@@ -5,9 +5,8 @@ use entity::{api_token, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use sha2::{Digest, Sha256};
 
-use super::{Actor, Scopes, Viewer, is_active, sqlite};
+use super::{Actor, Auth, Scopes, Viewer, is_active, sqlite};
 use crate::{
-    app::App,
     config::Secret,
     error::{Error, Result},
     keys,
@@ -28,9 +27,9 @@ pub fn generate() -> (Secret, Vec<u8>) {
 
 /// Who `secret` signs in. Unlike a missing one, a token that is wrong, expired or revoked is an error.
 #[expect(clippy::disallowed_methods, reason = "credentials are resolved here")]
-pub async fn actor(app: &App, secret: &str) -> Result<Actor> {
+pub async fn actor(auth: &Auth, secret: &str) -> Result<Actor> {
     let secret_hash = hash(secret);
-    let found = match app.db.lookups() {
+    let found = match auth.db.lookups() {
         Some(lookups) => {
             lookups
                 .run(move |connection| sqlite::api_token(connection, &secret_hash))
@@ -40,14 +39,14 @@ pub async fn actor(app: &App, secret: &str) -> Result<Actor> {
             api_token::Entity::find()
                 .filter(api_token::Column::SecretHash.eq(secret_hash))
                 .find_also_related(user::Entity)
-                .one(app.db.read())
+                .one(auth.db.read())
                 .await?
         }
     };
     let Some((token, Some(user))) = found else {
         return Err(Error::unauthenticated());
     };
-    let has_ended = token.expires_at.is_some_and(|end| end <= app.clock.now());
+    let has_ended = token.expires_at.is_some_and(|end| end <= auth.clock.now());
     if has_ended || !is_active(&user, token.credential_epoch) {
         return Err(Error::unauthenticated());
     }

@@ -12,14 +12,28 @@ mod viewer;
 
 pub use viewer::{Account, PublicUser, Subject, Usage, Viewer};
 
+use std::sync::Arc;
+
 use entity::user;
 use sea_orm::EntityTrait;
+use signing::Keyring;
 use uuid::Uuid;
 
 use crate::{
+    clock::Clock,
+    config::Config,
     db::Db,
     error::{Code, Error, Result},
 };
+
+/// What credentials are looked at with; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub db: Db,
+    pub keyring: Keyring,
+}
 
 /// Who asks.
 #[derive(Clone, Debug)]

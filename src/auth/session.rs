@@ -1,6 +1,6 @@
 //! Browsers' sign-ins: tower-sessions over the `session` table, which holds hashes of ids.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use async_trait::async_trait;
 use entity::{Timestamp, session, user};
@@ -14,9 +14,8 @@ use tower_sessions::{
 };
 use uuid::Uuid;
 
-use super::{Actor, active_user, sqlite};
+use super::{Actor, Auth, active_user, sqlite};
 use crate::{
-    app::{App, SharedApp},
     clock,
     error::{Code, Error, Result},
     seldom::Seldom,
@@ -34,26 +33,26 @@ tokio::task_local! {
 }
 
 /// Who the session signs in; anonymous when it is new, ended, or older than its user's credentials.
-pub async fn actor(app: &App, session: &Session) -> Result<Actor> {
+pub async fn actor(auth: &Auth, session: &Session) -> Result<Actor> {
     let user_id: Option<Uuid> = session.get(USER_ID).await.map_err(store_error)?;
     let epoch: Option<i64> = session.get(CREDENTIAL_EPOCH).await.map_err(store_error)?;
     let (Some(user_id), Some(epoch)) = (user_id, epoch) else {
         return Ok(Actor::Anonymous);
     };
-    let Some(viewer) = active_user(&app.db, user_id, epoch).await? else {
+    let Some(viewer) = active_user(&auth.db, user_id, epoch).await? else {
         return Ok(Actor::Anonymous);
     };
-    renew(app, session).await?;
+    renew(auth, session).await?;
     Ok(Actor::Session(viewer))
 }
 
-async fn renew(app: &App, session: &Session) -> Result<()> {
+async fn renew(auth: &Auth, session: &Session) -> Result<()> {
     let renewed_at: Option<i64> = session.get(RENEWED_AT).await.map_err(store_error)?;
     let (due, now) = (
-        app.clock
-            .before(app.config.accounts.session_idle / RENEWALS)
+        auth.clock
+            .before(auth.config.accounts.session_idle / RENEWALS)
             .0,
-        app.clock.now().0,
+        auth.clock.now().0,
     );
     // One that was prolonged by a clock that was ahead is cut to its time again.
     if renewed_at.is_some_and(|renewed_at| renewed_at > due && renewed_at <= now) {
@@ -78,21 +77,21 @@ pub struct NewSession {
 
 impl NewSession {
     /// One in place of `session`, of which nothing is left to be read from now on.
-    pub async fn in_place_of(app: &App, session: &Session) -> Result<Self> {
+    pub async fn in_place_of(auth: &Auth, session: &Session) -> Result<Self> {
         session.get_value(USER_ID).await.map_err(store_error)?;
         Ok(Self {
             before: session.id(),
             session: session.clone(),
             id: Id::default(),
-            created_at: app.clock.now(),
-            expires_at: app.clock.after(app.config.accounts.session_idle),
+            created_at: auth.clock.now(),
+            expires_at: auth.clock.after(auth.config.accounts.session_idle),
         })
     }
 
     /// Begins it for `user`, whose credentials were accepted just now. When this returns, the session is stored.
-    pub async fn begin(self, app: &App, user: &user::Model) -> Result<()> {
+    pub async fn begin(self, auth: &Auth, user: &user::Model) -> Result<()> {
         let (stored, of) = (self.clone(), user.clone());
-        let store = app.db.write(move |transaction| {
+        let store = auth.db.write(move |transaction| {
             Box::pin(async move { stored.store(transaction, &of).await })
         });
         store.await?;
@@ -151,13 +150,13 @@ fn signs_in(user: &user::Model) -> [(&'static str, Value); 2] {
     clippy::disallowed_methods,
     reason = "this is the session table's owner"
 )]
-pub async fn end(app: &App, session: &Session) -> Result<()> {
+pub async fn end(auth: &Auth, session: &Session) -> Result<()> {
     // Nothing is stored of one without an id.
     let Some(id) = session.id() else {
         session.clear().await;
         return Ok(());
     };
-    let delete = app.db.write(move |transaction| {
+    let delete = auth.db.write(move |transaction| {
         Box::pin(async move {
             session::Entity::delete_by_id(hash(&id))
                 .exec(transaction)
@@ -189,14 +188,12 @@ fn store_error(error: tower_sessions::session::Error) -> Error {
 /// [`end`] alone.
 #[derive(Clone)]
 pub struct Store {
-    app: SharedApp,
+    auth: Auth,
 }
 
 impl Store {
-    pub fn new(app: &SharedApp) -> Self {
-        Self {
-            app: Arc::clone(app),
-        }
+    pub fn new(auth: &Auth) -> Self {
+        Self { auth: auth.clone() }
     }
 }
 
@@ -228,10 +225,10 @@ impl SessionStore for Store {
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         let data = serde_json::to_string(&record.data)
             .map_err(|error| session_store::Error::Encode(error.to_string()))?;
-        let (id_hash, app) = (hash(&record.id), &self.app);
+        let (id_hash, auth) = (hash(&record.id), &self.auth);
         // After its idle time, and never past its absolute lifetime.
-        let expires_at = app.clock.after(app.config.accounts.session_idle);
-        let saved = app.db.write(move |transaction| {
+        let expires_at = auth.clock.after(auth.config.accounts.session_idle);
+        let saved = auth.db.write(move |transaction| {
             Box::pin(async move {
                 session::Entity::update_many()
                     .set(session::ActiveModel {
@@ -255,25 +252,25 @@ impl SessionStore for Store {
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let app = &self.app;
+        let auth = &self.auth;
         let id_hash = hash(id);
-        let row = match app.db.lookups() {
+        let row = match auth.db.lookups() {
             Some(lookups) => lookups
                 .run(move |connection| sqlite::session(connection, &id_hash))
                 .await
                 .map_err(backend)?,
             None => session::Entity::find_by_id(id_hash)
-                .one(app.db.read())
+                .one(auth.db.read())
                 .await
                 .map_err(|error| backend(error.into()))?,
         };
-        let born_after = app.clock.before(app.config.accounts.session_lifetime);
+        let born_after = auth.clock.before(auth.config.accounts.session_lifetime);
         // Begun by a clock that was ahead, it would live so much longer.
-        let born_before = app.clock.after(clock::SKEW);
+        let born_before = auth.clock.after(clock::SKEW);
         row.map(|row| {
             // One that has ended is nobody's, and is not deleted here: if it is the clock that is wrong, browsers keep
             // their cookies, and the session is good again with the clock.
-            let is_good = row.expires_at > app.clock.now()
+            let is_good = row.expires_at > auth.clock.now()
                 && row.created_at > born_after
                 && row.created_at <= born_before;
             let data = if is_good { &row.data } else { "{}" };

@@ -16,7 +16,7 @@ const TICKETS: &[u8] = b"cloakroom ticket v1";
 const PSEUDONYMS: &[u8] = b"cloakroom pseudonym v1";
 
 /// The keys of all uses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Keyring {
     pub tickets: Signer,
     pub pseudonyms: Signer,

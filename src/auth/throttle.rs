@@ -14,9 +14,8 @@ use std::{
 use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
-use super::{client::ClientAddress, password::Begun};
+use super::{Auth, client::ClientAddress, password::Begun};
 use crate::{
-    app::App,
     clock::Clock,
     error::{Code, Error, Result},
 };
@@ -58,12 +57,12 @@ struct Account {
 /// `RATE_LIMITED` when either has used up its tries; they come back evenly over the configured window. An account has
 /// tries of its own for each network that it knows, and there nobody else's tries count.
 pub async fn sign_in(
-    app: &App,
+    auth: &Auth,
     account: Option<&str>,
     client: &ClientAddress,
     begun: Begun,
 ) -> Result<Try> {
-    let (config, clock) = (&app.config, app.clock.clone());
+    let (config, clock) = (&auth.config, auth.clock.clone());
     let window = config.accounts.sign_in_window;
     let mut buckets = Bucket::of_client(
         "address",
@@ -72,7 +71,7 @@ pub async fn sign_in(
         window,
     );
     let account = account.map(|account| {
-        let name = app.keyring.pseudonym(account);
+        let name = auth.keyring.pseudonym(account);
         let own = |subject, tries| Bucket::new(subject, tries, window);
         let here = format!("account:{name}:{}", client.network());
         let here = own(here, config.accounts.sign_in_tries);
@@ -82,15 +81,15 @@ pub async fn sign_in(
                 format!("sign-ins:{name}"),
                 config.accounts.sign_ins_per_account,
             ),
-            mark: Mark::new(app, account, client),
+            mark: Mark::new(auth, account, client),
         };
         (account, here)
     });
     let mut charged = Try {
-        charge: Charge::new(&app.db, begun),
+        charge: Charge::new(&auth.db, begun),
         account: None,
     };
-    let charge = app.db.write_throttle(move |transaction| {
+    let charge = auth.db.write_throttle(move |transaction| {
         Box::pin(async move {
             let now = shared_time::now(&clock, transaction).await?;
             if let Some((mut account, here)) = account {
@@ -116,10 +115,10 @@ impl Try {
 
     /// The password was right: the address gets this try back, the account gets all of its tries, and knows the network
     /// from now on. `RATE_LIMITED` when the account signs in too often; then the try counts, for it cost a hash.
-    pub async fn was_right(mut self, app: &App) -> Result<()> {
+    pub async fn was_right(mut self, auth: &Auth) -> Result<()> {
         self.charge.judge(false);
-        let clock = app.clock.clone();
-        let settle = app.db.write_throttle(move |transaction| {
+        let clock = auth.clock.clone();
+        let settle = auth.db.write_throttle(move |transaction| {
             Box::pin(async move {
                 let Self {
                     mut charge,
@@ -145,14 +144,14 @@ fn is_limit(result: &Result<()>) -> bool {
 }
 
 /// Counts a sign-up by `client`, whatever comes of it. `RATE_LIMITED` when there were too many.
-pub async fn sign_up(app: &App, client: &ClientAddress) -> Result<()> {
-    let (config, clock) = (&app.config, app.clock.clone());
+pub async fn sign_up(auth: &Auth, client: &ClientAddress) -> Result<()> {
+    let (config, clock) = (&auth.config, auth.clock.clone());
     let (tries, window) = (
         config.accounts.sign_ups_per_address,
         config.accounts.sign_up_window,
     );
     let buckets = Bucket::of_client("sign-up", client, tries, window);
-    let charge = app.db.write_throttle(move |transaction| {
+    let charge = auth.db.write_throttle(move |transaction| {
         Box::pin(async move {
             let now = shared_time::now(&clock, transaction).await?;
             charge_all(transaction, &buckets, now).await
@@ -189,8 +188,8 @@ impl ChangeTry {
 
 /// Counts a try at the password of a user who is signed in, which strangers cannot use up. `RATE_LIMITED` when there were
 /// too many wrong ones. `begun` says that the password is being looked at.
-pub async fn password_change(app: &App, user: Uuid, begun: Begun) -> Result<ChangeTry> {
-    let config = &app.config;
+pub async fn password_change(auth: &Auth, user: Uuid, begun: Begun) -> Result<ChangeTry> {
+    let config = &auth.config;
     let bucket = |subject: &str, tries| {
         Bucket::new(
             format!("{subject}:{user}"),
@@ -199,12 +198,12 @@ pub async fn password_change(app: &App, user: Uuid, begun: Begun) -> Result<Chan
         )
     };
     let mut charged = ChangeTry {
-        charge: Charge::new(&app.db, begun),
+        charge: Charge::new(&auth.db, begun),
         tries: bucket("password", config.accounts.sign_in_tries),
         changes: bucket("password-changes", config.accounts.sign_ins_per_account),
-        clock: app.clock.clone(),
+        clock: auth.clock.clone(),
     };
-    let charge = app.db.write_throttle(move |transaction| {
+    let charge = auth.db.write_throttle(move |transaction| {
         Box::pin(async move {
             let now = shared_time::now(&charged.clock, transaction).await?;
             let tries = vec![charged.tries.clone()];

@@ -9,7 +9,7 @@ use uuid::Uuid;
 ///
 /// ```compile_fail,E0308
 /// # use {cloakroom::{access, app::App, error::Result}, entity::user, uuid::Uuid};
-/// async fn peek(app: &App, somebody: user::Model, id: Uuid) -> Result<()> {
+/// async fn peek(auth: &Auth, somebody: user::Model, id: Uuid) -> Result<()> {
 ///     access::readable_file(app, &somebody, id).await.map(drop)
 /// }
 /// ```
@@ -18,7 +18,7 @@ use uuid::Uuid;
 ///
 /// ```compile_fail,E0308
 /// # use {cloakroom::{access, app::App, auth::PublicUser, error::Result}, uuid::Uuid};
-/// async fn peek(app: &App, grantee: PublicUser, id: Uuid) -> Result<()> {
+/// async fn peek(auth: &Auth, grantee: PublicUser, id: Uuid) -> Result<()> {
 ///     access::readable_file(app, &grantee, id).await.map(drop)
 /// }
 /// ```

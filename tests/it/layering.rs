@@ -54,17 +54,7 @@ const CRATES: [(&str, &[&str]); 8] = [
 ];
 
 /// What points up all the same, and why. This list only gets shorter.
-const EXCEPTIONS: [(&str, &str, &str); 5] = [
-    (
-        "access",
-        "crate::app",
-        "takes all of the App for its database and clock",
-    ),
-    (
-        "auth",
-        "crate::app",
-        "takes all of the App for its database and clock",
-    ),
+const EXCEPTIONS: [(&str, &str, &str); 3] = [
     (
         "domain",
         "crate::app",

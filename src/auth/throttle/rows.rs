@@ -11,8 +11,7 @@ use sea_orm::{
 
 use super::{limited, shared_time};
 use crate::{
-    app::App,
-    auth::client::ClientAddress,
+    auth::{Auth, client::ClientAddress},
     clock::{self, Clock, millis},
     error::Result,
 };
@@ -141,16 +140,16 @@ pub struct Mark {
 
 impl Mark {
     /// The mark of `account` (a user name's key) and where `client` is.
-    pub fn new(app: &App, account: &str, client: &ClientAddress) -> Self {
-        let account = app.keyring.pseudonym(account);
+    pub fn new(auth: &Auth, account: &str, client: &ClientAddress) -> Self {
+        let account = auth.keyring.pseudonym(account);
         // Where nobody can tell addresses, one is as good as another, and none is known.
         let ttl = client
             .0
-            .map_or(0, |_| millis(app.config.accounts.known_address_ttl));
+            .map_or(0, |_| millis(auth.config.accounts.known_address_ttl));
         Self {
             subject: format!("{MARK}{account}:{}", client.network()),
             ttl,
-            clock: app.clock.clone(),
+            clock: auth.clock.clone(),
         }
     }
 
@@ -210,14 +209,14 @@ pub(super) async fn charge_all(
 
 /// Which rows say nothing any more at the settled time `now`: every try is back, or a clock that was wrong had set them too
 /// far ahead.
-pub async fn is_spent(app: &App, now: Timestamp) -> Result<Expr> {
-    let (config, clear_at) = (&app.config, throttle::Column::ClearAt);
+pub async fn is_spent(auth: &Auth, now: Timestamp) -> Result<Expr> {
+    let (config, clear_at) = (&auth.config, throttle::Column::ClearAt);
     let window = config
         .accounts
         .sign_in_window
         .max(config.accounts.sign_up_window);
     // The settled time can be behind or of a clock that is wrong, and so can the shared one: what either of them spares, stays.
-    let shared = shared_time::now(&app.clock, app.db.read()).await?;
+    let shared = shared_time::now(&auth.clock, auth.db.read()).await?;
     let latest = cmp::max(now.0, shared) + millis(window + clock::SKEW);
     let set_wrongly = clear_at
         .gt(Timestamp(latest))
