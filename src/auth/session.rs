@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use entity::{Timestamp, session, user};
-use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower_sessions::{
@@ -18,6 +18,7 @@ use super::{Actor, active_user, sqlite};
 use crate::{
     app::{App, SharedApp},
     clock,
+    db::Transaction,
     error::{Code, Error, Result},
     seldom::Seldom,
 };
@@ -92,7 +93,7 @@ impl NewSession {
         clippy::disallowed_methods,
         reason = "this is the session table's owner"
     )]
-    pub async fn store(&self, transaction: &DatabaseTransaction, user: &user::Model) -> Result<()> {
+    pub async fn store(&self, transaction: &Transaction, user: &user::Model) -> Result<()> {
         if let Some(before) = &self.before {
             session::Entity::delete_by_id(hash(before))
                 .exec(transaction)

@@ -4,14 +4,14 @@
 //! is what a crash can lose of them.
 
 use entity::{event, event::Kind, file, user};
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
     access::Owned,
     app::App,
     auth::client::ClientAddress,
-    db::{self, Page, Rows},
+    db::{Page, Rows, Transaction},
     error::Result,
     keys,
 };
@@ -103,21 +103,18 @@ fn log(row: &event::Model) {
 }
 
 /// Records an event in the transaction that makes it true. The log has a line of it once that is committed.
-pub(super) async fn record(transaction: &DatabaseTransaction, row: event::Model) -> Result<()> {
+pub(super) async fn record(transaction: &Transaction, row: event::Model) -> Result<()> {
     record_all(transaction, vec![row]).await
 }
 
 /// The same for several, at least one.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-pub(super) async fn record_all(
-    transaction: &DatabaseTransaction,
-    rows: Vec<event::Model>,
-) -> Result<()> {
+pub(super) async fn record_all(transaction: &Transaction, rows: Vec<event::Model>) -> Result<()> {
     let models = rows.iter().cloned().map(event::ActiveModel::from);
     event::Entity::insert_many(models.map(ActiveModelTrait::reset_all))
         .exec_without_returning(transaction)
         .await?;
-    db::after_commit(move || rows.iter().for_each(log));
+    transaction.after_commit(move || rows.iter().for_each(log));
     Ok(())
 }
 

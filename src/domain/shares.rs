@@ -2,8 +2,8 @@
 
 use entity::{Timestamp, event::Kind, file, share, share::Audience, user};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QuerySelect, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::{
     access::{self, EVERYONE, Owned},
     app::App,
     auth::client::ClientAddress,
+    db::Transaction,
     error::{Code, Error, Result},
     keys,
 };
@@ -104,7 +105,7 @@ pub async fn create(
     clippy::disallowed_methods,
     reason = "shares are made here, by the file's owner"
 )]
-async fn check_number(transaction: &DatabaseTransaction, file_id: Uuid, most: u32) -> Result<()> {
+async fn check_number(transaction: &Transaction, file_id: Uuid, most: u32) -> Result<()> {
     let shares = share::Entity::find().filter(share::Column::FileId.eq(file_id));
     if shares.count(transaction).await? <= u64::from(most) {
         return Ok(());
