@@ -7,10 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{
-    accounts,
-    events::{self, Event},
-};
+use super::events::{self, By, Event, Object};
 use crate::{
     access::{self, EVERYONE, Owned},
     app::App,
@@ -19,9 +16,6 @@ use crate::{
     error::{Code, Error, Result},
     keys,
 };
-
-/// What the audit trail calls everyone who is signed in. A user of that name reads otherwise: see [`events::name`].
-const AUTHENTICATED: &str = "AUTHENTICATED";
 
 /// Whom to share with.
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +56,9 @@ pub async fn create(
         share::Column::Audience,
         share::Column::AudienceId,
     ]);
-    let whom = match grantee {
-        Grantee::User(user) => events::name(user),
-        Grantee::Authenticated => AUTHENTICATED.to_owned(),
-    };
-    let event = Event::of_file(Kind::Shared, file).from(client).detail(whom);
+    let event = Event::of_file(Kind::Shared, file)
+        .to(audience, audience_id)
+        .from(client);
     let event = events::change(app, event)?;
     let id = keys::id(now);
     let file_id = file.id;
@@ -128,18 +120,12 @@ pub async fn revoke(
     owner: &user::Model,
     share: &Owned<share::Model>,
 ) -> Result<()> {
-    let whom = match share.audience {
-        Audience::User => accounts::by_ids(app, vec![share.audience_id])
-            .await?
-            .first()
-            .map_or_else(|| share.audience_id.to_string(), events::name),
-        Audience::Authenticated => AUTHENTICATED.to_owned(),
-    };
-    let event = Event {
-        file_id: Some(share.file_id),
-        ..Event::new(Kind::ShareRevoked).by(owner.id)
-    };
-    let event = events::row(app, event.from(client).detail(whom));
+    let event = Event::new(Kind::ShareRevoked)
+        .by(By::User(owner.id))
+        .of(Object::File(share.file_id))
+        .to(share.audience, share.audience_id)
+        .from(client);
+    let event = events::row(app, event);
     let id: Uuid = share.id;
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {
