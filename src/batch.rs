@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     patience::{self, Claim, Withdrawn},
     tasks::Tasks,
 };
@@ -72,11 +72,16 @@ where
 
     /// What `item` gets; `UNAVAILABLE` when nobody has taken it for too long.
     pub async fn ask(&self, item: I) -> Result<O> {
+        let left = patience::left();
+        if left.is_zero() {
+            // A batch takes some time, and one after the other they would add up.
+            return Err(Error::exhausted(Code::Unavailable));
+        }
         let (answer, outcome) = oneshot::channel();
         let claim = Arc::new(Claim::default());
         let asked = Asked {
             item,
-            until: Instant::now() + patience::left(),
+            until: Instant::now() + left,
             claim: Arc::clone(&claim),
             answer,
         };
@@ -135,7 +140,6 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
-    use crate::error::Code;
 
     #[tokio::test]
     async fn each_gets_its_own_and_a_failure_is_its_batch_s_alone() {

@@ -9,13 +9,13 @@ use std::{
     pin::Pin,
 };
 
-use after_commit::{AFTER_COMMIT, AfterCommit};
 use group_commit::GroupCommit;
 use postgres::{Connections, Waiting, Writes};
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+use transaction::Done;
 
 use crate::{
     error::{Code, Error, Result},
@@ -23,7 +23,6 @@ use crate::{
     tasks::Tasks,
 };
 
-mod after_commit;
 mod connect;
 mod group_commit;
 mod lookups;
@@ -31,11 +30,12 @@ mod migrate;
 mod page;
 mod postgres;
 mod reader;
+mod transaction;
 
-pub use after_commit::after_commit;
 pub use lookups::Lookups;
 pub use page::{Page, Rows};
 pub use reader::Reader;
+pub use transaction::Transaction;
 
 const READ_ONLY: &str = "SHOW transaction_read_only";
 
@@ -129,7 +129,7 @@ impl Db {
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
     {
         self.write_waiting(Waiting::Patiently, work).await
     }
@@ -138,7 +138,7 @@ impl Db {
     pub async fn write_throttle<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
     {
         self.write_waiting(Waiting::Throttle, work).await
     }
@@ -148,7 +148,7 @@ impl Db {
     pub async fn write_briefly<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
     {
         self.write_waiting(Waiting::Briefly, work).await
     }
@@ -158,7 +158,7 @@ impl Db {
     pub async fn write_aside<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Clone + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Clone + Send + 'static,
     {
         match self.write_briefly(work.clone()).await {
             Err(error) if error.met_lock() => self.write_waiting(Waiting::Aside, work).await,
@@ -169,7 +169,7 @@ impl Db {
     async fn write_waiting<T, F>(&self, waiting: Waiting, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
     {
         match &self.writer {
             Writer::Sqlite(_, group) => group.write(work).await,
@@ -240,39 +240,34 @@ impl From<DbErr> for Failure {
     }
 }
 
-/// Runs `work` in a transaction of its own, or a savepoint; gathers in `after` what is to be done once it is durable. What
-/// is not `wanted` any more when it is done is taken back.
+/// Runs `work` in a transaction of its own, or a savepoint. What is not `wanted` any more when it is done is taken back.
 async fn alone<T, F>(
     connection: &impl TransactionTrait<Transaction = DatabaseTransaction>,
     work: F,
-    after: &AfterCommit,
     wanted: impl FnOnce() -> bool,
-) -> Result<T, Failure>
+) -> Result<Done<T>, Failure>
 where
-    F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T>,
+    F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T>,
 {
-    in_transaction(connection.begin().await?, work, after, wanted).await
+    in_transaction(connection.begin().await?, work, wanted).await
 }
 
 /// The same in a `transaction` that has begun, which this ends.
 async fn in_transaction<T, F>(
     transaction: DatabaseTransaction,
     work: F,
-    after: &AfterCommit,
     wanted: impl FnOnce() -> bool,
-) -> Result<T, Failure>
+) -> Result<Done<T>, Failure>
 where
-    F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T>,
+    F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T>,
 {
-    let done = AFTER_COMMIT.scope(after.clone(), work(&transaction)).await;
+    let transaction = Transaction::of(transaction);
+    let done = work(&transaction).await;
     match done.and_then(|value| match wanted() {
         true => Ok(value),
         false => Err(Error::exhausted(Code::Unavailable)),
     }) {
-        Ok(value) => {
-            transaction.commit().await?;
-            Ok(value)
-        }
+        Ok(value) => Ok(transaction.commit(value).await?),
         Err(error) => {
             let undone = transaction.rollback().await.is_ok();
             Err(Failure { error, undone })

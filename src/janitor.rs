@@ -25,7 +25,7 @@ use crate::{
     auth::throttle::is_spent,
     clock::before,
     domain::{
-        events::{self, Event},
+        events::{self, By, Event},
         files, uploads,
     },
     error::{Error, Result},
@@ -227,10 +227,7 @@ async fn old_trash(app: &App, now: Timestamp) -> Result<u64> {
         .limit(BATCH);
     let mut swept = 0;
     for row in old.all(app.db.read()).await? {
-        let event = Event {
-            user_id: None,
-            ..Event::of_file(Kind::Purged, &row)
-        };
+        let event = Event::of_file(Kind::Purged, &row).by(By::Janitor);
         files::purge_row(app, &row, events::row(app, event)).await?;
         swept += 1;
     }

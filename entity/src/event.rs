@@ -1,8 +1,8 @@
-//! The audit trail: who did what, to which file, from where.
+//! The audit trail: who did what, to what, for whom, from where.
 
 use sea_orm::entity::prelude::*;
 
-use crate::Timestamp;
+use crate::{Timestamp, share};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
@@ -33,6 +33,38 @@ pub enum Kind {
     DownloadRefused,
 }
 
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum ActorKind {
+    User,
+    /// Somebody who had not signed in.
+    Anonymous,
+    /// Whoever types commands at the server.
+    Operator,
+    /// The server itself, when something had its time.
+    Janitor,
+}
+
+/// What it was done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum ObjectKind {
+    File,
+    /// A user's account.
+    User,
+    ApiToken,
+}
+
+/// No foreign keys: the trail outlives what it speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "event")]
 pub struct Model {
@@ -41,13 +73,18 @@ pub struct Model {
     pub id: Uuid,
     pub at: Timestamp,
     pub kind: Kind,
-    /// Who did it, where that is known. No foreign keys: the trail outlives what it speaks of.
-    pub user_id: Option<Uuid>,
-    pub file_id: Option<Uuid>,
+    pub actor_kind: ActorKind,
+    /// Which one, where there are several.
+    pub actor_id: Option<Uuid>,
+    /// Nothing where a name was tried that is no account's.
+    pub object_kind: Option<ObjectKind>,
+    pub object_id: Option<Uuid>,
+    /// Whom a share of the object reaches or reached, as in the table of shares.
+    pub audience: Option<share::Audience>,
+    pub audience_id: Option<Uuid>,
     /// The client's address, where it is known.
     pub address: Option<String>,
-    /// What the kind alone does not tell: whom a share reaches, a new name. A user reads `user:alice`, which no other word
-    /// can be.
+    /// Text that no other column has: what the object is called from then on, or an error's code.
     pub detail: Option<String>,
     /// How often it happened, where the same thing within a minute is one event.
     pub count: i32,

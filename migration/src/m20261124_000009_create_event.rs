@@ -11,8 +11,12 @@ enum Event {
     Id,
     At,
     Kind,
-    UserId,
-    FileId,
+    ActorKind,
+    ActorId,
+    ObjectKind,
+    ObjectId,
+    Audience,
+    AudienceId,
     Address,
     Detail,
     Count,
@@ -28,23 +32,27 @@ impl MigrationTrait for Migration {
                     .col(uuid(Event::Id).primary_key())
                     .col(big_integer(Event::At))
                     .col(string_len(Event::Kind, 24))
-                    .col(uuid_null(Event::UserId))
-                    .col(uuid_null(Event::FileId))
+                    .col(string_len(Event::ActorKind, 16))
+                    .col(uuid_null(Event::ActorId))
+                    .col(string_len_null(Event::ObjectKind, 16))
+                    .col(uuid_null(Event::ObjectId))
+                    .col(string_len_null(Event::Audience, 13))
+                    .col(uuid_null(Event::AudienceId))
                     .col(string_null(Event::Address))
                     .col(text_null(Event::Detail))
                     .col(integer(Event::Count).default(1))
                     .to_owned(),
             )
             .await?;
-        // `File.events`, by keyset.
+        // `File.events`, by keyset. No two kinds of objects have an id in common.
         manager
             .create_index(
                 Index::create()
-                    .name("event_file_id_id")
+                    .name("event_object_id_id")
                     .table(Event::Table)
-                    .col(Event::FileId)
+                    .col(Event::ObjectId)
                     .col(Event::Id)
-                    .and_where(Expr::col(Event::FileId).is_not_null())
+                    .and_where(Expr::col(Event::ObjectId).is_not_null())
                     .to_owned(),
             )
             .await?;

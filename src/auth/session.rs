@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use entity::{Timestamp, session, user};
-use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower_sessions::{
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{Actor, Auth, active_user, sqlite};
 use crate::{
     clock,
+    db::Transaction,
     error::{Code, Error, Result},
     seldom::Seldom,
 };
@@ -104,7 +105,7 @@ impl NewSession {
         clippy::disallowed_methods,
         reason = "this is the session table's owner"
     )]
-    pub async fn store(&self, transaction: &DatabaseTransaction, user: &user::Model) -> Result<()> {
+    pub async fn store(&self, transaction: &Transaction, user: &user::Model) -> Result<()> {
         if let Some(before) = &self.before {
             session::Entity::delete_by_id(hash(before))
                 .exec(transaction)

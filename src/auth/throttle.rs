@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
 use super::{Auth, client::ClientAddress, password::Begun};
 use crate::{
     clock::Clock,
+    db::Transaction,
     error::{Code, Error, Result},
 };
 
@@ -176,7 +176,7 @@ impl ChangeTry {
     }
 
     /// The password was right: the user gets all tries back. `RATE_LIMITED` when the user changes it too often.
-    pub async fn was_right(mut self, transaction: &DatabaseTransaction) -> Result<()> {
+    pub async fn was_right(mut self, transaction: &Transaction) -> Result<()> {
         let now = shared_time::now(&self.clock, transaction).await?;
         self.tries.clear(transaction).await?;
         let change = self.changes.charge(transaction, now).await;

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{AfterCommit, Failure, InTransaction, alone, immediate};
+use super::{Failure, InTransaction, Transaction, alone, immediate};
 use crate::{
     error::{Code, Error, Result, is_locked},
     patience::{self, Claim, Withdrawn},
@@ -67,7 +67,7 @@ impl GroupCommit {
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
     {
         let (sender, result) = oneshot::channel();
         let claim = Arc::new(Claim::default());
@@ -88,14 +88,13 @@ impl GroupCommit {
 fn job<T, F>(work: F, sender: oneshot::Sender<Result<T>>) -> Run
 where
     T: Send + 'static,
-    F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+    F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
 {
     Box::new(move |group| {
         Box::pin(async move {
-            let after = AfterCommit::default();
             let result = match group {
                 Ok(group) => {
-                    let work = AssertUnwindSafe(alone(group, work, &after, || true));
+                    let work = AssertUnwindSafe(alone(group, work, || true));
                     work.catch_unwind().await.unwrap_or_else(|_| {
                         Err(Failure {
                             error: Error::internal("a transaction panicked"),
@@ -113,10 +112,7 @@ where
             let answer: Answer = Box::new(move |failure| {
                 let result = match (result, failure) {
                     (Ok(_), Some(error)) => Err(error.echo()),
-                    (Ok(value), None) => {
-                        after.run();
-                        Ok(value)
-                    }
+                    (Ok(done), None) => Ok(done.durable()),
                     (Err(failure), _) => Err(failure.error),
                 };
                 // Nobody waits any more when the client has gone.

@@ -15,12 +15,12 @@ use std::{
 
 use futures_util::FutureExt;
 use sea_orm::{
-    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
-    DatabaseTransaction, DbErr, TransactionTrait,
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr,
+    TransactionTrait,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{AfterCommit, InTransaction, connect, in_transaction};
+use super::{Done, InTransaction, Transaction, connect, in_transaction};
 use crate::{
     error::{Code, Error, Result},
     patience::{self, Claim, Withdrawn},
@@ -189,7 +189,7 @@ impl Writes {
     pub(super) async fn write<T, F>(&self, waiting: Waiting, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
     {
         let places = patience::wait(self.places(waiting)).await??;
         let claim = Arc::new(Claim::default());
@@ -197,12 +197,10 @@ impl Writes {
         // PostgreSQL's locks are waited for in the middle of the work: until its end, it can be given up.
         let transaction = tokio::spawn(async move {
             let _places = places;
-            let after = AfterCommit::default();
             let pool = connections.present();
-            let work = transact(&pool.connection, waiting, &wanted, work, &after);
-            let value = connections.bounded(&pool, work).await??;
-            after.run();
-            Ok(value)
+            let work = transact(&pool.connection, waiting, &wanted, work);
+            let done = connections.bounded(&pool, work).await??;
+            Ok(done.durable())
         });
         let _withdrawn = Withdrawn(&claim);
         let done = patience::wait_for(&claim, transaction).await?;
@@ -233,10 +231,9 @@ async fn transact<T, F>(
     waiting: Waiting,
     claim: &Claim,
     work: F,
-    after: &AfterCommit,
-) -> Result<Result<T>, DbErr>
+) -> Result<Result<Done<T>>, DbErr>
 where
-    F: for<'t> FnOnce(&'t DatabaseTransaction) -> InTransaction<'t, T>,
+    F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T>,
 {
     let transaction = connection.begin().await?;
     if claim.is_taken() {
@@ -246,6 +243,6 @@ where
     if waiting == Waiting::Briefly {
         transaction.execute_unprepared(BRIEFLY).await?;
     }
-    let done = in_transaction(transaction, work, after, || claim.take()).await;
+    let done = in_transaction(transaction, work, || claim.take()).await;
     Ok(done.map_err(Error::from))
 }

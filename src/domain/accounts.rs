@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::events::{self, Event};
+use super::events::{self, By, Event, Object};
 use crate::{
     app::App,
     auth::{
@@ -99,7 +99,9 @@ async fn make(
         created_at: Set(now),
     };
     let client = from.as_ref().map(|visit| visit.client).unwrap_or_default();
-    let event = events::row(app, Event::new(Kind::SignedUp).by(id).from(&client));
+    let by = from.as_ref().map_or(By::Operator, |_| By::User(id));
+    let event = Event::of_account(Kind::SignedUp, id).by(by).from(&client);
+    let event = events::row(app, event);
     let session = from.as_ref().map(|visit| visit.session.clone());
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
@@ -153,7 +155,9 @@ async fn check_credentials(
     let account = account.as_deref();
     let mut charged = throttle::sign_in(app, account, client, place.begun()).await?;
     let user = find(app, username).await?;
-    let tried = user.as_ref().map(|user| user.username.clone());
+    let tried = user
+        .as_ref()
+        .map(|user| (Object::User(user.id), user.username.clone()));
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let verdict = place.verify(password.clone(), hash).await;
     let user = user.filter(|user| !user.disabled);
@@ -165,9 +169,13 @@ async fn check_credentials(
     let verdict = verdict?;
     let Some(user) = user.filter(|_| verdict != Verdict::Wrong) else {
         // Only a name that exists goes into the trail: people mistake the fields and type their password.
-        events::enqueue(app, None, || Event {
-            detail: tried,
-            ..Event::new(Kind::SignInRefused).from(client)
+        events::enqueue(app, None, || {
+            let (object, detail) = tried.unzip();
+            Event {
+                object,
+                detail,
+                ..Event::new(Kind::SignInRefused).from(client)
+            }
         });
         return Err(Error::new(
             Code::Unauthenticated,
@@ -176,7 +184,7 @@ async fn check_credentials(
     };
     charged.was_right(app).await?;
     events::enqueue(app, None, || {
-        Event::new(Kind::SignedIn).by(user.id).from(client)
+        Event::of_account(Kind::SignedIn, user.id).from(client)
     });
     if verdict == Verdict::RightButOutdated {
         renew_hash(app, &mut place, &user, password).await?;
@@ -187,7 +195,7 @@ async fn check_credentials(
 /// Notes that `viewer` ended their session.
 pub fn signed_out(app: &App, client: &ClientAddress, viewer: &Viewer) {
     events::enqueue(app, None, || {
-        Event::new(Kind::SignedOut).by(viewer.id()).from(client)
+        Event::of_account(Kind::SignedOut, viewer.id()).from(client)
     });
 }
 
@@ -214,12 +222,15 @@ pub async fn change_password(
     tries.judge(matches!(verdict, Ok(Verdict::Wrong)));
     if verdict? == Verdict::Wrong {
         events::enqueue(app, None, || {
-            Event::new(Kind::PasswordChangeRefused).by(id).from(client)
+            Event::of_account(Kind::PasswordChangeRefused, id).from(client)
         });
         return Err(Error::bad_input("current", "This is not your password."));
     }
     let password_hash = place.hash(new).await?;
-    let event = events::row(app, Event::new(Kind::PasswordChanged).by(id).from(client));
+    let event = events::row(
+        app,
+        Event::of_account(Kind::PasswordChanged, id).from(client),
+    );
     let new_session = session.clone();
     let change = app.db.write(move |transaction| {
         Box::pin(async move {
@@ -255,8 +266,9 @@ pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<(
         true => Kind::AccountDisabled,
         false => Kind::AccountEnabled,
     };
-    // By nobody: whoever types commands at the server has no account.
-    let event = events::row(app, Event::new(kind).detail(events::name(&user.username)));
+    let event = Event::of_account(kind, user.id).by(By::Operator);
+    // Whoever types the command reads the log's line of it, and knows no ids.
+    let event = events::row(app, event.detail(events::name(&user.username)));
     let change = app.db.write(move |transaction| {
         Box::pin(async move {
             user::Entity::update_many()

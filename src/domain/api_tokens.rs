@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    events::{self, Event},
+    events::{self, By, Event, Object},
     visible::shows_nothing,
 };
 use crate::{
@@ -54,8 +54,9 @@ pub async fn create(
         return Err(Error::bad_input("expiresAt", "The expiry is in the past."));
     }
     let (secret, secret_hash) = generate();
+    let id = keys::id(now);
     let row = api_token::ActiveModel {
-        id: Set(keys::id(now)),
+        id: Set(id),
         user_id: Set(viewer.id()),
         name: Set(name.to_owned()),
         secret_hash: Set(secret_hash),
@@ -67,7 +68,8 @@ pub async fn create(
     };
     let (user_id, epoch) = (viewer.id(), viewer.epoch());
     let event = Event::new(Kind::ApiTokenCreated)
-        .by(user_id)
+        .by(By::User(user_id))
+        .of(Object::ApiToken(id))
         .from(client)
         .detail(name);
     let event = events::change(app, event)?;
@@ -120,7 +122,10 @@ pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<api_token::Model>> {
 )]
 pub async fn revoke(app: &App, client: &ClientAddress, viewer: &Viewer, id: Uuid) -> Result<()> {
     let user_id = viewer.id();
-    let event = Event::new(Kind::ApiTokenRevoked).by(user_id).from(client);
+    let event = Event::new(Kind::ApiTokenRevoked)
+        .by(By::User(user_id))
+        .of(Object::ApiToken(id))
+        .from(client);
     let event = events::row(app, event);
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {

@@ -3,15 +3,20 @@
 //! A download and a sign-in do not wait for a write. Their events are kept in memory for half a second at most, and that
 //! is what a crash can lose of them.
 
-use entity::{event, event::Kind, file};
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use entity::{
+    Timestamp,
+    event::{self, ActorKind, Kind, ObjectKind},
+    file,
+    share::Audience,
+};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
     access::Owned,
     app::App,
     auth::client::ClientAddress,
-    db::{self, Page, Rows},
+    db::{Page, Rows, Transaction},
     error::Result,
     keys,
 };
@@ -23,12 +28,34 @@ pub use queue::{Queue, TASK, can_be_forgotten, enqueue, run};
 /// Says what may be counted once only, wherever it happens again.
 pub type Once = [u8; 16];
 
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum By {
+    User(Uuid),
+    /// Somebody who had not signed in.
+    Anonymous,
+    /// Whoever types commands at the server.
+    Operator,
+    Janitor,
+}
+
+/// What something was done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Object {
+    File(Uuid),
+    /// A user's account.
+    User(Uuid),
+    ApiToken(Uuid),
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub struct Event {
     pub kind: Kind,
-    pub user_id: Option<Uuid>,
-    pub file_id: Option<Uuid>,
+    pub by: By,
+    pub object: Option<Object>,
+    /// Whom a share reaches, as in its row.
+    pub audience: Option<(Audience, Uuid)>,
     pub client: ClientAddress,
     pub detail: Option<String>,
 }
@@ -38,8 +65,9 @@ impl Event {
     pub fn new(kind: Kind) -> Self {
         Self {
             kind,
-            user_id: None,
-            file_id: None,
+            by: By::Anonymous,
+            object: None,
+            audience: None,
             client: ClientAddress::default(),
             detail: None,
         }
@@ -47,16 +75,30 @@ impl Event {
 
     /// What the owner did to a file.
     pub fn of_file(kind: Kind, file: &file::Model) -> Self {
+        let object = Object::File(file.id);
+        Self::new(kind).by(By::User(file.owner_id)).of(object)
+    }
+
+    /// What users did to their own account.
+    pub fn of_account(kind: Kind, user_id: Uuid) -> Self {
+        let object = Object::User(user_id);
+        Self::new(kind).by(By::User(user_id)).of(object)
+    }
+
+    pub fn by(self, by: By) -> Self {
+        Self { by, ..self }
+    }
+
+    pub fn of(self, object: Object) -> Self {
         Self {
-            user_id: Some(file.owner_id),
-            file_id: Some(file.id),
-            ..Self::new(kind)
+            object: Some(object),
+            ..self
         }
     }
 
-    pub fn by(self, user_id: Uuid) -> Self {
+    pub fn to(self, audience: Audience, audience_id: Uuid) -> Self {
         Self {
-            user_id: Some(user_id),
+            audience: Some((audience, audience_id)),
             ..self
         }
     }
@@ -75,14 +117,30 @@ impl Event {
         }
     }
 
-    fn into_row(self, app: &App) -> event::Model {
-        let at = app.clock.now();
+    fn into_row(self, at: Timestamp) -> event::Model {
+        let (actor_kind, actor_id) = match self.by {
+            By::User(id) => (ActorKind::User, Some(id)),
+            By::Anonymous => (ActorKind::Anonymous, None),
+            By::Operator => (ActorKind::Operator, None),
+            By::Janitor => (ActorKind::Janitor, None),
+        };
+        let object = self.object.map(|object| match object {
+            Object::File(id) => (ObjectKind::File, id),
+            Object::User(id) => (ObjectKind::User, id),
+            Object::ApiToken(id) => (ObjectKind::ApiToken, id),
+        });
+        let (object_kind, object_id) = object.unzip();
+        let (audience, audience_id) = self.audience.unzip();
         event::Model {
             id: keys::id(at),
             at,
             kind: self.kind,
-            user_id: self.user_id,
-            file_id: self.file_id,
+            actor_kind,
+            actor_id,
+            object_kind,
+            object_id,
+            audience,
+            audience_id,
             address: self.client.0.map(|address| address.to_string()),
             detail: self.detail,
             count: 1,
@@ -95,34 +153,35 @@ fn log(row: &event::Model) {
     tracing::info!(
         target: "audit",
         kind = ?row.kind,
-        user = row.user_id.map(tracing::field::display),
-        file = row.file_id.map(tracing::field::display),
+        actor = ?row.actor_kind,
+        actor_id = row.actor_id.map(tracing::field::display),
+        object = row.object_kind.map(tracing::field::debug),
+        object_id = row.object_id.map(tracing::field::display),
+        audience = row.audience.map(tracing::field::debug),
+        audience_id = row.audience_id.map(tracing::field::display),
         address = row.address.as_ref().map(tracing::field::display),
         detail = row.detail.as_ref().map(tracing::field::debug),
     );
 }
 
 /// Records an event in the transaction that makes it true. The log has a line of it once that is committed.
-pub(super) async fn record(transaction: &DatabaseTransaction, row: event::Model) -> Result<()> {
+pub(super) async fn record(transaction: &Transaction, row: event::Model) -> Result<()> {
     record_all(transaction, vec![row]).await
 }
 
 /// The same for several, at least one.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-pub(super) async fn record_all(
-    transaction: &DatabaseTransaction,
-    rows: Vec<event::Model>,
-) -> Result<()> {
+pub(super) async fn record_all(transaction: &Transaction, rows: Vec<event::Model>) -> Result<()> {
     let models = rows.iter().cloned().map(event::ActiveModel::from);
     event::Entity::insert_many(models.map(ActiveModelTrait::reset_all))
         .exec_without_returning(transaction)
         .await?;
-    db::after_commit(move || rows.iter().for_each(log));
+    transaction.after_commit(move || rows.iter().for_each(log));
     Ok(())
 }
 
-/// A user as a detail names them: no name has a colon, so that nobody can be called what another word says.
-pub(super) fn name(username: &str) -> String {
+/// A user as the trail names them: no name has a colon, so that nobody can be called what another word says.
+pub fn name(username: &str) -> String {
     format!("user:{username}")
 }
 
@@ -131,16 +190,16 @@ pub(super) fn name(username: &str) -> String {
 /// What takes something away (revoking, deleting to the trash) is never refused by this limit: whoever uses up the changes of
 /// somebody else's session must not keep the owner from reacting. Each of those follows a change or an upload, which are bounded.
 pub(super) fn change(app: &App, event: Event) -> Result<event::Model> {
-    if let Some(user_id) = event.user_id {
+    if let By::User(user_id) = event.by {
         let per_hour = app.config.users.changes_per_hour;
         app.changes.charge(user_id, app.clock.uptime(), per_hour)?;
     }
-    Ok(event.into_row(app))
+    Ok(row(app, event))
 }
 
 /// The row of an event that is limited otherwise, or not at all.
 pub(crate) fn row(app: &App, event: Event) -> event::Model {
-    event.into_row(app)
+    event.into_row(app.clock.now())
 }
 
 /// What happened to a file of one's own, newest first.
@@ -150,7 +209,9 @@ pub async fn of_file(
     file: &Owned<file::Model>,
     page: Page,
 ) -> Result<Rows<event::Model>> {
-    let events = event::Entity::find().filter(event::Column::FileId.eq(file.id));
+    let events = event::Entity::find()
+        .filter(event::Column::ObjectId.eq(file.id))
+        .filter(event::Column::ObjectKind.eq(ObjectKind::File));
     let rows = page
         .apply(events, event::Column::Id)
         .all(app.db.read())

@@ -5,7 +5,7 @@ use std::ops::Add;
 
 use entity::{upload, user};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     auth::{Usage, is_active},
+    db::Transaction,
     error::{Code, Error, Result},
 };
 
@@ -115,7 +116,7 @@ impl Add for Change {
 /// Accounts for a change of what `user_id` has, in the transaction that makes it so.
 #[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
 pub(super) async fn account_for(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     user_id: Uuid,
     change: Change,
 ) -> Result<()> {
@@ -136,7 +137,7 @@ pub(super) enum Admission {
 /// The same where files are added by who was signed in at `epoch`: nothing is accounted for unless they are admitted.
 #[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
 pub(super) async fn admit(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     (user_id, epoch): (Uuid, i64),
     change: Change,
     max_files: u32,
@@ -172,7 +173,7 @@ fn accounting(user_id: Uuid, change: Change) -> UpdateMany<user::Entity> {
 
 #[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
 async fn move_reservation(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     upload_id: Uuid,
     user_id: Uuid,
     bytes: i64,

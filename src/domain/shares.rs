@@ -2,25 +2,20 @@
 
 use entity::{Timestamp, event::Kind, file, share, share::Audience};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QuerySelect, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    sea_query::OnConflict,
 };
 use uuid::Uuid;
 
-use super::{
-    accounts,
-    events::{self, Event},
-};
+use super::events::{self, By, Event, Object};
 use crate::{
     access::{EVERYONE, Owned},
     app::App,
     auth::{PublicUser, client::ClientAddress},
+    db::Transaction,
     error::{Code, Error, Result},
     keys,
 };
-
-/// What the audit trail calls everyone who is signed in. A user of that name reads otherwise: see [`events::name`].
-const AUTHENTICATED: &str = "AUTHENTICATED";
 
 /// Whom to share with.
 #[derive(Clone, Copy, Debug)]
@@ -61,11 +56,9 @@ pub async fn create(
         share::Column::Audience,
         share::Column::AudienceId,
     ]);
-    let whom = match grantee {
-        Grantee::User(user) => events::name(&user.username),
-        Grantee::Authenticated => AUTHENTICATED.to_owned(),
-    };
-    let event = Event::of_file(Kind::Shared, file).from(client).detail(whom);
+    let event = Event::of_file(Kind::Shared, file)
+        .to(audience, audience_id)
+        .from(client);
     let event = events::change(app, event)?;
     let id = keys::id(now);
     let file_id = file.id;
@@ -104,7 +97,7 @@ pub async fn create(
     clippy::disallowed_methods,
     reason = "shares are made here, by the file's owner"
 )]
-async fn check_number(transaction: &DatabaseTransaction, file_id: Uuid, most: u32) -> Result<()> {
+async fn check_number(transaction: &Transaction, file_id: Uuid, most: u32) -> Result<()> {
     let shares = share::Entity::find().filter(share::Column::FileId.eq(file_id));
     if shares.count(transaction).await? <= u64::from(most) {
         return Ok(());
@@ -122,21 +115,12 @@ async fn check_number(transaction: &DatabaseTransaction, file_id: Uuid, most: u3
     reason = "shares end here, by the file's owner"
 )]
 pub async fn revoke(app: &App, client: &ClientAddress, share: &Owned<share::Model>) -> Result<()> {
-    let whom = match share.audience {
-        Audience::User => accounts::by_ids(app, vec![share.audience_id])
-            .await?
-            .first()
-            .map_or_else(
-                || share.audience_id.to_string(),
-                |account| events::name(&account.user.username),
-            ),
-        Audience::Authenticated => AUTHENTICATED.to_owned(),
-    };
-    let event = Event {
-        file_id: Some(share.file_id),
-        ..Event::new(Kind::ShareRevoked).by(share.owner_id())
-    };
-    let event = events::row(app, event.from(client).detail(whom));
+    let event = Event::new(Kind::ShareRevoked)
+        .by(By::User(share.owner_id()))
+        .of(Object::File(share.file_id))
+        .to(share.audience, share.audience_id)
+        .from(client);
+    let event = events::row(app, event);
     let id: Uuid = share.id;
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {

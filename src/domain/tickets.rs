@@ -3,7 +3,7 @@
 use entity::{Timestamp, event::Kind, file};
 use uuid::Uuid;
 
-use super::events::{self, Event};
+use super::events::{self, By, Event, Object};
 use crate::{
     access::{self, Claim, Readable, Refusal},
     app::App,
@@ -82,15 +82,13 @@ pub async fn redeem(
         Ok(_) => (Kind::Downloaded, 0),
         Err(_) => (Kind::DownloadRefused, 1),
     };
-    events::enqueue(app, Some(claims.once(mark)), || Event {
-        kind,
-        user_id: Some(claims.subject.user_id()),
-        file_id: Some(claims.file_id),
-        client: *client,
-        detail: opened
-            .as_ref()
-            .err()
-            .map(|error| error.code.as_str().to_owned()),
+    events::enqueue(app, Some(claims.once(mark)), || {
+        let refused = opened.as_ref().err();
+        let event = Event {
+            detail: refused.map(|error| error.code.as_str().to_owned()),
+            ..Event::new(kind).by(By::User(claims.subject.user_id()))
+        };
+        event.of(Object::File(claims.file_id)).from(client)
     });
     Ok((opened?, claims.disposition))
 }

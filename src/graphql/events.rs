@@ -1,12 +1,21 @@
 //! Event: what happened to a file.
 
+use std::borrow::Cow;
+
 use async_graphql::{
     Context, Enum, ID, Object, SimpleObject, connection::PageInfo, dataloader::DataLoader,
 };
-use entity::event;
+use entity::{
+    event::{self, ActorKind},
+    share::Audience,
+};
+use uuid::Uuid;
 
 use super::{list::List, loaders::UserLoader, scalars::DateTime, users::User};
-use crate::error::Result;
+use crate::{auth::Account, domain::events, error::Result};
+
+/// What the trail calls everyone who is signed in. A user of that name reads otherwise: see [`events::name`].
+const AUTHENTICATED: &str = "AUTHENTICATED";
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -76,22 +85,34 @@ impl Event {
 
     /// Who did it; null where nobody did, as when the janitor empties the trash.
     async fn user(&self, context: &Context<'_>) -> Result<Option<User>> {
-        let Some(user_id) = self.0.user_id else {
-            return Ok(None);
-        };
-        let users = context.data_unchecked::<DataLoader<UserLoader>>();
-        Ok(users.load_one(user_id).await?.map(User))
+        match (self.0.actor_kind, self.0.actor_id) {
+            (ActorKind::User, Some(id)) => Ok(load(context, id).await?.map(User)),
+            _ => Ok(None),
+        }
     }
 
     /// What the kind alone does not tell: a new name, whom a share reaches, why a download was refused.
-    async fn detail(&self) -> Option<&str> {
-        self.0.detail.as_deref()
+    async fn detail(&self, context: &Context<'_>) -> Result<Option<Cow<'_, str>>> {
+        let whom = match self.0.audience.zip(self.0.audience_id) {
+            None => return Ok(self.0.detail.as_deref().map(Cow::from)),
+            Some((Audience::Authenticated, _)) => AUTHENTICATED.into(),
+            Some((Audience::User, id)) => match load(context, id).await? {
+                Some(account) => events::name(&account.user.username).into(),
+                None => id.to_string().into(),
+            },
+        };
+        Ok(Some(whom))
     }
 
     /// How often it happened: downloads of one user within a minute are one event. The time is that of the first.
     async fn count(&self) -> i32 {
         self.0.count
     }
+}
+
+async fn load(context: &Context<'_>, user_id: Uuid) -> Result<Option<Account>> {
+    let users = context.data_unchecked::<DataLoader<UserLoader>>();
+    Ok(users.load_one(user_id).await?)
 }
 
 /// A page of events, after the Relay connection specification.

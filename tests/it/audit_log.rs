@@ -1,6 +1,6 @@
 //! The log and the database tell what happened, and no secret, nothing that a name forges, and nothing that was refused.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     Parts, Person,
@@ -86,6 +86,41 @@ async fn no_secret_is_in_the_log_or_in_the_database() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_says_who_did_what_to_what_and_for_whom() {
+    let program = Program::new().await.set("LOG_FORMAT", "json");
+    let server = program.serve();
+    let (alice, bob) = (
+        Person::anonymous(&server.base),
+        Person::anonymous(&server.base),
+    );
+    alice.sign_up("alice").await;
+    bob.sign_up("bob").await;
+    let me = async |person: &Person| person.ask("{ me { id } }").await.text("/me/id");
+    let (alice_id, bob_id) = (me(&alice).await, me(&bob).await);
+    let file = alice.upload("a.txt", b"a").await;
+    alice.share_with(&file, "bob").await;
+
+    let log = server.log().await;
+
+    let lines = log.lines().map(serde_json::from_str::<Value>);
+    let mut lines = lines.map(|line| line.unwrap()["fields"].take());
+    let shared = lines.find(|line| line["kind"] == "Shared").unwrap();
+    assert_eq!(
+        shared,
+        json!({
+            "kind": "Shared",
+            "actor": "User",
+            "actor_id": alice_id,
+            "object": "File",
+            "object_id": file,
+            "audience": "User",
+            "audience_id": bob_id,
+            "address": "127.0.0.1",
+        })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

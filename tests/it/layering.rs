@@ -139,6 +139,22 @@ fn graph() -> BTreeMap<String, BTreeSet<String>> {
     graph
 }
 
+/// Others get a `db::Transaction`: what is to follow a commit hangs on it, and nobody but `db` begins or ends one.
+#[test]
+fn transactions_begin_in_the_database_s_module_alone() {
+    let files = files_of("src").into_iter();
+    for file in files.filter(|file| module_of(file).first().is_none_or(|name| name != "db")) {
+        for path in paths(&fs::read_to_string(&file).unwrap(), &module_of(&file)) {
+            let begins = ["DatabaseTransaction", "TransactionTrait"]
+                .iter()
+                .any(|name| path.ends_with(&format!("::{name}")));
+            let is_of_all = ["sea_orm", "sea_orm::prelude", "sea_orm::entity::prelude"]
+                .contains(&path.as_str());
+            assert!(!begins && !is_of_all, "{}: {path}", file.display());
+        }
+    }
+}
+
 #[test]
 fn the_tables_know_nobody() {
     for file in files_of("entity/src") {

@@ -72,6 +72,7 @@ mod stream_resets;
 mod tasks;
 mod ticket_guesses;
 mod tickets;
+mod trail;
 mod trash;
 mod upload_lives;
 mod upload_memory;

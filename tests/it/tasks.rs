@@ -1,8 +1,15 @@
 //! The tasks that everybody leans on: whatever ends one of them, the server goes on.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use cloakroom::{db, error::Code, janitor};
+use cloakroom::{
+    error::{Code, Error},
+    janitor,
+};
+use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use crate::support::{Database, TestApp, person::PASSWORD};
@@ -116,15 +123,42 @@ async fn a_panic_behind_a_commit_fails_neither_the_write_nor_those_after_it() {
     let server = TestApp::start().await;
     server.person("alice").await;
     for _ in 0..3 {
-        let written = server.app.db.write(|_| {
+        let written = server.app.db.write(|transaction| {
             Box::pin(async {
-                db::after_commit(|| panic!("on purpose"));
+                transaction.after_commit(|| panic!("on purpose"));
                 Ok(7)
             })
         });
         assert_eq!(written.await.unwrap(), 7, "it is durable");
     }
     everything_works(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_follow_a_commit_follows_no_write_that_failed() {
+    let server = TestApp::start().await;
+    let followed = Arc::new(Mutex::new(Vec::new()));
+    // Side by side, so that they share a commit where writes do.
+    let writes = (0..20).map(|number| {
+        let followed = Arc::clone(&followed);
+        server.app.db.write(move |transaction| {
+            Box::pin(async move {
+                transaction.after_commit(move || followed.lock().unwrap().push(number));
+                match number % 2 {
+                    0 => Ok(number),
+                    _ => Err(Error::not_found()),
+                }
+            })
+        })
+    });
+
+    let done = join_all(writes).await;
+
+    let done: Vec<_> = done.into_iter().filter_map(Result::ok).collect();
+    let mut followed = followed.lock().unwrap().clone();
+    followed.sort_unstable();
+    assert_eq!(followed, done);
+    assert_eq!(done.len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

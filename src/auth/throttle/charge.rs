@@ -9,12 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::DatabaseTransaction;
-
 use super::Bucket;
 use crate::{
     auth::password::Begun,
-    db::{self, Db},
+    db::{Db, Transaction},
     error::Result,
 };
 
@@ -51,7 +49,7 @@ impl Charge {
     /// Takes one try of each bucket, or of none.
     pub(super) async fn take(
         &mut self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         buckets: Vec<Bucket>,
         now: i64,
     ) -> Result<()> {
@@ -60,7 +58,7 @@ impl Charge {
         }
         self.buckets = buckets;
         let taken = Arc::clone(&self.taken);
-        db::after_commit(move || taken.store(true, Ordering::Release));
+        transaction.after_commit(move || taken.store(true, Ordering::Release));
         Ok(())
     }
 
@@ -70,10 +68,10 @@ impl Charge {
     }
 
     /// Gives it back in a transaction that goes on.
-    pub(super) async fn give_back(mut self, transaction: &DatabaseTransaction) -> Result<()> {
+    pub(super) async fn give_back(mut self, transaction: &Transaction) -> Result<()> {
         give_back(&self.buckets, transaction).await?;
         // Should the transaction fail, this is dropped as it was.
-        db::after_commit(move || self.judge(true));
+        transaction.after_commit(move || self.judge(true));
         Ok(())
     }
 }
@@ -106,7 +104,7 @@ async fn give_back_soon(db: Db, buckets: Vec<Bucket>) {
     }
 }
 
-async fn give_back(buckets: &[Bucket], transaction: &DatabaseTransaction) -> Result<()> {
+async fn give_back(buckets: &[Bucket], transaction: &Transaction) -> Result<()> {
     for bucket in buckets {
         bucket.give_back(transaction).await?;
     }

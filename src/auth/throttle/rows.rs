@@ -5,7 +5,7 @@ use std::{cmp, time::Duration};
 use entity::{Timestamp, throttle};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, EntityTrait, QueryFilter,
     sea_query::{CaseStatement, Expr, ExprTrait, OnConflict},
 };
 
@@ -13,6 +13,7 @@ use super::{limited, shared_time};
 use crate::{
     auth::{Auth, client::ClientAddress},
     clock::{self, Clock, millis},
+    db::Transaction,
     error::Result,
 };
 
@@ -73,7 +74,7 @@ impl Bucket {
         clippy::disallowed_methods,
         reason = "this is the throttle table's owner"
     )]
-    pub(super) async fn charge(&self, transaction: &DatabaseTransaction, now: i64) -> Result<()> {
+    pub(super) async fn charge(&self, transaction: &Transaction, now: i64) -> Result<()> {
         let interval = self.interval();
         let latest = now + interval * (i64::from(self.tries) - 1);
         let beyond = now + self.window + millis(clock::SKEW);
@@ -107,7 +108,7 @@ impl Bucket {
         clippy::disallowed_methods,
         reason = "this is the throttle table's owner"
     )]
-    pub(super) async fn give_back(&self, transaction: &DatabaseTransaction) -> Result<()> {
+    pub(super) async fn give_back(&self, transaction: &Transaction) -> Result<()> {
         let before = Expr::col(throttle::Column::ClearAt).sub(self.interval());
         throttle::Entity::update_many()
             .col_expr(throttle::Column::ClearAt, before)
@@ -122,7 +123,7 @@ impl Bucket {
         clippy::disallowed_methods,
         reason = "this is the throttle table's owner"
     )]
-    pub async fn clear(&self, transaction: &DatabaseTransaction) -> Result<()> {
+    pub async fn clear(&self, transaction: &Transaction) -> Result<()> {
         throttle::Entity::delete_by_id(self.subject.clone())
             .exec(transaction)
             .await?;
@@ -158,7 +159,7 @@ impl Mark {
         clippy::disallowed_methods,
         reason = "this is the throttle table's owner"
     )]
-    pub async fn set(self, transaction: &DatabaseTransaction) -> Result<()> {
+    pub async fn set(self, transaction: &Transaction) -> Result<()> {
         if self.ttl == 0 {
             return Ok(());
         }
@@ -181,7 +182,7 @@ impl Mark {
         clippy::disallowed_methods,
         reason = "this is the throttle table's owner"
     )]
-    pub(super) async fn is_set(&self, transaction: &DatabaseTransaction, now: i64) -> Result<bool> {
+    pub(super) async fn is_set(&self, transaction: &Transaction, now: i64) -> Result<bool> {
         if self.ttl == 0 {
             return Ok(false);
         }
@@ -197,7 +198,7 @@ impl Mark {
 
 /// Takes one try of each, or of none.
 pub(super) async fn charge_all(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     buckets: &[Bucket],
     now: i64,
 ) -> Result<()> {

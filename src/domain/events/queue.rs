@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Event, Once, log};
+use super::{Event, Once, log, row};
 use crate::{app::App, error::Result};
 
 mod rows;
@@ -38,7 +38,7 @@ pub fn enqueue(app: &App, once: Option<Once>, event: impl FnOnce() -> Event) {
     }
     let event = event();
     let same = Same::of(&event);
-    let row = event.into_row(app);
+    let row = row(app, event);
     log(&row);
     app.events.lock().add(same, row, once, app.clock.uptime());
 }

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use entity::{discarded_content, event, file, upload};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 
 use crate::{
     app::App,
     batch::Batches,
-    db::{Db, InTransaction},
+    db::{Db, InTransaction, Transaction},
     domain::{
         events, files,
         quota::{self, Admission, Change},
@@ -125,7 +125,7 @@ fn shared<T>(number: usize, done: Result<Vec<T>>) -> Result<Vec<Shared<T>>> {
 
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
 fn insert_pending(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     uploads: Vec<upload::Model>,
 ) -> InTransaction<'_, Vec<()>> {
     Box::pin(async move {
@@ -142,7 +142,7 @@ fn insert_pending(
 
 /// Commits groups of uploads, each of which is whole or refused; says what became of each.
 fn commit(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     groups: Vec<Vec<Finished>>,
     max_files: u32,
 ) -> InTransaction<'_, Vec<Outcome>> {
@@ -164,7 +164,7 @@ fn commit(
 
 /// Accounts for the groups that may be committed, and says which those are.
 async fn admit(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     groups: &[Vec<Finished>],
     pending: &HashMap<Uuid, i64>,
     max_files: u32,
@@ -214,10 +214,7 @@ fn change(group: &[Finished], pending: &HashMap<Uuid, i64>) -> Option<Change> {
 /// Those of the uploads that are still pending, and what they reserve. Nobody else can take them before this transaction
 /// ends.
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
-async fn lock_pending(
-    transaction: &DatabaseTransaction,
-    ids: Vec<Uuid>,
-) -> Result<HashMap<Uuid, i64>> {
+async fn lock_pending(transaction: &Transaction, ids: Vec<Uuid>) -> Result<HashMap<Uuid, i64>> {
     let pending: Vec<(Uuid, i64)> = upload::Entity::find()
         .select_only()
         .columns([upload::Column::Id, upload::Column::ReservedBytes])
@@ -235,7 +232,7 @@ async fn lock_pending(
     clippy::disallowed_methods,
     reason = "files are born here, to the users who upload them"
 )]
-async fn become_files(transaction: &DatabaseTransaction, finished: Vec<Finished>) -> Result<()> {
+async fn become_files(transaction: &Transaction, finished: Vec<Finished>) -> Result<()> {
     let ids: Vec<_> = finished.iter().map(|upload| upload.upload_id).collect();
     upload::Entity::delete_many()
         .filter(upload::Column::Id.is_in(ids))

@@ -84,10 +84,16 @@ pub const CHANGED_ALL_THE_SAME: &[(&str, &str, &str)] = &[
 ];
 
 /// The same for all routes.
-pub const CHANGED_BY_ROUTES: &[(&str, &str)] = &[(
-    "event",
-    "the trail has every download and every refusal, half a second later",
-)];
+pub const CHANGED_BY_ROUTES: &[(&str, &str)] = &[
+    (
+        "event",
+        "the trail has every download and every refusal, half a second later",
+    ),
+    (
+        "event_once",
+        "it says which tickets the trail has, and is written with it",
+    ),
+];
 
 #[rustfmt::skip]
 pub const ROUTES: &[RouteRow] = &[

@@ -6,13 +6,13 @@ use entity::{Timestamp, event, event_once};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{CaseStatement, Expr, ExprTrait, OnConflict},
 };
 use uuid::Uuid;
 
 use super::waiting::{Row, Times};
-use crate::{app::App, clock::before, error::Result};
+use crate::{app::App, clock::before, db::Transaction, error::Result};
 
 /// How long what was counted is remembered: longer than any ticket lives.
 const REMEMBERED: Duration = Duration::from_secs(25 * 60 * 60);
@@ -105,7 +105,7 @@ impl News {
 /// Notes what is counted from now on, and tells what was not counted before, by any instance.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 async fn remember(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     times: impl Iterator<Item = &Times>,
     at: Timestamp,
 ) -> Result<News> {

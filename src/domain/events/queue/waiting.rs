@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use entity::{event, event::Kind};
+use entity::{event, event::Kind, share::Audience};
 use uuid::Uuid;
 
-use super::super::{Event, Once};
+use super::super::{By, Event, Object, Once};
 use crate::auth::client::ClientAddress;
 
 /// How long what happens again is counted by the first event of it.
@@ -74,8 +74,9 @@ impl Times {
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Same {
     kind: Kind,
-    user_id: Option<Uuid>,
-    file_id: Option<Uuid>,
+    by: By,
+    object: Option<Object>,
+    audience: Option<(Audience, Uuid)>,
     network: Option<ClientAddress>,
     detail: Option<String>,
 }
@@ -91,11 +92,13 @@ struct Recent {
 impl Same {
     pub fn of(event: &Event) -> Self {
         // What a user does to a file is the same from wherever: the log has every address.
-        let is_known = event.user_id.is_some() && event.file_id.is_some();
+        let is_known =
+            matches!(event.by, By::User(_)) && matches!(event.object, Some(Object::File(_)));
         Self {
             kind: event.kind,
-            user_id: event.user_id,
-            file_id: event.file_id,
+            by: event.by,
+            object: event.object,
+            audience: event.audience,
             network: (!is_known).then(|| event.client.network()),
             detail: event.detail.clone(),
         }
@@ -177,23 +180,10 @@ mod tests {
 
     /// A download of the file `number`, with a row of its own.
     fn download(number: usize) -> (Same, event::Model) {
-        let file_id = Some(Uuid::from_u128(number as u128));
-        let row = event::Model {
-            id: crate::keys::id(Timestamp(0)),
-            at: Timestamp(0),
-            kind: Kind::Downloaded,
-            user_id: Some(Uuid::nil()),
-            file_id,
-            address: None,
-            detail: None,
-            count: 1,
-        };
-        let event = Event {
-            user_id: row.user_id,
-            file_id,
-            ..Event::new(Kind::Downloaded)
-        };
-        (Same::of(&event), row)
+        let event = Event::new(Kind::Downloaded)
+            .by(By::User(Uuid::nil()))
+            .of(Object::File(Uuid::from_u128(number as u128)));
+        (Same::of(&event), event.into_row(Timestamp(0)))
     }
 
     #[test]

@@ -1,0 +1,210 @@
+//! The columns of the audit trail: who did what, to what, for whom, from where.
+
+use std::time::Duration;
+
+use cloakroom::{config::Secret, domain::accounts};
+use entity::{
+    event::{self, ActorKind, Kind, ObjectKind},
+    share::Audience,
+};
+use sea_orm::{EntityTrait, Iterable};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{TestApp, person::PASSWORD};
+
+/// All that the event table holds.
+async fn events(server: &TestApp) -> Vec<event::Model> {
+    let events = event::Entity::find().all(server.app.db.read());
+    events.await.unwrap()
+}
+
+/// The events of a kind.
+async fn events_of(server: &TestApp, kind: Kind) -> Vec<event::Model> {
+    let events = events(server).await.into_iter();
+    events.filter(|event| event.kind == kind).collect()
+}
+
+/// What [`everything`] is done by and to, by their ids.
+struct Ids {
+    alice: Uuid,
+    token: Uuid,
+    file: Uuid,
+}
+
+/// Does all that there is an event for.
+async fn everything(server: &TestApp) -> Ids {
+    let alice = server.person("alice").await;
+    let user = alice.ask("{ me { id } }").await.text("/me/id");
+    let wrong = "a password made up";
+    let refused = alice.sign_in("alice", wrong).await;
+    assert_eq!(refused.code(), "UNAUTHENTICATED");
+    alice.sign_in("alice", PASSWORD).await.data("/signIn");
+    let change =
+        "mutation($c: String!) { changePassword(current: $c, new: \"a new one, please\") { id } }";
+    for (current, code) in [(wrong, "BAD_USER_INPUT"), (PASSWORD, "")] {
+        let answer = alice.ask_with(change, json!({ "c": current })).await;
+        assert_eq!(answer.code(), code);
+    }
+    let token = "mutation { createApiToken(name: \"t\", scopes: [WRITE]) { apiToken { id } } }";
+    let token = alice.ask(token).await.text("/createApiToken/apiToken/id");
+    let revoke = "mutation($t: ID!) { revokeApiToken(id: $t) }";
+    let revoked = alice.ask_with(revoke, json!({ "t": token })).await;
+    revoked.data("/revokeApiToken");
+    let file = alice.upload("a.txt", b"a").await;
+    let share = alice.share_with_everyone(&file).await;
+    alice.revoke(&share).await.data("/revokeShare");
+    let ticket = alice.ticket(&file).await;
+    assert_eq!(alice.get(&ticket).await.status, 200);
+    let purge = "mutation($f: ID!) { purgeFile(id: $f) }";
+    for query in [
+        "mutation($f: ID!) { renameFile(id: $f, name: \"b.txt\") { id } }",
+        "mutation($f: ID!) { deleteFile(id: $f) }",
+        "mutation($f: ID!) { restoreFile(id: $f) { id } }",
+        "mutation($f: ID!) { deleteFile(id: $f) }",
+        purge,
+    ] {
+        let answer = alice.ask_with(query, json!({ "f": file })).await;
+        assert_eq!(answer.code(), "", "{query}");
+    }
+    assert_eq!(alice.get(&ticket).await.code(), "FILE_GONE");
+    alice.ask("mutation { signOut }").await.data("/signOut");
+    for disabled in [true, false] {
+        let set = accounts::set_disabled(&server.app, "alice", disabled);
+        set.await.unwrap();
+    }
+    let id = |text: &str| text.parse().unwrap();
+    Ids {
+        alice: id(&user),
+        token: id(&token),
+        file: id(&file),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_event_happens_and_says_from_where() {
+    let server = TestApp::start().await;
+    everything(&server).await;
+
+    let server = server.restart_with(|_| {}).await;
+
+    let events = events(&server).await;
+    for kind in Kind::iter() {
+        let of_kind: Vec<_> = events.iter().filter(|event| event.kind == kind).collect();
+        assert!(!of_kind.is_empty(), "{kind:?} never happens");
+        // The operator's commands come from no address.
+        let is_operator_s = [Kind::AccountDisabled, Kind::AccountEnabled].contains(&kind);
+        let address = (!is_operator_s).then_some("127.0.0.1");
+        for event in of_kind {
+            assert_eq!(event.address.as_deref(), address, "{event:?}");
+        }
+    }
+}
+
+/// Who an event of a kind is by, and what it is of, after [`everything`].
+fn expected(kind: Kind, ids: &Ids) -> [(Option<Uuid>, String); 2] {
+    let user = (Some(ids.alice), format!("{:?}", ActorKind::User));
+    let no = |kind: ActorKind| (None, format!("{kind:?}"));
+    let of = |kind: ObjectKind, id: Uuid| (Some(id), format!("{kind:?}"));
+    let (account, token) = (
+        of(ObjectKind::User, ids.alice),
+        of(ObjectKind::ApiToken, ids.token),
+    );
+    match kind {
+        Kind::SignInRefused => [no(ActorKind::Anonymous), account],
+        Kind::AccountDisabled | Kind::AccountEnabled => [no(ActorKind::Operator), account],
+        Kind::SignedUp
+        | Kind::SignedIn
+        | Kind::SignedOut
+        | Kind::PasswordChanged
+        | Kind::PasswordChangeRefused => [user, account],
+        Kind::ApiTokenCreated | Kind::ApiTokenRevoked => [user, token],
+        Kind::Uploaded
+        | Kind::Renamed
+        | Kind::Trashed
+        | Kind::Restored
+        | Kind::Purged
+        | Kind::Shared
+        | Kind::ShareRevoked
+        | Kind::Downloaded
+        | Kind::DownloadRefused => [user, of(ObjectKind::File, ids.file)],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_says_who_did_it_and_what_it_was_done_to() {
+    let server = TestApp::start().await;
+    let ids = everything(&server).await;
+
+    let server = server.restart_with(|_| {}).await;
+
+    for event in events(&server).await {
+        let object = event.object_kind.unwrap();
+        let said = [
+            (event.actor_id, format!("{:?}", event.actor_kind)),
+            (event.object_id, format!("{object:?}")),
+        ];
+        assert_eq!(said, expected(event.kind, &ids), "{event:?}");
+        let is_of_a_share = [Kind::Shared, Kind::ShareRevoked].contains(&event.kind);
+        let audience = is_of_a_share.then_some((Audience::Authenticated, Uuid::nil()));
+        assert_eq!(event.audience.zip(event.audience_id), audience, "{event:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_no_account_s_is_refused_to_somebody_of_whom_nothing_is_known() {
+    let server = TestApp::start().await;
+    let refused = server.anonymous().sign_in("nobody", PASSWORD).await;
+    assert_eq!(refused.code(), "UNAUTHENTICATED");
+
+    let server = server.restart_with(|_| {}).await;
+
+    let event = &events_of(&server, Kind::SignInRefused).await[0];
+    assert_eq!(event.actor_kind, ActorKind::Anonymous);
+    assert_eq!(
+        (event.actor_id, event.object_kind, event.object_id),
+        (None, None, None)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_s_events_say_by_id_whom_it_reaches() {
+    let server = TestApp::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    let id = bob.ask("{ me { id } }").await.text("/me/id");
+    let file = alice.upload("a.txt", b"a").await;
+    let share = alice.share_with(&file, "bob").await;
+    alice.revoke(&share).await.data("/revokeShare");
+
+    for kind in [Kind::Shared, Kind::ShareRevoked] {
+        let event = &events_of(&server, kind).await[0];
+        assert_eq!(event.audience, Some(Audience::User));
+        assert_eq!(event.audience_id.unwrap().to_string(), id);
+        assert_eq!(event.object_id.unwrap().to_string(), file);
+        assert_eq!(event.detail, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_and_the_janitor_do_is_no_user_s_doing() {
+    let server = TestApp::start_with(|options| options.trash_ttl = "1d".into()).await;
+    let made = accounts::create(&server.app, "made", Secret::from(PASSWORD.to_owned()));
+    let made = made.await.unwrap();
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"a").await;
+    alice.delete(&file).await.data("/deleteFile");
+    server.advance(Duration::from_secs(2 * 24 * 60 * 60));
+    server.sweep().await;
+
+    let signed_up = events_of(&server, Kind::SignedUp).await;
+    let by_operator = signed_up
+        .iter()
+        .find(|event| event.object_id == Some(made.id));
+    let purged = events_of(&server, Kind::Purged).await;
+    let by = [by_operator.unwrap(), &purged[0]].map(|event| (event.actor_kind, event.actor_id));
+    assert_eq!(
+        by,
+        [(ActorKind::Operator, None), (ActorKind::Janitor, None)]
+    );
+    assert_eq!(purged[0].object_id.unwrap().to_string(), file);
+}
