@@ -11,6 +11,7 @@ use super::{
     charges::Validated,
     completion, document,
     prepare::Prepared,
+    types::TYPES,
 };
 use crate::{
     config::Config,
@@ -46,6 +47,6 @@ pub async fn execute(
         .map_err(|_panic| Error::internal("the operation panicked"))?;
     let name = prepared.operation_name.as_deref();
     let operation = document::select(&prepared.document, name)?;
-    completion::complete(&prepared.document, operation, &mut response);
+    completion::complete(&TYPES, &prepared.document, operation, &mut response);
     Ok(response)
 }

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Semaphore;
 
-use super::{Schema, charges::ValidateOnly, document};
+use super::{Schema, charges::ValidateOnly, completion, document, types::TYPES};
 use crate::{
     config::QueryLimits,
     error::{Code, Error, Result},
@@ -123,7 +123,8 @@ impl Asked {
         document::check(&self.query, operation_name, &self.variables, limits)
     }
 
-    fn prepared(self, document: document::Document) -> Prepared {
+    fn prepared(self, mut document: document::Document) -> Prepared {
+        completion::ask_types(&TYPES, &mut document.parsed);
         Prepared {
             document: document.parsed,
             operation: document.operation,
