@@ -1,12 +1,13 @@
 //! Event: what happened to a file.
 
-use async_graphql::{
-    Context, Enum, ID, Object, SimpleObject, connection::PageInfo, dataloader::DataLoader,
-};
+use async_graphql::{Context, Description, Enum, ID, Object, dataloader::DataLoader};
 use entity::event;
 
-use super::{list::List, loaders::UserLoader, scalars::DateTime, users::User};
-use crate::error::Result;
+use super::{loaders::UserLoader, pagination::connection_types, scalars::DateTime, users::User};
+use crate::{
+    db::{Page, Rows},
+    error::Result,
+};
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -54,10 +55,10 @@ pub enum EventKind {
 }
 
 /// Something that happened to a file.
+#[derive(Description)]
 pub struct Event(event::Model);
 
-/// Something that happened to a file.
-#[Object]
+#[Object(use_type_description)]
 impl Event {
     /// Opaque and stable.
     async fn id(&self) -> ID {
@@ -94,33 +95,11 @@ impl Event {
     }
 }
 
-/// A page of events, after the Relay connection specification.
-#[derive(SimpleObject)]
-pub struct EventConnection {
-    /// The events, each with its cursor.
-    edges: List<EventEdge>,
-    /// Where this page lies in the list.
-    page_info: PageInfo,
-}
-
-/// An event and its place in the list.
-#[derive(SimpleObject)]
-pub struct EventEdge {
-    /// The event.
-    node: Event,
-    /// Opaque; give it to `after` or `before`.
-    cursor: String,
-}
+connection_types!(EventConnection, EventEdge of Event: "An" "event");
 
 impl EventConnection {
-    pub fn new(rows: Vec<(String, event::Model)>, page_info: PageInfo) -> Self {
-        let edges = rows.into_iter().map(|(cursor, row)| EventEdge {
-            node: Event(row),
-            cursor,
-        });
-        Self {
-            edges: edges.collect(),
-            page_info,
-        }
+    /// `rows` of `page` of a file's events.
+    pub fn new(page: Page, rows: Rows<event::Model>) -> Self {
+        Self::of(page, rows, |row| row.id, Event)
     }
 }

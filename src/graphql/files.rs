@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, dataloader::DataLoader};
+use async_graphql::{Context, Description, ID, Object, dataloader::DataLoader};
 use entity::file;
 
 use super::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A file that you may see: your own, or one shared with you.
-#[derive(Clone)]
+#[derive(Clone, Description)]
 pub struct File(pub Arc<Readable<file::Model>>);
 
 impl From<Owned<file::Model>> for File {
@@ -38,8 +38,7 @@ impl From<Readable<file::Model>> for File {
     }
 }
 
-/// A file that you may see: your own, or one shared with you.
-#[Object]
+#[Object(use_type_description)]
 impl File {
     /// Opaque and stable.
     async fn id(&self) -> ID {
@@ -122,8 +121,7 @@ impl File {
         let file = Readable::clone(&self.0).into_owned()?;
         let page = pagination::page(first, after, last, before)?;
         let rows = events::of_file(context.app(), &file, page).await?;
-        let (rows, page_info) = pagination::place(page, rows, |row| row.id);
-        Ok(EventConnection::new(rows, page_info))
+        Ok(EventConnection::new(page, rows))
     }
 
     /// A short-lived link to the bytes, for you alone. `NOT_FOUND` while the file is in the trash.

@@ -1,6 +1,6 @@
 //! User: who has an account; signing up, in and out.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, Description, ID, Object, SimpleObject};
 use entity::user;
 
 use super::{
@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// An account.
+#[derive(Description)]
 pub struct User(pub user::Model);
 
 /// How much of the disk a user takes.
@@ -35,8 +36,7 @@ pub struct Usage {
     max_files: i32,
 }
 
-/// An account.
-#[Object]
+#[Object(use_type_description)]
 impl User {
     /// Opaque and stable.
     async fn id(&self) -> ID {
