@@ -4,7 +4,7 @@ use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};
 use entity::api_token;
 
 use super::{
-    Request,
+    ContextExt,
     list::List,
     scalars::{DateTime, parse_id},
 };

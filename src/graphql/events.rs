@@ -1,9 +1,9 @@
 //! Event: what happened to a file.
 
-use async_graphql::{Context, Description, Enum, ID, Object, dataloader::DataLoader};
+use async_graphql::{Context, Description, Enum, ID, Object};
 use entity::event;
 
-use super::{loaders::UserLoader, pagination::connection_types, scalars::DateTime, users::User};
+use super::{ContextExt, pagination::connection_types, scalars::DateTime, users::User};
 use crate::{
     db::{Page, Rows},
     error::Result,
@@ -80,7 +80,7 @@ impl Event {
         let Some(user_id) = self.0.user_id else {
             return Ok(None);
         };
-        let users = context.data_unchecked::<DataLoader<UserLoader>>();
+        let users = context.users();
         Ok(users.load_one(user_id).await?.map(User))
     }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Description, ID, Object, dataloader::DataLoader};
+use async_graphql::{Context, Description, ID, Object};
 use entity::file;
 
 use super::{
-    Request,
+    ContextExt,
     events::EventConnection,
-    loaders::{ShareLoader, SharesOf, UserLoader},
+    loaders::SharesOf,
     pagination::{self, FileConnection},
     scalars::{DateTime, Int64, parse_id},
     shares::ShareConnection,
@@ -77,7 +77,7 @@ impl File {
 
     /// Who uploaded the file, and alone may share, rename and delete it.
     async fn owner(&self, context: &Context<'_>) -> Result<User> {
-        let users = context.data_unchecked::<DataLoader<UserLoader>>();
+        let users = context.users();
         let owner = users.load_one(self.0.owner_id).await?;
         owner.map(User).ok_or_else(Error::not_found)
     }
@@ -98,7 +98,7 @@ impl File {
         >,
     ) -> Result<ShareConnection> {
         let page = pagination::page(first, after, last, before)?;
-        let shares = context.data_unchecked::<DataLoader<ShareLoader>>();
+        let shares = context.shares();
         let file = Arc::clone(&self.0);
         let rows = shares.load_one(SharesOf { file, page }).await?;
         Ok(ShareConnection::new(self, page, rows.unwrap_or_default()))

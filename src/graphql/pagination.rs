@@ -58,7 +58,7 @@ macro_rules! connection_types {
                 key: impl Fn(&T) -> uuid::Uuid,
                 node: impl Fn(T) -> $node,
             ) -> Self {
-                let (rows, page_info) = $crate::graphql::pagination::place(page, rows, key);
+                let (rows, page_info) = $crate::graphql::pagination::with_cursors(page, rows, key);
                 let edges = rows.into_iter().map(|(cursor, row)| $edge {
                     node: node(row),
                     cursor,
@@ -120,7 +120,7 @@ pub fn connection(page: Page, rows: Rows<Readable<file::Model>>) -> FileConnecti
 }
 
 /// `rows` of `page` with their cursors, and where they lie in the list; `key` is a row's place in the keyset.
-pub(super) fn place<T>(
+pub(super) fn with_cursors<T>(
     page: Page,
     rows: Rows<T>,
     key: impl Fn(&T) -> Uuid,

@@ -1,12 +1,11 @@
 //! Share: a grant on one file.
 
-use async_graphql::{Context, Description, Enum, ID, Object, dataloader::DataLoader};
+use async_graphql::{Context, Description, Enum, ID, Object};
 use entity::{file, share};
 
 use super::{
-    Request,
+    ContextExt,
     files::File,
-    loaders::UserLoader,
     pagination::connection_types,
     scalars::{DateTime, parse_id},
     users::User,
@@ -60,7 +59,7 @@ impl Share {
         if self.share.audience != share::Audience::User {
             return Ok(None);
         }
-        let users = context.data_unchecked::<DataLoader<UserLoader>>();
+        let users = context.users();
         Ok(users.load_one(self.share.audience_id).await?.map(User))
     }
 

@@ -4,7 +4,7 @@ use async_graphql::{Context, Description, ID, Object, SimpleObject};
 use entity::user;
 
 use super::{
-    Request,
+    ContextExt,
     scalars::{DateTime, Int64},
 };
 use crate::{
