@@ -28,6 +28,7 @@ use crate::{
 
 mod after_commit;
 mod connect;
+mod due;
 mod group_commit;
 mod lookups;
 mod page;

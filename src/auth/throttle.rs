@@ -23,7 +23,7 @@ use crate::{
 mod rows;
 
 use rows::charge_all;
-pub use rows::{Bucket, Mark, is_spent};
+pub use rows::{Bucket, Mark, sweep_spent};
 
 /// Tickets that fail are answered at this pace for each network; ones that are good never wait.
 const GUESS_PACE: Duration = Duration::from_millis(2);

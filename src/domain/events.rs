@@ -3,7 +3,7 @@
 //! A download and a sign-in do not wait for a write. Their events are kept in memory for half a second at most, and that
 //! is what a crash can lose of them.
 
-use entity::{event, event::Kind, file, user};
+use entity::{Timestamp, event, event::Kind, file, user};
 use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use crate::{
     access::Owned,
     app::App,
     auth::client::ClientAddress,
+    clock::before,
     db::{self, Page, Rows},
     error::Result,
     keys,
@@ -20,7 +21,7 @@ mod queue;
 
 pub use queue::{Queue, TASK, enqueue, run};
 
-/// Says what may be recorded once only.
+/// Of events that have the same, one is recorded.
 pub type Once = [u8; 16];
 
 /// Something that happened.
@@ -142,7 +143,7 @@ pub(super) fn change(app: &App, event: Event) -> Result<event::Model> {
 }
 
 /// The row of an event that is limited otherwise, or not at all.
-pub(crate) fn row(app: &App, event: Event) -> event::Model {
+pub(super) fn row(app: &App, event: Event) -> event::Model {
     event.into_row(app)
 }
 
@@ -159,4 +160,12 @@ pub async fn of_file(
         .all(app.db.read())
         .await?;
     Ok(page.cut(rows))
+}
+
+/// Deletes up to `limit` events that have been kept for their time at `now`, and says how many.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub async fn sweep_old(app: &App, now: Timestamp, limit: u64) -> Result<u64> {
+    let due = event::Column::At.lte(before(now, app.config.event_ttl));
+    let id = event::Column::Id;
+    app.db.delete_due::<event::Entity>(id, due, limit).await
 }

@@ -198,9 +198,19 @@ pub(super) async fn charge_all(
     Ok(())
 }
 
+/// Deletes up to `limit` rows that say nothing any more at the settled time `now`, and says how many.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the throttle table's owner"
+)]
+pub async fn sweep_spent(app: &App, now: Timestamp, limit: u64) -> Result<u64> {
+    let (due, id) = (is_spent(app, now), throttle::Column::Subject);
+    app.db.delete_due::<throttle::Entity>(id, due, limit).await
+}
+
 /// Which rows say nothing any more at the settled time `now`: every try is back, or a clock that was wrong had set them too
 /// far ahead.
-pub fn is_spent(app: &App, now: Timestamp) -> Expr {
+fn is_spent(app: &App, now: Timestamp) -> Expr {
     let (config, clear_at) = (&app.config, throttle::Column::ClearAt);
     let window = config.sign_in_window.max(config.sign_up_window);
     // The settled time can be behind, and the clock can be wrong: the later one spares more.
