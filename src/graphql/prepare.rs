@@ -97,7 +97,7 @@ pub async fn prepare(
     let (schema, limits) = (schema.clone(), *limits);
     let prepared = tokio::task::spawn_blocking(move || {
         let prepared = asked.prepare_here(&schema, &limits);
-        // Only now: whoever waits for the place waits for the thread.
+        // Not earlier: the next document needs a free thread as well as a permit.
         drop(permit);
         prepared
     });

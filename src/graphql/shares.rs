@@ -118,7 +118,7 @@ impl ShareMutations {
         expires_at: Option<DateTime>,
     ) -> Result<Share> {
         let owner = context.actor().writer()?;
-        // The file first: whoever may not share it learns nothing of who has an account here.
+        // The file first: a caller who may not share it must not learn which accounts there are.
         let file = access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
         let grantee = accounts::by_name(context.app(), &username).await?;
         let grantee = grantee.ok_or_else(|| {

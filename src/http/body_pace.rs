@@ -65,7 +65,7 @@ struct PacedBody {
 }
 
 impl PacedBody {
-    /// Notes whether the server waits for the client, for whoever looks for a connection to close.
+    /// Notes whether the server waits for the client, for the server, when it looks for a connection to close.
     fn wait(&mut self, is_waiting: bool) {
         if std::mem::replace(&mut self.is_waiting, is_waiting) == is_waiting {
             return;
