@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod connect;
+mod due;
 mod group_commit;
 mod lookups;
 mod migrate;

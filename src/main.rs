@@ -14,9 +14,9 @@ use cloakroom::{
     config::{self, Config, Options, Secret},
     db::Db,
     domain::accounts,
-    graphql, janitor,
+    graphql,
     log::Log,
-    server::{self, Listener},
+    server::{self, Background, Listener},
     tasks::Tasks,
     verify::{self, Depth},
 };
@@ -170,10 +170,9 @@ async fn serve(config: Config) -> Outcome {
     let app = App::open(config, Clock::System).await?;
     let address = listener.address()?;
     tracing::info!(%address, public_url = app.config.server.public_url, delivery = ?app.config.tickets.delivery, "ready");
-    let sweeps = janitor::start(&app);
+    let background = Background::start(&app);
     let stop = stop_signal()?;
-    server::serve(app.clone(), listener, stop).await;
-    sweeps.abort();
+    server::serve(app.clone(), listener, background, stop).await;
     match tokio::time::timeout(LAST_WORK, app.db.clone().close()).await {
         Ok(closed) => closed?,
         Err(_elapsed) => tracing::warn!("a query does not end and is not waited for"),

@@ -3,29 +3,22 @@
 use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request, response::Response};
-use futures_util::FutureExt;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use tokio::sync::oneshot;
 use tower::ServiceExt;
 
-use crate::{
-    app::SharedApp,
-    auth::client::Peer,
-    config::Config,
-    domain::{events, uploads},
-    http,
-    seldom::Seldom,
-};
+use crate::{app::SharedApp, auth::client::Peer, config::Config, http, seldom::Seldom};
 
 mod answer;
+mod background;
 mod crowd;
 mod listener;
 mod stream;
 
+pub use background::Background;
 pub use listener::Listener;
 
 use answer::Held;
@@ -36,27 +29,15 @@ use stream::{Stream, Watched};
 const BUFFER_BYTES: usize = 32 * 1024;
 /// Pause after a failed accept: out of descriptors, most likely, and trying at once would only burn a processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How long the last events may take to be written.
-const LAST_EVENTS: Duration = Duration::from_secs(15);
 
-/// Serves until `stop` is ready, then lets requests under way end within the configured time.
-pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output = ()>) {
+/// Serves until `stop` is ready, then lets requests under way end within the configured time, and then `background`.
+pub async fn serve(
+    app: SharedApp,
+    listener: Listener,
+    background: Background,
+    stop: impl Future<Output = ()>,
+) {
     let router = http::router(&app);
-    let (all_served, ended) = oneshot::channel::<()>();
-    let events = app.tasks.keep(events::TASK, {
-        let (app, ended) = (SharedApp::clone(&app), ended.map(drop).shared());
-        move || {
-            let (app, ended) = (SharedApp::clone(&app), ended.clone());
-            async move { events::run(&app, ended).await }
-        }
-    });
-    let aborted = app.tasks.keep(uploads::TASK, {
-        let app = SharedApp::clone(&app);
-        move || {
-            let app = SharedApp::clone(&app);
-            async move { uploads::run(&app).await }
-        }
-    });
     let connections = GracefulShutdown::new();
     let crowd = Crowd::new(&app.config);
     let unaccepted = Seldom::new();
@@ -86,13 +67,7 @@ pub async fn serve(app: SharedApp, listener: Listener, stop: impl Future<Output 
     {
         tracing::warn!("some requests did not end in time and are cut off");
     }
-    drop(all_served);
-    aborted.abort();
-    // One that panics each time would be started for ever.
-    let written = tokio::time::timeout(LAST_EVENTS, events).await;
-    if !matches!(written, Ok(Ok(()))) {
-        tracing::error!("the last events are lost");
-    }
+    background.end().await;
 }
 
 /// A connection that has a place.

@@ -1,6 +1,7 @@
 //! From credentials to an [`Actor`]: who asks, and what their credential allows.
 
 pub mod api_token;
+mod caller;
 pub mod client;
 pub mod common_passwords;
 pub mod password;
@@ -10,6 +11,7 @@ mod sqlite;
 pub mod throttle;
 mod viewer;
 
+pub use caller::Caller;
 pub use viewer::{Account, PublicUser, Subject, Usage, Viewer};
 
 use std::sync::Arc;

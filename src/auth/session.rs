@@ -169,6 +169,17 @@ pub async fn end(auth: &Auth, session: &Session) -> Result<()> {
     session.flush().await.map_err(store_error)
 }
 
+/// Deletes up to `limit` sessions that have ended at `now`, and says how many.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the session table's owner"
+)]
+pub async fn sweep_expired(auth: &Auth, now: Timestamp, limit: u64) -> Result<u64> {
+    let due = session::Column::ExpiresAt.lte(now);
+    let id = session::Column::IdHash;
+    auth.db.delete_due::<session::Entity>(id, due, limit).await
+}
+
 /// tower-sessions carries a store's error as text, which begins with the code.
 fn store_error(error: tower_sessions::session::Error) -> Error {
     let exhausted = [Code::StorageFull, Code::Unavailable]

@@ -26,7 +26,7 @@ mod shared_time;
 
 use charge::Charge;
 use rows::charge_all;
-pub use rows::{Bucket, Mark, is_spent};
+pub use rows::{Bucket, Mark, sweep_spent};
 
 /// Tickets that fail are answered at this pace for each network; ones that are good never wait.
 const GUESS_PACE: Duration = Duration::from_millis(2);

@@ -16,6 +16,7 @@ use crate::{
     access::Owned,
     app::App,
     auth::client::ClientAddress,
+    clock::before,
     db::{Page, Rows, Transaction},
     error::Result,
     keys,
@@ -23,7 +24,7 @@ use crate::{
 
 mod queue;
 
-pub use queue::{Queue, TASK, can_be_forgotten, enqueue, run};
+pub use queue::{Queue, TASK, enqueue, run, sweep_counted};
 
 /// Says what may be counted once only, wherever it happens again.
 pub type Once = [u8; 16];
@@ -198,7 +199,7 @@ pub(super) fn change(app: &App, event: Event) -> Result<event::Model> {
 }
 
 /// The row of an event that is limited otherwise, or not at all.
-pub(crate) fn row(app: &App, event: Event) -> event::Model {
+pub(super) fn row(app: &App, event: Event) -> event::Model {
     event.into_row(app.clock.now())
 }
 
@@ -217,4 +218,12 @@ pub async fn of_file(
         .all(app.db.read())
         .await?;
     Ok(page.cut(rows))
+}
+
+/// Deletes up to `limit` events that have been kept for their time at `now`, and says how many.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub async fn sweep_old(app: &App, now: Timestamp, limit: u64) -> Result<u64> {
+    let due = event::Column::At.lte(before(now, app.config.sweeps.event_ttl));
+    let id = event::Column::Id;
+    app.db.delete_due::<event::Entity>(id, due, limit).await
 }

@@ -22,6 +22,10 @@ use crate::{
     storage::ContentKey,
 };
 
+mod sweep;
+
+pub use sweep::{sweep_discarded, sweep_trash};
+
 /// Gives the file another name, and the content type that an upload of that name has. `BAD_USER_INPUT` when it is none.
 #[expect(
     clippy::disallowed_methods,
@@ -126,9 +130,9 @@ pub async fn purge(app: &App, client: &ClientAddress, file: &Owned<file::Model>)
     purge_row(app, file, event).await
 }
 
-/// The same for the janitor, which nobody asks and which owns nothing: `file` has outstayed its time in the trash.
+/// The same without a proof of ownership, for the sweep of the trash.
 #[expect(clippy::disallowed_methods, reason = "files end here")]
-pub(crate) async fn purge_row(app: &App, file: &file::Model, event: event::Model) -> Result<()> {
+async fn purge_row(app: &App, file: &file::Model, event: event::Model) -> Result<()> {
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
     let discarded = discarded_content::Model {
         content_key: file.content_key.clone(),
@@ -171,15 +175,15 @@ pub(crate) async fn discard_after_commit(app: &App, content_key: &str) {
     }
 }
 
-/// Unlinks content that is noted as discarded, then strikes the note. False while a backup is being made: then it does
+/// Unlinks content that is noted as discarded, then deletes the note. False while a backup is being made: then it does
 /// neither, and the janitor comes back to it.
 #[expect(clippy::disallowed_methods, reason = "content ends here")]
-pub(crate) async fn discard(app: &App, content_key: &str) -> Result<bool> {
+async fn discard(app: &App, content_key: &str) -> Result<bool> {
     let key = key_of(content_key)?;
     if !app.storage.delete(&key).await? {
         return Ok(false);
     }
-    let strike = app.db.write(move |transaction| {
+    let delete_note = app.db.write(move |transaction| {
         Box::pin(async move {
             discarded_content::Entity::delete_by_id(key.as_str().to_owned())
                 .exec(transaction)
@@ -187,7 +191,7 @@ pub(crate) async fn discard(app: &App, content_key: &str) -> Result<bool> {
             Ok(())
         })
     });
-    strike.await?;
+    delete_note.await?;
     Ok(true)
 }
 

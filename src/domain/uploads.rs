@@ -32,13 +32,14 @@ mod aborted;
 mod live;
 mod pieces;
 mod rows;
+mod sweep;
 
 pub use aborted::{Aborted, TASK, run};
 pub use live::LiveUploads;
 use pieces::Pieces;
 pub use rows::Rows;
-pub(crate) use rows::abort;
-use rows::{Finished, Outcome};
+use rows::{Finished, Outcome, abort};
+pub use sweep::{LastSeen, sweep_abandoned, touch_live};
 
 /// A file of so many bytes is hashed where it is, in some 20 µs, and written when it is finished.
 const SMALL_BYTES: u64 = 32 * 1024;

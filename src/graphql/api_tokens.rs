@@ -1,10 +1,10 @@
 //! ApiToken: how programs and phones sign in.
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};
 use entity::api_token;
 
 use super::{
-    Request,
+    ContextExt,
     list::List,
     scalars::{DateTime, parse_id},
 };
@@ -20,10 +20,10 @@ pub enum ApiTokenScope {
 }
 
 /// An API token, without its secret.
+#[derive(Description)]
 pub struct ApiToken(api_token::Model);
 
-/// An API token, without its secret.
-#[Object]
+#[Object(use_type_description)]
 impl ApiToken {
     /// Opaque and stable.
     async fn id(&self) -> ID {

@@ -53,7 +53,7 @@ impl Budget {
     }
 
     /// Charges so many more values and bytes. When there may be no more this never returns, and nothing more is made, not
-    /// even errors: whoever [keeps](Self::keep) the budget drops all of it.
+    /// even errors: [`keep`](Self::keep) drops all of it.
     pub async fn charge(&self, values: usize, bytes: usize) {
         let limits = &self.0.limits;
         let before = self.0.values.fetch_add(values, Relaxed);

@@ -9,23 +9,25 @@ use async_graphql::{
     Name, PathSegment, Response, Value,
     indexmap::IndexMap,
     parser::types::{
-        BaseType, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
-        SelectionSet, Type,
+        BaseType, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet, Type,
     },
 };
 
-use super::types::TYPES;
+use super::types::{Types, root};
 
-/// Completes the data of `response`, which answers `operation` of `document`.
+mod concrete;
+
+use concrete::CONCRETE;
+pub use concrete::ask_types;
+
+/// Completes the data of `response`, which answers `operation` of `document`: a document of the schema that `types` are of,
+/// which [asks for the types](ask_types) of its objects.
 pub fn complete(
+    types: &Types,
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     response: &mut Response,
 ) {
-    let root = match operation.ty {
-        OperationType::Mutation => "Mutation",
-        _ => "Query",
-    };
     let members = match std::mem::take(&mut response.data) {
         Value::Object(members) => members,
         _ => IndexMap::new(),
@@ -34,10 +36,10 @@ pub fn complete(
     for error in &response.errors {
         failures.add(&error.path);
     }
-    let completion = Completion { document };
+    let completion = Completion { types, document };
     let failed = (!response.errors.is_empty()).then_some(&failures);
     let selected = [&operation.selection_set.node];
-    let data = completion.object(Some(root), &selected, members, failed);
+    let data = completion.object(Some(root(operation.ty)), &selected, members, failed);
     response.data = data.unwrap_or_default();
 }
 
@@ -62,12 +64,14 @@ impl<'e> Failures<'e> {
 }
 
 struct Completion<'d> {
+    types: &'d Types,
     document: &'d ExecutableDocument,
 }
 
 impl<'d> Completion<'d> {
-    /// The object with its members in order; `None` when one is null that must not be. The type of what introspection
-    /// answers is not known, and may be null anywhere. `failed` are the errors in it, if there are any.
+    /// The object with its members in order; `None` when one is null that must not be. `kind` is the type of the field, of
+    /// which the object may be one type of several. The type of what introspection answers is not known, and may be null
+    /// anywhere. `failed` are the errors in the object, if there are any.
     fn object(
         &self,
         kind: Option<&str>,
@@ -75,18 +79,23 @@ impl<'d> Completion<'d> {
         mut members: IndexMap<Name, Value>,
         failed: Option<&Failures<'_>>,
     ) -> Option<Value> {
-        let types = kind.and_then(|kind| TYPES.fields(kind));
+        let concrete = match members.swap_remove(CONCRETE) {
+            Some(Value::String(concrete)) => Some(concrete),
+            _ => None,
+        };
+        let kind = concrete.as_deref().or(kind);
+        let fields_of_kind = kind.and_then(|kind| self.types.fields(kind));
         let mut groups = IndexMap::new();
         for set in selected {
-            self.collect(set, &mut groups);
+            self.collect(kind, set, &mut groups);
         }
         let mut completed = IndexMap::with_capacity(members.len());
         for (key, fields) in groups {
             let member = members.swap_remove(&key);
             let failed = failed.and_then(|failed| failed.fields.get(key.as_str()));
             let is_selected = member.is_some() || failed.is_some();
-            let kind = types
-                .and_then(|types| types.get(fields[0].name.node.as_str()))
+            let kind = fields_of_kind
+                .and_then(|of| of.get(fields[0].name.node.as_str()))
                 .map(|of| &of.kind);
             let member = self.value(kind, &fields, member.unwrap_or_default(), failed);
             // What is neither there nor failed was skipped, or is of another type's fragment.
@@ -97,8 +106,13 @@ impl<'d> Completion<'d> {
         Some(Value::Object(completed))
     }
 
-    /// The fields of each response key, in the order of the query (CollectFields).
-    fn collect(&self, set: &'d SelectionSet, groups: &mut IndexMap<Name, Vec<&'d Field>>) {
+    /// The fields of each response key that an object of the type `kind` has, in the order of the query (CollectFields).
+    fn collect(
+        &self,
+        kind: Option<&str>,
+        set: &'d SelectionSet,
+        groups: &mut IndexMap<Name, Vec<&'d Field>>,
+    ) {
         for selection in &set.items {
             match &selection.node {
                 Selection::Field(field) => {
@@ -106,16 +120,27 @@ impl<'d> Completion<'d> {
                     groups.entry(key).or_default().push(&field.node);
                 }
                 Selection::InlineFragment(inline) => {
-                    self.collect(&inline.node.selection_set.node, groups);
+                    let on = inline.node.type_condition.as_ref();
+                    if on.is_none_or(|on| self.applies(&on.node.on.node, kind)) {
+                        self.collect(kind, &inline.node.selection_set.node, groups);
+                    }
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = &spread.node.fragment_name.node;
-                    if let Some(fragment) = self.document.fragments.get(name) {
-                        self.collect(&fragment.node.selection_set.node, groups);
+                    let fragment = self.document.fragments.get(name);
+                    if let Some(fragment) = fragment
+                        && self.applies(&fragment.node.type_condition.node.on.node, kind)
+                    {
+                        self.collect(kind, &fragment.node.selection_set.node, groups);
                     }
                 }
             }
         }
+    }
+
+    /// Whether a fragment on the type `on` applies to an object of the type `kind`. All apply where that is not known.
+    fn applies(&self, on: &str, kind: Option<&str>) -> bool {
+        kind.is_none_or(|kind| self.types.applies(on, kind))
     }
 
     /// The value of a field, or of an item of its list; `None` when it is null and must not be.
@@ -135,7 +160,7 @@ impl<'d> Completion<'d> {
             Value::List(items) => self.list(base, fields, items, failed),
             Value::Object(members) => self.object(name, &sets(fields), members, failed),
             // An object whose selected fields all failed, or were all skipped.
-            Value::Null if is_empty_object(kind, name, failed) => {
+            Value::Null if self.is_empty_object(kind, name, failed) => {
                 self.object(name, &sets(fields), IndexMap::new(), failed)
             }
             Value::Null => None,
@@ -165,12 +190,19 @@ impl<'d> Completion<'d> {
         }
         Some(Value::List(completed))
     }
-}
 
-fn is_empty_object(kind: Option<&Type>, name: Option<&str>, failed: Option<&Failures<'_>>) -> bool {
-    let is_object = name.is_some_and(|name| TYPES.fields(name).is_some());
-    let may_be_null = kind.is_none_or(|kind| kind.nullable);
-    is_object && (failed.is_some_and(Failures::is_below) || !may_be_null && failed.is_none())
+    /// Whether null stands for an object without members. One of an interface or union has its type at least.
+    fn is_empty_object(
+        &self,
+        kind: Option<&Type>,
+        name: Option<&str>,
+        failed: Option<&Failures<'_>>,
+    ) -> bool {
+        let is_object = |name| self.types.fields(name).is_some() && !self.types.is_abstract(name);
+        let may_be_null = kind.is_none_or(|kind| kind.nullable);
+        name.is_some_and(is_object)
+            && (failed.is_some_and(Failures::is_below) || !may_be_null && failed.is_none())
+    }
 }
 
 fn sets<'d>(fields: &[&'d Field]) -> Vec<&'d SelectionSet> {
@@ -179,3 +211,6 @@ fn sets<'d>(fields: &[&'d Field]) -> Vec<&'d SelectionSet> {
         .map(|field| &field.selection_set.node)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{
-    Context, Enum, ID, Object, SimpleObject, connection::PageInfo, dataloader::DataLoader,
-};
+use async_graphql::{Context, Description, Enum, ID, Object};
 use entity::{
     event::{self, ActorKind},
     share::Audience,
 };
 use uuid::Uuid;
 
-use super::{list::List, loaders::UserLoader, scalars::DateTime, users::User};
-use crate::{auth::Account, domain::events, error::Result};
+use super::{ContextExt, pagination::connection_types, scalars::DateTime, users::User};
+use crate::{
+    auth::Account,
+    db::{Page, Rows},
+    domain::events,
+    error::Result,
+};
 
 /// What the trail calls everyone who is signed in. A user of that name reads otherwise: see [`events::name`].
 const AUTHENTICATED: &str = "AUTHENTICATED";
@@ -63,10 +66,10 @@ pub enum EventKind {
 }
 
 /// Something that happened to a file.
+#[derive(Description)]
 pub struct Event(event::Model);
 
-/// Something that happened to a file.
-#[Object]
+#[Object(use_type_description)]
 impl Event {
     /// Opaque and stable.
     async fn id(&self) -> ID {
@@ -111,37 +114,14 @@ impl Event {
 }
 
 async fn load(context: &Context<'_>, user_id: Uuid) -> Result<Option<Account>> {
-    let users = context.data_unchecked::<DataLoader<UserLoader>>();
-    Ok(users.load_one(user_id).await?)
+    Ok(context.users().load_one(user_id).await?)
 }
 
-/// A page of events, after the Relay connection specification.
-#[derive(SimpleObject)]
-pub struct EventConnection {
-    /// The events, each with its cursor.
-    edges: List<EventEdge>,
-    /// Where this page lies in the list.
-    page_info: PageInfo,
-}
-
-/// An event and its place in the list.
-#[derive(SimpleObject)]
-pub struct EventEdge {
-    /// The event.
-    node: Event,
-    /// Opaque; give it to `after` or `before`.
-    cursor: String,
-}
+connection_types!(EventConnection, EventEdge of Event: "An" "event");
 
 impl EventConnection {
-    pub fn new(rows: Vec<(String, event::Model)>, page_info: PageInfo) -> Self {
-        let edges = rows.into_iter().map(|(cursor, row)| EventEdge {
-            node: Event(row),
-            cursor,
-        });
-        Self {
-            edges: edges.collect(),
-            page_info,
-        }
+    /// `rows` of `page` of a file's events.
+    pub fn new(page: Page, rows: Rows<event::Model>) -> Self {
+        Self::of(page, rows, |row| row.id, Event)
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, dataloader::DataLoader};
+use async_graphql::{Context, Description, ID, Object};
 use entity::file;
 
 use super::{
-    Request,
+    ContextExt,
     events::EventConnection,
-    loaders::{ShareLoader, SharesOf, UserLoader},
+    loaders::SharesOf,
     pagination::{self, FileConnection},
     scalars::{DateTime, Int64, parse_id},
     shares::ShareConnection,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A file that you may see: your own, or one shared with you.
-#[derive(Clone)]
+#[derive(Clone, Description)]
 pub struct File(pub Arc<Readable<file::Model>>);
 
 impl From<Owned<file::Model>> for File {
@@ -38,8 +38,7 @@ impl From<Readable<file::Model>> for File {
     }
 }
 
-/// A file that you may see: your own, or one shared with you.
-#[Object]
+#[Object(use_type_description)]
 impl File {
     /// Opaque and stable.
     async fn id(&self) -> ID {
@@ -78,7 +77,7 @@ impl File {
 
     /// Who uploaded the file, and alone may share, rename and delete it.
     async fn owner(&self, context: &Context<'_>) -> Result<User> {
-        let users = context.data_unchecked::<DataLoader<UserLoader>>();
+        let users = context.users();
         let owner = users.load_one(self.0.owner_id).await?;
         owner.map(User).ok_or_else(Error::not_found)
     }
@@ -99,7 +98,7 @@ impl File {
         >,
     ) -> Result<ShareConnection> {
         let page = pagination::page(first, after, last, before)?;
-        let shares = context.data_unchecked::<DataLoader<ShareLoader>>();
+        let shares = context.shares();
         let file = Arc::clone(&self.0);
         let rows = shares.load_one(SharesOf { file, page }).await?;
         Ok(ShareConnection::new(self, page, rows.unwrap_or_default()))
@@ -122,8 +121,7 @@ impl File {
         let file = Readable::clone(&self.0).into_owned()?;
         let page = pagination::page(first, after, last, before)?;
         let rows = events::of_file(context.app(), &file, page).await?;
-        let (rows, page_info) = pagination::place(page, rows, |row| row.id);
-        Ok(EventConnection::new(rows, page_info))
+        Ok(EventConnection::new(page, rows))
     }
 
     /// A short-lived link to the bytes, for you alone. `NOT_FOUND` while the file is in the trash.

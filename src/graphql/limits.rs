@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Object, SimpleObject};
 
-use super::{Request, pagination::MAX_PAGE, scalars::Int64};
+use super::{ContextExt, pagination::MAX_PAGE, scalars::Int64};
 use crate::clock::millis;
 
 /// What this server allows.

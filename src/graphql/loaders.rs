@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use async_graphql::dataloader::{DataLoader, Loader, NoCache};
+use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{file, share};
 use uuid::Uuid;
 
@@ -31,35 +31,29 @@ pub struct ShareLoader {
 
 /// An error that every waiting row gets.
 #[derive(Clone, Debug)]
-pub struct Shared(Arc<Error>);
+pub struct LoadError(Arc<Error>);
 
-/// The loaders of one request, for `viewer`.
-pub fn loaders(
-    app: &SharedApp,
-    viewer: Option<Viewer>,
-) -> (
-    DataLoader<UserLoader, NoCache>,
-    DataLoader<ShareLoader, NoCache>,
-) {
+/// Users, for one operation.
+pub fn users(app: &SharedApp) -> DataLoader<UserLoader> {
     let users = UserLoader(SharedApp::clone(app));
-    let shares = ShareLoader {
-        app: SharedApp::clone(app),
-        viewer,
-    };
-    (
-        DataLoader::new(users, |load| tokio::spawn(patience::inherit(load))),
-        DataLoader::new(shares, |load| tokio::spawn(patience::inherit(load))),
-    )
+    DataLoader::new(users, |load| tokio::spawn(patience::inherit(load)))
+}
+
+/// Shares that `viewer` may know, for one operation.
+pub fn shares(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<ShareLoader> {
+    let app = SharedApp::clone(app);
+    let shares = ShareLoader { app, viewer };
+    DataLoader::new(shares, |load| tokio::spawn(patience::inherit(load)))
 }
 
 impl Loader<Uuid> for UserLoader {
     type Value = Account;
-    type Error = Shared;
+    type Error = LoadError;
 
-    async fn load(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Account>, Shared> {
+    async fn load(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Account>, LoadError> {
         let users = accounts::by_ids(&self.0, ids.to_vec())
             .await
-            .map_err(share)?;
+            .map_err(for_all_rows)?;
         Ok(users
             .into_iter()
             .map(|account| (account.user.id, account))
@@ -90,10 +84,10 @@ impl Hash for SharesOf {
 
 impl Loader<SharesOf> for ShareLoader {
     type Value = Rows<Readable<share::Model>>;
-    type Error = Shared;
+    type Error = LoadError;
 
     /// One query for all files that are asked for the same page.
-    async fn load(&self, keys: &[SharesOf]) -> Result<HashMap<SharesOf, Self::Value>, Shared> {
+    async fn load(&self, keys: &[SharesOf]) -> Result<HashMap<SharesOf, Self::Value>, LoadError> {
         let mut loaded = HashMap::new();
         let Some(viewer) = &self.viewer else {
             return Ok(loaded);
@@ -105,7 +99,7 @@ impl Loader<SharesOf> for ShareLoader {
         for (page, keys) in pages {
             let files: Vec<_> = keys.iter().map(|key| &*key.file).collect();
             let shares = access::shares_of(&self.app, viewer, &files, page).await;
-            let mut shares = shares.map_err(share)?;
+            let mut shares = shares.map_err(for_all_rows)?;
             for key in keys {
                 let rows = shares.remove(&key.file.id);
                 loaded.extend(rows.map(|rows| (key.clone(), rows)));
@@ -115,13 +109,13 @@ impl Loader<SharesOf> for ShareLoader {
     }
 }
 
-fn share(error: Error) -> Shared {
+fn for_all_rows(error: Error) -> LoadError {
     error.log();
-    Shared(Arc::new(error))
+    LoadError(Arc::new(error))
 }
 
-impl From<Shared> for Error {
-    fn from(Shared(error): Shared) -> Self {
+impl From<LoadError> for Error {
+    fn from(LoadError(error): LoadError) -> Self {
         Self::new(error.code, error.detail.clone())
     }
 }

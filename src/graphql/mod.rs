@@ -1,18 +1,13 @@
 //! The GraphQL API, one noun a file: its type, its queries, its mutations.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use async_graphql::{Context, EmptySubscription, MergedObject, SchemaBuilder};
-use tower_sessions::Session;
+use async_graphql::{EmptySubscription, MergedObject, SchemaBuilder};
 
-use crate::{
-    app::{App, SharedApp},
-    auth::{Actor, client::ClientAddress},
-    config::GraphiQl,
-    error::Error,
-};
+use crate::{app::App, config::GraphiQl, error::Error};
 
 mod api_tokens;
+mod asker;
 mod budget;
 mod charges;
 mod completion;
@@ -32,9 +27,10 @@ mod types;
 mod uploads;
 mod users;
 
+pub use asker::Asker;
+use asker::ContextExt;
 pub use budget::too_large;
 pub use execute::execute;
-pub use loaders::loaders;
 use prepare::Preparing;
 pub use prepare::{Asked, Prepared, Unfit, prepare};
 pub use uploads::ReceivedFiles;
@@ -71,14 +67,11 @@ pub struct Schema {
     preparing: Preparing,
 }
 
-/// The schema that requests run against.
-pub fn schema(app: &SharedApp) -> Schema {
-    let builder = || {
-        let builder = builder().data(SharedApp::clone(app));
-        match app.config.graphql.graphiql {
-            GraphiQl::On => builder,
-            GraphiQl::Off => builder.disable_introspection(),
-        }
+/// The schema that requests run against. It describes itself to clients where GraphiQL is on.
+pub fn schema(app: &App) -> Schema {
+    let builder = || match app.config.graphql.graphiql {
+        GraphiQl::On => builder(),
+        GraphiQl::Off => builder().disable_introspection(),
     };
     // What the first request would wait for otherwise.
     LazyLock::force(&types::TYPES);
@@ -100,32 +93,6 @@ pub fn sdl() -> String {
 fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     // `document` has measured every operation before it gets here, fragments included.
     Library::build(Query::default(), Mutation::default(), EmptySubscription)
-}
-
-/// What resolvers take from a request.
-trait Request<'a> {
-    fn app(&self) -> &'a Arc<App>;
-    fn actor(&self) -> &'a Actor;
-    fn client(&self) -> &'a ClientAddress;
-    fn session(&self) -> &'a Session;
-}
-
-impl<'a> Request<'a> for Context<'a> {
-    fn app(&self) -> &'a Arc<App> {
-        self.data_unchecked::<SharedApp>()
-    }
-
-    fn actor(&self) -> &'a Actor {
-        self.data_unchecked::<Actor>()
-    }
-
-    fn client(&self) -> &'a ClientAddress {
-        self.data_unchecked::<ClientAddress>()
-    }
-
-    fn session(&self) -> &'a Session {
-        self.data_unchecked::<Session>()
-    }
 }
 
 impl From<Error> for async_graphql::Error {

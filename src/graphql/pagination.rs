@@ -1,11 +1,11 @@
 //! Relay's cursor connections over keyset pages.
 
-use async_graphql::{SimpleObject, connection::PageInfo};
+use async_graphql::connection::PageInfo;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::file;
 use uuid::Uuid;
 
-use super::{files::File, list::List};
+use super::files::File;
 use crate::{
     access::Readable,
     db::{Page, Rows},
@@ -16,28 +16,70 @@ use crate::{
 pub const MAX_PAGE: u64 = 100;
 pub const DEFAULT_PAGE: u64 = 20;
 
-/// A page of files, after the Relay connection specification.
-#[derive(SimpleObject)]
-pub struct FileConnection {
-    /// The files, each with its cursor.
-    edges: List<FileEdge>,
-    /// Where this page lies in the list.
-    page_info: PageInfo,
-    /// The files alone, for those who page by `pageInfo`.
-    nodes: List<File>,
+/// A page of a list and its edges, after the Relay connection specification. The words are for the descriptions:
+///
+/// ```ignore
+/// connection_types!(FileConnection, FileEdge of File: "A" "file", with nodes);
+/// ```
+///
+/// Nodes alone, `with nodes`, are for those who page by `pageInfo`.
+macro_rules! connection_types {
+    (
+        $connection:ident, $edge:ident of $node:ident: $article:literal $noun:literal
+        $(, with $nodes:ident)?
+    ) => {
+        #[doc = concat!("A page of ", $noun, "s, after the Relay connection specification.")]
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $connection {
+            #[doc = concat!("The ", $noun, "s, each with its cursor.")]
+            edges: $crate::graphql::list::List<$edge>,
+            /// Where this page lies in the list.
+            page_info: async_graphql::connection::PageInfo,
+            $(
+                #[doc = concat!("The ", $noun, "s alone, for those who page by `pageInfo`.")]
+                $nodes: $crate::graphql::list::List<$node>,
+            )?
+        }
+
+        #[doc = concat!($article, " ", $noun, " and its place in the list.")]
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $edge {
+            #[doc = concat!("The ", $noun, ".")]
+            node: $node,
+            /// Opaque; give it to `after` or `before`.
+            cursor: String,
+        }
+
+        impl $connection {
+            /// `rows` of `page`: `key` is a row's place in the keyset, and `node` makes a node of a row.
+            fn of<T>(
+                page: $crate::db::Page,
+                rows: $crate::db::Rows<T>,
+                key: impl Fn(&T) -> uuid::Uuid,
+                node: impl Fn(T) -> $node,
+            ) -> Self {
+                let (rows, page_info) = $crate::graphql::pagination::with_cursors(page, rows, key);
+                let edges = rows.into_iter().map(|(cursor, row)| $edge {
+                    node: node(row),
+                    cursor,
+                });
+                let edges: Vec<_> = edges.collect();
+                Self {
+                    $($nodes: edges.iter().map(|edge| edge.node.clone()).collect(),)?
+                    edges: edges.into_iter().collect(),
+                    page_info,
+                }
+            }
+        }
+    };
 }
 
-/// A file and its place in the list.
-#[derive(SimpleObject)]
-pub struct FileEdge {
-    /// The file.
-    node: File,
-    /// Opaque; give it to `after` or `before`.
-    cursor: String,
-}
+pub(super) use connection_types;
+
+connection_types!(FileConnection, FileEdge of File: "A" "file", with nodes);
 
 /// The page these arguments ask for. `BAD_USER_INPUT` for both of `first` and `last`, for a number that is negative or
-/// above 100, and for a cursor that is none.
+/// above 100, and for an invalid cursor.
 pub fn page(
     first: Option<i32>,
     after: Option<String>,
@@ -74,23 +116,11 @@ pub fn page(
 
 /// `rows` of `page` as a connection of files.
 pub fn connection(page: Page, rows: Rows<Readable<file::Model>>) -> FileConnection {
-    let (rows, page_info) = place(page, rows, |row| row.id);
-    let files: Vec<(String, File)> = rows
-        .into_iter()
-        .map(|(cursor, row)| (cursor, row.into()))
-        .collect();
-    FileConnection {
-        nodes: files.iter().map(|(_, file)| file.clone()).collect(),
-        edges: files
-            .into_iter()
-            .map(|(cursor, node)| FileEdge { node, cursor })
-            .collect(),
-        page_info,
-    }
+    FileConnection::of(page, rows, |row| row.id, File::from)
 }
 
 /// `rows` of `page` with their cursors, and where they lie in the list; `key` is a row's place in the keyset.
-pub fn place<T>(
+pub(super) fn with_cursors<T>(
     page: Page,
     rows: Rows<T>,
     key: impl Fn(&T) -> Uuid,

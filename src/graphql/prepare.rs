@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Semaphore;
 
-use super::{Schema, charges::ValidateOnly, document};
+use super::{Schema, charges::ValidateOnly, completion, document, types::TYPES};
 use crate::{
     config::QueryLimits,
     error::{Code, Error, Result},
@@ -97,7 +97,7 @@ pub async fn prepare(
     let (schema, limits) = (schema.clone(), *limits);
     let prepared = tokio::task::spawn_blocking(move || {
         let prepared = asked.prepare_here(&schema, &limits);
-        // Only now: whoever waits for the place waits for the thread.
+        // Not earlier: the next document needs a free thread as well as a permit.
         drop(permit);
         prepared
     });
@@ -123,7 +123,8 @@ impl Asked {
         document::check(&self.query, operation_name, &self.variables, limits)
     }
 
-    fn prepared(self, document: document::Document) -> Prepared {
+    fn prepared(self, mut document: document::Document) -> Prepared {
+        completion::ask_types(&TYPES, &mut document.parsed);
         Prepared {
             document: document.parsed,
             operation: document.operation,

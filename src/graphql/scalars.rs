@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{
+    Description, ID, InputValueError, InputValueResult, Scalar, ScalarType, Value,
+};
 use entity::Timestamp;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 use uuid::Uuid;
@@ -13,11 +15,10 @@ use crate::{
 };
 
 /// A whole number of 64 bits, as a JSON number. GraphQL's own Int ends at 2^31 - 1, and files are larger.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Description)]
 pub struct Int64(pub i64);
 
-/// A whole number of 64 bits, as a JSON number. GraphQL's own Int ends at 2^31 - 1, and files are larger.
-#[Scalar]
+#[Scalar(use_type_description)]
 impl ScalarType for Int64 {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
@@ -38,11 +39,13 @@ impl ScalarType for Int64 {
 const YEARS: RangeInclusive<i32> = 0..=9999;
 
 /// A moment, as RFC 3339 text in UTC: `2026-01-31T23:59:59.999Z`. Input may have another offset.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Description)]
 pub struct DateTime(pub Timestamp);
 
-/// A moment, as RFC 3339 text in UTC: `2026-01-31T23:59:59.999Z`. Input may have another offset.
-#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+#[Scalar(
+    use_type_description,
+    specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html"
+)]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else {

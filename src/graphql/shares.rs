@@ -1,16 +1,12 @@
 //! Share: a grant on one file.
 
-use async_graphql::{
-    Context, Enum, ID, Object, SimpleObject, connection::PageInfo, dataloader::DataLoader,
-};
+use async_graphql::{Context, Description, Enum, ID, Object};
 use entity::{file, share};
 
 use super::{
-    Request,
+    ContextExt,
     files::File,
-    list::List,
-    loaders::UserLoader,
-    pagination,
+    pagination::connection_types,
     scalars::{DateTime, parse_id},
     users::User,
 };
@@ -35,14 +31,13 @@ pub enum Audience {
 }
 
 /// A grant on one file: whoever it reaches may see and download the file, and nothing else.
-#[derive(Clone)]
+#[derive(Clone, Description)]
 pub struct Share {
     pub share: Readable<share::Model>,
     pub file: File,
 }
 
-/// A grant on one file: whoever it reaches may see and download the file, and nothing else.
-#[Object]
+#[Object(use_type_description)]
 impl Share {
     /// Opaque and stable.
     async fn id(&self) -> ID {
@@ -64,7 +59,7 @@ impl Share {
         if self.share.audience != share::Audience::User {
             return Ok(None);
         }
-        let users = context.data_unchecked::<DataLoader<UserLoader>>();
+        let users = context.users();
         Ok(users.load_one(self.share.audience_id).await?.map(User))
     }
 
@@ -95,43 +90,16 @@ impl Share {
     }
 }
 
-/// A page of shares, after the Relay connection specification.
-#[derive(SimpleObject)]
-pub struct ShareConnection {
-    /// The shares, each with its cursor.
-    edges: List<ShareEdge>,
-    /// Where this page lies in the list.
-    page_info: PageInfo,
-    /// The shares alone, for those who page by `pageInfo`.
-    nodes: List<Share>,
-}
-
-/// A share and its place in the list.
-#[derive(SimpleObject)]
-pub struct ShareEdge {
-    /// The share.
-    node: Share,
-    /// Opaque; give it to `after` or `before`.
-    cursor: String,
-}
+connection_types!(ShareConnection, ShareEdge of Share: "A" "share", with nodes);
 
 impl ShareConnection {
     /// `rows` of `page` of the shares of `file`.
     pub fn new(file: &File, page: Page, rows: Rows<Readable<share::Model>>) -> Self {
-        let (rows, page_info) = pagination::place(page, rows, |row| row.id);
-        let shares = rows.into_iter().map(|(cursor, share)| {
-            let file = file.clone();
-            (cursor, Share { share, file })
-        });
-        let shares: Vec<_> = shares.collect();
-        Self {
-            nodes: shares.iter().map(|(_, share)| share.clone()).collect(),
-            edges: shares
-                .into_iter()
-                .map(|(cursor, node)| ShareEdge { node, cursor })
-                .collect(),
-            page_info,
-        }
+        let node = |share| Share {
+            share,
+            file: file.clone(),
+        };
+        Self::of(page, rows, |row| row.id, node)
     }
 }
 
@@ -150,7 +118,7 @@ impl ShareMutations {
         expires_at: Option<DateTime>,
     ) -> Result<Share> {
         let owner = context.actor().writer()?;
-        // The file first: whoever may not share it learns nothing of who has an account here.
+        // The file first: a caller who may not share it must not learn which accounts there are.
         let file = access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
         let grantee = accounts::by_name(context.app(), &username).await?;
         let grantee = grantee.ok_or_else(|| {

@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use entity::file;
 
 use super::{
-    Request,
+    ContextExt,
     scalars::{DateTime, parse_id},
 };
 use crate::{

@@ -7,7 +7,7 @@ use std::{
 
 use async_graphql::parser::{
     parse_schema,
-    types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition},
+    types::{BaseType, FieldDefinition, OperationType, Type, TypeKind, TypeSystemDefinition},
 };
 
 /// The fields of an object type by name.
@@ -38,6 +38,8 @@ pub enum Rows {
 pub struct Types {
     /// Object types, and interfaces.
     objects: HashMap<String, Fields>,
+    /// The object types that a value of an interface or union can be of.
+    possible: HashMap<String, HashSet<String>>,
     /// What a variable can be of.
     inputs: HashSet<String>,
     /// How many types there are, those of introspection included.
@@ -56,7 +58,7 @@ const DIRECTIVE_LOCATIONS: usize = 19;
 pub static TYPES: LazyLock<Types> = LazyLock::new(|| Types::of(&super::sdl()));
 
 impl Types {
-    fn of(sdl: &str) -> Self {
+    pub(super) fn of(sdl: &str) -> Self {
         let document = parse_schema(sdl).expect("the schema is well formed");
         let definitions = document.definitions.into_iter();
         let kinds: HashMap<String, TypeKind> = definitions
@@ -69,6 +71,7 @@ impl Types {
             .collect();
         let mut types = Self {
             objects: HashMap::new(),
+            possible: possible(&kinds),
             inputs: SCALARS.map(str::to_owned).into(),
             count: kinds.len() + SCALARS.len() + OF_INTROSPECTION,
             longest: DIRECTIVE_LOCATIONS,
@@ -116,9 +119,58 @@ impl Types {
         self.objects.get(name)
     }
 
+    /// Whether the type is an interface or a union, so that each value says of which object type it is.
+    pub fn is_abstract(&self, name: &str) -> bool {
+        self.possible.contains_key(name)
+    }
+
+    /// Whether there is any interface or union.
+    pub fn has_abstract(&self) -> bool {
+        !self.possible.is_empty()
+    }
+
+    /// Whether a fragment on the type `on` applies to an object of the type `object` (GraphQL §6.3.2).
+    pub fn applies(&self, on: &str, object: &str) -> bool {
+        let possible = self.possible.get(on);
+        on == object || possible.is_some_and(|objects| objects.contains(object))
+    }
+
     /// Whether a variable can be of the type.
     pub fn is_input(&self, name: &str) -> bool {
         self.inputs.contains(name)
+    }
+}
+
+/// The object types of each interface and union.
+fn possible(kinds: &HashMap<String, TypeKind>) -> HashMap<String, HashSet<String>> {
+    let mut possible: HashMap<String, HashSet<String>> = HashMap::new();
+    for (name, kind) in kinds {
+        match kind {
+            TypeKind::Interface(_) => {
+                possible.entry(name.clone()).or_default();
+            }
+            TypeKind::Union(union) => {
+                let members = union.members.iter().map(|member| member.node.to_string());
+                possible.entry(name.clone()).or_default().extend(members);
+            }
+            TypeKind::Object(object) => {
+                for interface in &object.implements {
+                    let objects = possible.entry(interface.node.to_string()).or_default();
+                    objects.insert(name.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    possible
+}
+
+/// The type that an operation begins with.
+pub fn root(operation: OperationType) -> &'static str {
+    match operation {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
     }
 }
 

@@ -9,7 +9,7 @@ use async_graphql::{
     Context, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value,
 };
 
-use super::{Request, files::File, list::List};
+use super::{ContextExt, files::File, list::List};
 use crate::{
     domain::{
         file_name,
@@ -98,9 +98,7 @@ impl UploadMutations {
         sha256: Option<String>,
     ) -> Result<File> {
         let expected_sha256 = sha256.as_deref().map(parse_sha256).transpose()?;
-        let received = context
-            .data_unchecked::<ReceivedFiles>()
-            .take("file", &file)?;
+        let received = context.files().take("file", &file)?;
         let naming = Naming {
             name: name.unwrap_or_else(|| file_name::clean(&received.file_name)),
             upload: received.upload,
@@ -121,7 +119,7 @@ impl UploadMutations {
         if files.is_empty() {
             return Err(Error::bad_input("files", "Send at least one file."));
         }
-        let received = context.data_unchecked::<ReceivedFiles>();
+        let received = context.files();
         let namings = files.iter().map(|file| {
             let received = received.take("files", file)?;
             Ok(Naming {

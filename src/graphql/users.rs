@@ -1,9 +1,9 @@
 //! User: who has an account; signing up, in and out.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, Description, ID, Object, SimpleObject};
 
 use super::{
-    Request,
+    ContextExt,
     scalars::{DateTime, Int64},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// An account.
+#[derive(Description)]
 pub struct User(pub Account);
 
 /// How much of the disk a user takes.
@@ -34,8 +35,7 @@ pub struct Usage {
     max_files: i32,
 }
 
-/// An account.
-#[Object]
+#[Object(use_type_description)]
 impl User {
     /// Opaque and stable.
     async fn id(&self) -> ID {

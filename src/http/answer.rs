@@ -17,13 +17,13 @@ use crate::{
 /// The most errors an answer has.
 const ERRORS_MAX: usize = 20;
 
-/// A refusal before anything ran, with a status of its own where HTTP has a more telling one than the code's.
-pub struct Refusal {
+/// Why nothing of a request ran (GraphQL §7.1.2), with a status of its own where HTTP has a more telling one than the code's.
+pub struct RequestError {
     pub error: Error,
     pub status: Option<StatusCode>,
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for RequestError {
     fn from(error: Error) -> Self {
         Self {
             error,
@@ -34,7 +34,7 @@ impl From<Error> for Refusal {
 
 /// A response as clients read it, its data in the order they asked.
 #[derive(Serialize)]
-struct Answer<'r> {
+struct Body<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'r async_graphql::Value>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -45,7 +45,7 @@ struct Answer<'r> {
 pub fn respond(
     media_type: MediaType,
     limits: AnswerLimits,
-    answer: Result<GraphQlResponse, Refusal>,
+    answer: Result<GraphQlResponse, RequestError>,
 ) -> Response {
     match answer {
         Ok(response) => executed(media_type, limits, response),
@@ -62,16 +62,16 @@ fn executed(
     let ran =
         response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
     let retry_after = response.errors.iter().find_map(retry_after);
-    few(&mut response.errors);
+    cut_list(&mut response.errors);
     for error in &mut response.errors {
-        complete(error);
+        finish(error);
     }
     let status = if ran {
         StatusCode::OK
     } else {
         media_type.status(StatusCode::BAD_REQUEST)
     };
-    let body = Answer {
+    let body = Body {
         data: ran.then_some(&response.data),
         errors: &response.errors,
     };
@@ -92,7 +92,7 @@ fn executed(
 }
 
 /// Cuts a list of errors that is too long. The last one that stays says how many were left out.
-fn few(errors: &mut Vec<ServerError>) {
+fn cut_list(errors: &mut Vec<ServerError>) {
     let omitted = errors.len().saturating_sub(ERRORS_MAX);
     errors.truncate(ERRORS_MAX);
     if let (Some(last), 1..) = (errors.last_mut(), omitted) {
@@ -103,7 +103,7 @@ fn few(errors: &mut Vec<ServerError>) {
 }
 
 /// Errors of the library itself are about the document; ours have their codes already.
-fn complete(error: &mut ServerError) {
+fn finish(error: &mut ServerError) {
     graphql::cut(&mut error.message);
     let extensions = error.extensions.get_or_insert_default();
     if extensions.get("code").is_none() {
@@ -125,7 +125,7 @@ fn retry_after(error: &ServerError) -> Option<u64> {
 
 /// A request that never ran. Clients of `application/json` get 400 as well for what is no GraphQL request at all, and
 /// 200 for a document that was refused (GraphQL over HTTP §6.4.1).
-fn refused(media_type: MediaType, Refusal { error, status }: Refusal) -> Response {
+fn refused(media_type: MediaType, RequestError { error, status }: RequestError) -> Response {
     let is_about_document = error
         .facts
         .get("field")
@@ -140,9 +140,9 @@ fn refused(media_type: MediaType, Refusal { error, status }: Refusal) -> Respons
     let mut server_error =
         async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
     server_error.locations.clear();
-    complete(&mut server_error);
+    finish(&mut server_error);
     let retry_after = retry_after(&server_error);
-    let body = Answer {
+    let body = Body {
         data: None,
         errors: &[server_error],
     };
@@ -165,8 +165,8 @@ fn refused(media_type: MediaType, Refusal { error, status }: Refusal) -> Respons
     answer
 }
 
-/// An error of a layer around the GraphQL route, in the form its clients read.
-pub fn refusal(error: Error) -> Response {
+/// An error of a layer around the GraphQL route, in the form that its clients read.
+pub fn request_error(error: Error) -> Response {
     refused(MediaType::GraphQlResponse, error.into())
 }
 

@@ -31,7 +31,7 @@ const LINGER_BYTES: u64 = 256 << 20;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Holds the request's body to the configured pace.
-pub async fn hold(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+pub async fn enforce(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
@@ -39,7 +39,7 @@ pub async fn hold(State(app): State<SharedApp>, request: Request, next: Next) ->
     let unasked = request.headers().contains_key(header::EXPECT);
     let in_request = request.extensions().get::<InRequest>().cloned();
     let request = request.map(|body| {
-        Body::new(Paced {
+        Body::new(PacedBody {
             body,
             pace,
             in_request,
@@ -52,7 +52,7 @@ pub async fn hold(State(app): State<SharedApp>, request: Request, next: Next) ->
 }
 
 /// A body that fails when it comes too slowly while somebody waits for it.
-struct Paced {
+struct PacedBody {
     body: Body,
     pace: Pace,
     /// Where it is known on which connection the body comes.
@@ -64,8 +64,8 @@ struct Paced {
     unasked: bool,
 }
 
-impl Paced {
-    /// Notes whether the server waits for the client, for whoever looks for a connection to close.
+impl PacedBody {
+    /// Notes whether the server waits for the client, for the server, when it looks for a connection to close.
     fn wait(&mut self, is_waiting: bool) {
         if std::mem::replace(&mut self.is_waiting, is_waiting) == is_waiting {
             return;
@@ -79,7 +79,7 @@ impl Paced {
     }
 }
 
-impl Drop for Paced {
+impl Drop for PacedBody {
     fn drop(&mut self) {
         if self.body.is_end_stream() || self.failed || self.unasked {
             self.wait(false);
@@ -110,7 +110,7 @@ async fn drain(mut body: Body) {
     let _ = tokio::time::timeout(LINGER, read).await;
 }
 
-impl HttpBody for Paced {
+impl HttpBody for PacedBody {
     type Data = Bytes;
     type Error = BoxError;
 

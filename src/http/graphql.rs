@@ -5,83 +5,56 @@
 
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
-    Extension,
     body::Body,
-    extract::{Path, RawQuery, State},
+    extract::{FromRequestParts, Path, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
 use futures_util::StreamExt;
-use tower_sessions::Session;
 
 use super::{
     Context,
-    answer::{Refusal, not_acceptable, respond},
+    answer::{RequestError, not_acceptable, respond},
     graphiql, multipart, negotiation,
     negotiation::MediaType,
     params::{self, Params},
     problem,
 };
 use crate::{
-    auth::{self, Actor, client::ClientAddress},
+    auth::{Actor, Caller},
     config::GraphiQl,
     error::{Code, Error, Result},
-    graphql::{self, Asked, ReceivedFiles, Unfit, loaders},
+    graphql::{self, Asked, Asker, ReceivedFiles, Unfit},
 };
 
-/// Who asks, and how they are to be reached again.
-struct Caller {
-    actor: Actor,
-    session: Session,
-    client: ClientAddress,
-}
-
 /// `POST /graphql`: JSON, or the multipart request specification.
-pub async fn post(
-    State(context): State<Context>,
-    Extension(session): Extension<Session>,
-    Extension(client): Extension<ClientAddress>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let Some(media_type) = MediaType::accepted(&headers) else {
+pub async fn post(State(context): State<Context>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let Some(media_type) = MediaType::accepted(&parts.headers) else {
         return not_acceptable();
     };
     let answer = async {
-        let actor = authenticate(&context, &session, &headers).await?;
-        let (params, files) = read(&context, &actor, &headers, body).await?;
-        let caller = Caller {
-            actor,
-            session,
-            client,
-        };
+        let caller = Caller::from_request_parts(&mut parts, &context).await?;
+        let (params, files) = read(&context, &caller.actor, &parts.headers, body).await?;
         run(&context, caller, params, files, false).await
     };
     respond(media_type, context.app.config.answer_limits(), answer.await)
 }
 
 /// `GET /graphql`: a query by URL; or GraphiQL, for a browser.
-pub async fn get(
-    State(context): State<Context>,
-    Extension(session): Extension<Session>,
-    Extension(client): Extension<ClientAddress>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    if context.app.config.graphql.graphiql == GraphiQl::On && negotiation::wants_page(&headers) {
+pub async fn get(State(context): State<Context>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    if context.app.config.graphql.graphiql == GraphiQl::On
+        && negotiation::wants_page(&parts.headers)
+    {
         return graphiql::page().await;
     }
-    let Some(media_type) = MediaType::accepted(&headers) else {
+    let Some(media_type) = MediaType::accepted(&parts.headers) else {
         return not_acceptable();
     };
     let answer = async {
-        let params = params::of_url(query.as_deref().unwrap_or_default())?;
-        let actor = authenticate(&context, &session, &headers).await?;
-        let caller = Caller {
-            actor,
-            session,
-            client,
-        };
+        let params = params::of_url(parts.uri.query().unwrap_or_default())?;
+        let caller = Caller::from_request_parts(&mut parts, &context).await?;
         run(&context, caller, params, ReceivedFiles::default(), true).await
     };
     respond(media_type, context.app.config.answer_limits(), answer.await)
@@ -99,26 +72,12 @@ pub async fn asset(
     }
 }
 
-/// Who asks: by API token when one is sent, which then has to be good; else by session.
-async fn authenticate(context: &Context, session: &Session, headers: &HeaderMap) -> Result<Actor> {
-    let authorization = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let bearer = authorization
-        .map(|value| value.split_once(' ').unwrap_or((value, "")))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    match bearer {
-        Some((_, secret)) => auth::api_token::actor(&context.app, secret.trim()).await,
-        None => auth::session::actor(&context.app, session).await,
-    }
-}
-
 async fn read(
     context: &Context,
     actor: &Actor,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(Params, ReceivedFiles), Refusal> {
+) -> Result<(Params, ReceivedFiles), RequestError> {
     if headers
         .get(header::CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
@@ -155,8 +114,8 @@ async fn read(
     }
 }
 
-fn unsupported(detail: &str) -> Refusal {
-    Refusal {
+fn unsupported(detail: &str) -> RequestError {
+    RequestError {
         error: Error::new(Code::BadUserInput, detail),
         status: Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
     }
@@ -195,7 +154,7 @@ async fn run(
     params: Params,
     files: ReceivedFiles,
     is_get: bool,
-) -> Result<GraphQlResponse, Refusal> {
+) -> Result<GraphQlResponse, RequestError> {
     let Context { app, schema, .. } = context;
     let asked = Asked {
         query: params.query,
@@ -213,7 +172,7 @@ async fn run(
         Err(Unfit::Invalid(errors)) => return Ok(GraphQlResponse::from_errors(errors)),
     };
     if is_get && prepared.operation != OperationType::Query {
-        return Err(Refusal {
+        return Err(RequestError {
             error: Error::new(
                 Code::BadUserInput,
                 "Only queries run by GET; send this by POST.",
@@ -221,15 +180,6 @@ async fn run(
             status: Some(StatusCode::METHOD_NOT_ALLOWED),
         });
     }
-    let (users, shares) = loaders(app, caller.actor.viewer().cloned());
-    let response = graphql::execute(schema, &app.config, &prepared, |request| {
-        request
-            .data(caller.actor)
-            .data(caller.session)
-            .data(caller.client)
-            .data(files)
-            .data(users)
-            .data(shares)
-    });
-    Ok(response.await?)
+    let asker = Asker::new(app, caller, files);
+    Ok(graphql::execute(schema, &prepared, asker).await?)
 }

@@ -18,7 +18,7 @@ use crate::{
     storage::check_room,
 };
 
-type Answer = ([(header::HeaderName, &'static str); 1], &'static str);
+type PlainText = ([(header::HeaderName, &'static str); 1], &'static str);
 
 /// How old a result may be that others get as well: however often it is asked for, finding out costs the same.
 const FRESH: Duration = Duration::from_secs(1);
@@ -53,13 +53,13 @@ struct Found {
 }
 
 /// 200 as long as the process answers at all.
-pub async fn alive() -> Answer {
+pub async fn alive() -> PlainText {
     ([(header::CACHE_CONTROL, "no-store")], "alive\n")
 }
 
 /// 200 when the database and the storage can be used and no task stands still, as of a second ago at most; 503
 /// `UNAVAILABLE` otherwise, which says what is wrong.
-pub async fn ready(State(Context { app, readiness, .. }): State<Context>) -> Result<Answer> {
+pub async fn ready(State(Context { app, readiness, .. }): State<Context>) -> Result<PlainText> {
     let faults = readiness.faults(&app).await?;
     if !faults.is_empty() {
         return Err(Error::new(Code::Unavailable, faults.join(" ")));

@@ -1,5 +1,5 @@
 //! The layers: request ids, the log and panics around every route; CORS, cross-site checks, body deadlines and sessions
-//! around the API.
+//! around routes whose callers sign in.
 
 use std::{any::Any, time::Duration};
 
@@ -20,7 +20,11 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use tracing::Span;
 
-use super::{answer, body_pace, client_address, problem, request_id};
+use super::{
+    body_pace, client_address, problem,
+    profile::{PageHeaders, Profile},
+    request_id,
+};
 use crate::{
     app::SharedApp,
     auth::session::Store,
@@ -75,17 +79,23 @@ async fn only_chunked(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// What the GraphQL route is inside of as well.
-pub fn api<S: Clone + Send + Sync + 'static>(app: &SharedApp, router: Router<S>) -> Router<S> {
+/// What a route with `methods` is inside of as well, if its callers sign in. Pages of allowed origins may use `headers`.
+pub fn signed_in<S: Clone + Send + Sync + 'static>(
+    app: &SharedApp,
+    profile: Profile,
+    methods: &[Method],
+    headers: PageHeaders,
+    router: Router<S>,
+) -> Router<S> {
     router
         .layer(sessions(app))
-        .layer(csrf(&app.config))
+        .layer(csrf(&app.config, profile))
         // Around whatever may refuse: the rest of a refused body is read before the connection closes.
         .layer(middleware::from_fn_with_state(
             SharedApp::clone(app),
-            body_pace::hold,
+            body_pace::enforce,
         ))
-        .layer(cors(&app.config))
+        .layer(cors(&app.config, methods, headers))
 }
 
 fn sessions(app: &SharedApp) -> SessionManagerLayer<Store> {
@@ -106,7 +116,10 @@ fn sessions(app: &SharedApp) -> SessionManagerLayer<Store> {
 }
 
 /// Refuses what a page of another site makes a browser send. Programs send neither header and pass.
-fn csrf(config: &Config) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clone + use<>> {
+fn csrf(
+    config: &Config,
+    profile: Profile,
+) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clone + use<>> {
     let trusted = config
         .server
         .allowed_origins
@@ -116,15 +129,15 @@ fn csrf(config: &Config) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clo
         .fold(CsrfLayer::new(), |layer, origin| {
             layer.clone().add_trusted_origin(origin).unwrap_or(layer)
         })
-        .with_rejection_response(|_error| {
-            answer::refusal(Error::new(
+        .with_rejection_response(move |_error| {
+            profile.refuse(Error::new(
                 Code::CsrfRefused,
                 "This request came from a page of another site; the operator can allow it by ALLOWED_ORIGINS.",
             ))
         })
 }
 
-fn cors(config: &Config) -> CorsLayer {
+fn cors(config: &Config, methods: &[Method], headers: PageHeaders) -> CorsLayer {
     let origins = config
         .server
         .allowed_origins
@@ -133,9 +146,9 @@ fn cors(config: &Config) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, header::ACCEPT])
-        .expose_headers([request_id::X_REQUEST_ID, header::RETRY_AFTER])
+        .allow_methods(methods.to_vec())
+        .allow_headers(headers.sent)
+        .expose_headers(headers.read)
         .max_age(PREFLIGHT_AGE)
 }
 

@@ -10,6 +10,7 @@ use crate::{app::SharedApp, graphql::Schema};
 
 mod answer;
 mod body_pace;
+mod caller;
 mod client_address;
 mod delivery;
 pub mod disposition;
@@ -21,7 +22,10 @@ mod multipart;
 mod negotiation;
 mod params;
 mod problem;
+mod profile;
 mod request_id;
+
+pub use profile::Profile;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -36,8 +40,8 @@ pub struct Route {
     pub path: &'static str,
     pub methods: &'static [Method],
     handler: fn() -> MethodRouter<Context>,
-    /// Whether sessions, cross-site checks and CORS belong to it. The others know no cookies.
-    is_api: bool,
+    /// Which layers are around it, and in which form they refuse.
+    pub profile: Profile,
 }
 
 /// Every route there is.
@@ -46,31 +50,31 @@ pub const ROUTES: &[Route] = &[
         path: "/graphql",
         methods: &[Method::GET, Method::POST],
         handler: || get(graphql::get).post(graphql::post),
-        is_api: true,
+        profile: Profile::Api,
     },
     Route {
         path: "/graphiql/{*path}",
         methods: &[Method::GET],
         handler: || get(graphql::asset),
-        is_api: false,
+        profile: Profile::Public,
     },
     Route {
         path: "/download/{ticket}",
         methods: &[Method::GET, Method::HEAD],
         handler: || get(delivery::redeem),
-        is_api: false,
+        profile: Profile::Public,
     },
     Route {
         path: "/healthz",
         methods: &[Method::GET],
         handler: || get(health::alive),
-        is_api: false,
+        profile: Profile::Public,
     },
     Route {
         path: "/readyz",
         methods: &[Method::GET],
         handler: || get(health::ready),
-        is_api: false,
+        profile: Profile::Public,
     },
 ];
 
@@ -86,10 +90,7 @@ pub fn router(app: &SharedApp) -> Router {
         let allow = allow(route.methods);
         let handler = (route.handler)().fallback(async move || problem::method_not_allowed(allow));
         let handler = Router::new().route(route.path, handler);
-        router = router.merge(match route.is_api {
-            true => layers::api(app, handler),
-            false => handler,
-        });
+        router = router.merge(route.profile.around(app, route.methods, handler));
     }
     let router = router.fallback(problem::no_such_route).with_state(context);
     layers::every(app, router)

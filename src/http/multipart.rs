@@ -53,7 +53,7 @@ pub async fn read(
             expected.saturating_sub(ENVELOPE_BYTES),
         )?;
     }
-    let (body, allowance) = Paced::new(body);
+    let (body, allowance) = ChunkByChunk::new(body);
     let mut parts = Parts {
         multipart: Multipart::new(body, boundary),
         allowance,
@@ -62,12 +62,13 @@ pub async fn read(
     let operations = parts.text("operations").await?;
     let mut params = params::of_json(&operations)?;
     let map = parts.text("map").await?;
-    let mut places = Places::parse(&map, &mut params, app.config.uploads.max_files_per_request)?;
+    let mut variables =
+        FileVariables::parse(&map, &mut params, app.config.uploads.max_files_per_request)?;
     let files = ReceivedFiles::default();
-    // Of the body; the rest may all be the file that comes next.
+    // Bytes of the body so far: all that follows may be the next file.
     let mut seen = (operations.len() + map.len()) as u64;
     while let Some(mut field) = parts.next().await? {
-        let paths = places.take(&field)?;
+        let paths = variables.take(&field)?;
         let file_name = super::disposition::file_name(field.headers());
         let left = expected.map(|expected| expected.saturating_sub(seen));
         let mut upload = uploads::begin(app, viewer, left).await?;
@@ -78,17 +79,17 @@ pub async fn read(
         }
         drop(field);
         let mut complete = upload.complete().await?;
-        if !places.are_all_taken() {
+        if !variables.are_all_taken() {
             complete.settle().await?;
         }
         let key = files.add(complete, file_name);
         for path in paths {
-            if let Some(place) = place(&mut params, &path) {
-                *place = Value::from(key.as_str());
+            if let Some(variable) = variable_at(&mut params, &path) {
+                *variable = Value::from(key.as_str());
             }
         }
     }
-    places.check_complete()?;
+    variables.check_complete()?;
     Ok((params, files))
 }
 
@@ -129,13 +130,13 @@ impl Parts {
     }
 }
 
-/// Where the files go: the `map` part, checked against `operations`.
-struct Places {
+/// The variables that files fill: the `map` part, checked against `operations`.
+struct FileVariables {
     by_part: HashMap<String, Vec<String>>,
     seen: HashSet<String>,
 }
 
-impl Places {
+impl FileVariables {
     fn parse(map: &[u8], params: &mut Params, max_files: usize) -> Result<Self> {
         let by_part: HashMap<String, Vec<String>> = parse_unique(map)?;
         if by_part.is_empty() {
@@ -155,7 +156,7 @@ impl Places {
             if !filled.insert(path) {
                 return Err(bad(format!("`map` fills {path:?} twice.")));
             }
-            if !place(params, path).is_some_and(|value| value.is_null()) {
+            if !variable_at(params, path).is_some_and(|value| value.is_null()) {
                 return Err(bad(format!(
                     "`map` names {path:?}, which is not a null variable in `operations`."
                 )));
@@ -229,7 +230,7 @@ fn parse_unique(json: &[u8]) -> Result<HashMap<String, Vec<String>>> {
 }
 
 /// The value at a path such as `variables.files.0`.
-fn place<'p>(params: &'p mut Params, path: &str) -> Option<&'p mut Value> {
+fn variable_at<'p>(params: &'p mut Params, path: &str) -> Option<&'p mut Value> {
     let mut steps = path.strip_prefix("variables.")?.split('.');
     let first = params.variables.as_mut()?.get_mut(steps.next()?)?;
     steps.try_fold(first, |value, step| match value {
@@ -239,7 +240,7 @@ fn place<'p>(params: &'p mut Params, path: &str) -> Option<&'p mut Value> {
     })
 }
 
-/// The index that `step` spells in the one way there is, so that no two paths name the same place.
+/// The index that `step` spells in the one way there is, so that no two paths name the same variable.
 fn index(step: &str) -> Option<usize> {
     let index: usize = step.parse().ok()?;
     (index.to_string() == step).then_some(index)
@@ -279,28 +280,28 @@ impl Allowance {
 
 /// The body, one chunk at a time. The parser takes all that is ready into its buffer before it looks at it, and looks
 /// for the end of a part's headers without a limit; this stream gives it one chunk for each look, and only so many.
-struct Paced {
+struct ChunkByChunk {
     body: BodyDataStream,
     allowance: Allowance,
     gave: bool,
 }
 
-impl Paced {
+impl ChunkByChunk {
     fn new(body: Body) -> (Self, Allowance) {
         let allowance = Allowance {
             taken: Arc::default(),
             end: Arc::default(),
         };
-        let paced = Self {
+        let chunks = Self {
             body: body.into_data_stream(),
             allowance: allowance.clone(),
             gave: false,
         };
-        (paced, allowance)
+        (chunks, allowance)
     }
 }
 
-impl Stream for Paced {
+impl Stream for ChunkByChunk {
     type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -1,8 +1,13 @@
 //! Pages of other sites: they can make a browser send requests in its user's name, and nothing comes of it.
 
-use reqwest::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, HeaderMap, HeaderName, HeaderValue,
+use cloakroom::http::{Profile, ROUTES, Route};
+use reqwest::{
+    Method, Response,
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
+        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, HeaderMap,
+        HeaderName, HeaderValue,
+    },
 };
 use serde_json::json;
 
@@ -128,7 +133,7 @@ async fn browsers_learn_what_allowed_origins_may_send() {
     let preflight = async |origin: &str| {
         let client = server.anonymous().client;
         let request = client
-            .request(reqwest::Method::OPTIONS, format!("{}/graphql", server.base))
+            .request(Method::OPTIONS, format!("{}/graphql", server.base))
             .header("origin", origin)
             .header("access-control-request-method", "POST")
             .header(
@@ -154,4 +159,48 @@ async fn browsers_learn_what_allowed_origins_may_send() {
 
     let hostile = preflight("https://evil.example").await;
     assert!(!hostile.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+}
+
+/// Sends a request to `route`, as a page of `origin` would.
+async fn from_page(server: &TestApp, route: &Route, method: Method, origin: &str) -> Response {
+    let url = format!("{}{}", server.base, route.path);
+    let request = server.anonymous().client.request(method, url);
+    let request = request
+        .header("origin", origin)
+        .header("access-control-request-method", "POST");
+    request.send().await.unwrap()
+}
+
+/// Methods that can change something, the ones that the route does not take included: the check comes before the route.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_pages_of_other_sites_as_its_profile_does() {
+    let server = TestApp::start().await;
+    for route in ROUTES {
+        let answer = from_page(&server, route, Method::POST, "https://evil.example").await;
+        let (status, form) = match route.profile {
+            Profile::Api => (403, "application/graphql-response+json; charset=utf-8"),
+            // It takes no cookies, and this method neither.
+            Profile::Public => (405, "application/problem+json"),
+        };
+        assert_eq!(answer.status(), status, "{}", route.path);
+        assert_eq!(answer.headers()[CONTENT_TYPE], form, "{}", route.path);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_tells_pages_of_allowed_origins_what_its_profile_lets_them_do() {
+    let server = TestApp::start_with(|options| options.allowed_origins = FRIEND.to_owned()).await;
+    for route in ROUTES {
+        let answer = from_page(&server, route, Method::OPTIONS, FRIEND).await;
+        let told = answer.headers().get(ACCESS_CONTROL_ALLOW_METHODS);
+        let told = told.map(|methods| methods.to_str().unwrap());
+        let methods: Vec<_> = route.methods.iter().map(Method::as_str).collect();
+        let expected = match route.profile {
+            Profile::Api => Some(methods.join(",")),
+            Profile::Public => None,
+        };
+        assert_eq!(told, expected.as_deref(), "{}", route.path);
+        let allowed = answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
+        assert_eq!(allowed, expected.is_some(), "{}", route.path);
+    }
 }

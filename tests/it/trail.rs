@@ -199,7 +199,7 @@ async fn what_the_operator_and_the_janitor_do_is_no_user_s_doing() {
     let signed_up = events_of(&server, Kind::SignedUp).await;
     let by_operator = signed_up
         .iter()
-        .find(|event| event.object_id == Some(made.id));
+        .find(|event| event.object_id == Some(made.user.id));
     let purged = events_of(&server, Kind::Purged).await;
     let by = [by_operator.unwrap(), &purged[0]].map(|event| (event.actor_kind, event.actor_id));
     assert_eq!(

@@ -208,9 +208,19 @@ pub(super) async fn charge_all(
     Ok(())
 }
 
+/// Deletes up to `limit` rows that say nothing any more at the settled time `now`, and says how many.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the throttle table's owner"
+)]
+pub async fn sweep_spent(auth: &Auth, now: Timestamp, limit: u64) -> Result<u64> {
+    let (due, id) = (is_spent(auth, now).await?, throttle::Column::Subject);
+    auth.db.delete_due::<throttle::Entity>(id, due, limit).await
+}
+
 /// Which rows say nothing any more at the settled time `now`: every try is back, or a clock that was wrong had set them too
 /// far ahead.
-pub async fn is_spent(auth: &Auth, now: Timestamp) -> Result<Expr> {
+async fn is_spent(auth: &Auth, now: Timestamp) -> Result<Expr> {
     let (config, clear_at) = (&auth.config, throttle::Column::ClearAt);
     let window = config
         .accounts

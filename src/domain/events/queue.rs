@@ -12,7 +12,7 @@ use crate::{app::App, error::Result};
 mod rows;
 mod waiting;
 
-pub use rows::can_be_forgotten;
+pub use rows::sweep_counted;
 use waiting::{Same, Waiting};
 
 const FLUSH_EVERY: Duration = Duration::from_millis(500);

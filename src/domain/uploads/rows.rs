@@ -252,7 +252,7 @@ async fn become_files(transaction: &Transaction, finished: Vec<Finished>) -> Res
 ///
 /// The row becomes a note of discarded content in one transaction, so that whatever happens next, the bytes can be found.
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
-pub(crate) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
+pub(super) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
     let discarded = discarded_content::Model {
         content_key: key.to_string(),
         discarded_at: app.clock.now(),

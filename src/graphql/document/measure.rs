@@ -10,8 +10,8 @@ use async_graphql::{
     parser::{
         parse_query,
         types::{
-            Directive, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
-            SelectionSet, VariableDefinition,
+            Directive, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
+            VariableDefinition,
         },
     },
 };
@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Result},
     graphql::{
         pagination::{DEFAULT_PAGE, MAX_PAGE},
-        types::{Fields, Rows, TYPES, named},
+        types::{Fields, Rows, TYPES, named, root},
     },
 };
 
@@ -153,12 +153,7 @@ impl<'d> Measure<'d> {
 
     pub fn operation(&mut self, operation: &'d OperationDefinition) -> Result<Cost> {
         self.definitions = &operation.variable_definitions;
-        let root = match operation.ty {
-            OperationType::Query => "Query",
-            OperationType::Mutation => "Mutation",
-            OperationType::Subscription => "Subscription",
-        };
-        let cost = self.selection_set(&operation.selection_set, parent(root))?;
+        let cost = self.selection_set(&operation.selection_set, parent(root(operation.ty)))?;
         let around = self.directives(&operation.directives) + operation.variable_definitions.len();
         self.nodes = self.nodes.saturating_add(cost.nodes).saturating_add(around);
         Ok(cost)

@@ -11,7 +11,7 @@ use cloakroom::{
     clock::{Clock, Manual, millis},
     config::{Listen, Options},
     janitor,
-    server::{self, Listener},
+    server::{self, Background, Listener},
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tempfile::TempDir;
@@ -157,7 +157,8 @@ impl TestApp {
         let time = Clock::Manual(Arc::clone(&clock));
         let app = App::open(options.validate().unwrap(), time).await.unwrap();
         let (stop, stopped) = oneshot::channel();
-        let serving = server::serve(SharedApp::clone(&app), listener, async {
+        let background = Background::without_janitor(&app);
+        let serving = server::serve(SharedApp::clone(&app), listener, background, async {
             let _ = stopped.await;
         });
         Self {

@@ -17,9 +17,14 @@ use crate::{app::App, clock::before, db::Transaction, error::Result};
 /// How long what was counted is remembered: longer than any ticket lives.
 const REMEMBERED: Duration = Duration::from_secs(25 * 60 * 60);
 
-/// What need not be remembered any more.
-pub fn can_be_forgotten(now: Timestamp) -> Expr {
-    event_once::Column::At.lte(before(now, REMEMBERED))
+/// Deletes up to `limit` notes of what was counted that need not be remembered any more at `now`, and says how many.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub async fn sweep_counted(app: &App, now: Timestamp, limit: u64) -> Result<u64> {
+    let due = event_once::Column::At.lte(before(now, REMEMBERED));
+    let id = event_once::Column::Once;
+    app.db
+        .delete_due::<event_once::Entity>(id, due, limit)
+        .await
 }
 
 /// Writes rows, and returns those of which nothing is to be written: the table has all that they count.
