@@ -63,7 +63,7 @@ macro_rules! connection_types {
                     node: node(row),
                     cursor,
                 });
-                let edges: Vec<_> = edges.collect();
+                let edges = edges.collect::<Vec<_>>();
                 Self {
                     $($nodes: edges.iter().map(|edge| edge.node.clone()).collect(),)?
                     edges: edges.into_iter().collect(),

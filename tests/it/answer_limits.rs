@@ -104,7 +104,7 @@ fn resolvers_answer_with_lists_that_charge_the_budget() {
         }
         let source = fs::read_to_string(&path).unwrap();
         // From each line that begins a type or its resolvers to the one that ends them.
-        for start in ["#[Object]", "SimpleObject)]"] {
+        for start in ["#[Object", "SimpleObject)]"] {
             for (at, _) in source.match_indices(start) {
                 let body = &source[at..];
                 let body = &body[..body.find("\n}").unwrap_or(body.len())];
