@@ -23,6 +23,7 @@ use super::{
     problem,
 };
 use crate::{
+    access::Destination,
     auth::{self, Actor, client::ClientAddress},
     config::GraphiQl,
     error::{Code, Error, Result},
@@ -143,11 +144,11 @@ async fn read(
             Ok((params::of_json(&body)?, ReceivedFiles::default()))
         }
         "multipart/form-data" => {
-            let user = actor.writer()?;
+            let into = Destination::own(actor.writer()?);
             let expected = headers
                 .get(header::CONTENT_LENGTH)
                 .and_then(|length| length.to_str().ok()?.parse().ok());
-            Ok(multipart::read(&context.app, user, content_type, expected, body).await?)
+            Ok(multipart::read(&context.app, &into, content_type, expected, body).await?)
         }
         _ => Err(unsupported(
             "Send application/json in UTF-8, or multipart/form-data to upload.",

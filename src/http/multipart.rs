@@ -14,13 +14,13 @@ use std::{
 };
 
 use axum::body::{Body, BodyDataStream, Bytes};
-use entity::user;
 use futures_util::{Stream, StreamExt};
 use multer::{Field, Multipart};
 use serde_json::Value;
 
 use super::params::{self, Params};
 use crate::{
+    access::Destination,
     app::SharedApp,
     domain::{quota, uploads},
     error::{Code, Error, Result},
@@ -34,20 +34,20 @@ const READ_AHEAD: u64 = 512 * 1024;
 /// Boundaries, headers, `operations` and `map` of an honest request stay below this.
 const ENVELOPE_BYTES: u64 = 64 * 1024;
 
-/// Takes in a multipart request of `user`, who may write. `expected` is the announced length of the body.
+/// Takes in a multipart request whose files go `into` an account. `expected` is the announced length of the body.
 ///
 /// `BAD_USER_INPUT` for what the specification does not allow, `PAYLOAD_TOO_LARGE` for too many files or a large
 /// `operations` or `map`, `FILE_TOO_LARGE` and `QUOTA_EXCEEDED` for the files.
 pub async fn read(
     app: &SharedApp,
-    user: &user::Model,
+    into: &Destination,
     content_type: &str,
     expected: Option<u64>,
     body: Body,
 ) -> Result<(Params, ReceivedFiles)> {
     let boundary = multer::parse_boundary(content_type).map_err(malformed)?;
     if let Some(expected) = expected {
-        quota::check_ahead(app, user, expected.saturating_sub(ENVELOPE_BYTES))?;
+        quota::check_ahead(app, into.payer(), expected.saturating_sub(ENVELOPE_BYTES))?;
     }
     let (body, allowance) = Paced::new(body);
     let mut parts = Parts {
@@ -66,7 +66,7 @@ pub async fn read(
         let paths = places.take(&field)?;
         let file_name = super::disposition::file_name(field.headers());
         let left = expected.map(|expected| expected.saturating_sub(seen));
-        let mut upload = uploads::begin(app, user, left).await?;
+        let mut upload = uploads::begin(app, into, left).await?;
         parts.allowance.lift();
         while let Some(chunk) = field.chunk().await.map_err(malformed)? {
             seen += chunk.len() as u64;

@@ -10,6 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
+    access::Payer,
     app::App,
     batch::Batches,
     db::Db,
@@ -31,7 +32,7 @@ const AT_ONCE: usize = 1;
 #[derive(Debug)]
 pub struct Rows {
     begun: Batches<upload::Model, ()>,
-    finished: Batches<Vec<Finished>, Outcome>,
+    finished: Batches<Vec<Stored>, Outcome>,
 }
 
 /// What became of uploads that were to be files together.
@@ -40,18 +41,17 @@ pub(super) enum Outcome {
     Committed,
     /// One of them was swept meanwhile.
     Swept,
-    /// Their user would have more files than they may.
+    /// Their payer would have more files than they may.
     TooMany,
-    /// Their user was stopped, or has other credentials by now.
+    /// Their payer was stopped, or has other credentials by now.
     Ended,
 }
 
-/// An upload whose bytes are durable, and the rows that it becomes.
+/// An upload whose bytes are durable content, and the rows that it becomes.
 #[derive(Debug)]
-pub(super) struct Finished {
+pub(super) struct Stored {
     pub upload_id: Uuid,
-    /// Of the credentials that it came with.
-    pub epoch: i64,
+    pub payer: Payer,
     pub file: file::Model,
     pub event: event::Model,
 }
@@ -77,8 +77,8 @@ impl Rows {
         self.begun.ask(upload).await
     }
 
-    /// Makes files of the uploads of one user, all of them or none.
-    pub(super) async fn finish(&self, uploads: Vec<Finished>) -> Result<Outcome> {
+    /// Makes files of the uploads of one payer, all of them or none.
+    pub(super) async fn finish(&self, uploads: Vec<Stored>) -> Result<Outcome> {
         self.finished.ask(uploads).await
     }
 }
@@ -101,7 +101,7 @@ async fn insert_pending(db: &Db, uploads: Vec<upload::Model>) -> Result<Vec<()>>
 }
 
 /// Commits groups of uploads, each of which is whole or refused; says what became of each.
-async fn commit(db: &Db, groups: Vec<Vec<Finished>>, max_files: u32) -> Result<Vec<Outcome>> {
+async fn commit(db: &Db, groups: Vec<Vec<Stored>>, max_files: u32) -> Result<Vec<Outcome>> {
     let commit = db.write(move |transaction| {
         Box::pin(async move {
             let ids = groups.iter().flatten().map(|upload| upload.upload_id);
@@ -111,7 +111,7 @@ async fn commit(db: &Db, groups: Vec<Vec<Finished>>, max_files: u32) -> Result<V
                 .into_iter()
                 .zip(&outcomes)
                 .filter(|(_, outcome)| **outcome == Outcome::Committed);
-            let finished: Vec<Finished> = committed.flat_map(|(group, _)| group).collect();
+            let finished: Vec<Stored> = committed.flat_map(|(group, _)| group).collect();
             if !finished.is_empty() {
                 become_files(transaction, finished).await?;
             }
@@ -124,27 +124,27 @@ async fn commit(db: &Db, groups: Vec<Vec<Finished>>, max_files: u32) -> Result<V
 /// Accounts for the groups that may be committed, and says which those are.
 async fn admit(
     transaction: &DatabaseTransaction,
-    groups: &[Vec<Finished>],
+    groups: &[Vec<Stored>],
     pending: &HashMap<Uuid, i64>,
     max_files: u32,
 ) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome::Swept; groups.len()];
     // Ordered, or two transactions could wait for each other.
-    let mut by_owner: BTreeMap<(Uuid, i64), Vec<(usize, Change)>> = BTreeMap::new();
+    let mut by_payer: BTreeMap<(Uuid, i64), Vec<(usize, Change)>> = BTreeMap::new();
     for (index, group) in groups.iter().enumerate() {
         if let (Some(first), Some(change)) = (group.first(), change(group, pending)) {
-            let owner = (first.file.owner_id, first.epoch);
-            by_owner.entry(owner).or_default().push((index, change));
+            let payer = (first.payer.id, first.payer.epoch);
+            by_payer.entry(payer).or_default().push((index, change));
         }
     }
-    for (owner, changes) in by_owner {
+    for (payer, changes) in by_payer {
         let all = changes
             .iter()
             .fold(Change::default(), |sum, (_, it)| sum + *it);
-        let together = quota::admit(transaction, owner, all, max_files).await?;
+        let together = quota::admit(transaction, payer, all, max_files).await?;
         for (index, change) in changes {
             let admission = match together {
-                Admission::TooMany => quota::admit(transaction, owner, change, max_files).await?,
+                Admission::TooMany => quota::admit(transaction, payer, change, max_files).await?,
                 for_all => for_all,
             };
             outcomes[index] = match admission {
@@ -157,8 +157,8 @@ async fn admit(
     Ok(outcomes)
 }
 
-/// What becoming files changes for the user of the uploads; `None` when one of them is pending no more.
-fn change(group: &[Finished], pending: &HashMap<Uuid, i64>) -> Option<Change> {
+/// What becoming files changes for the payer of the uploads; `None` when one of them is pending no more.
+fn change(group: &[Stored], pending: &HashMap<Uuid, i64>) -> Option<Change> {
     group.iter().try_fold(Change::default(), |sum, upload| {
         let change = Change {
             used: upload.file.size,
@@ -192,9 +192,9 @@ async fn lock_pending(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "files are born here, to the users who upload them"
+    reason = "files are born here, into the accounts that uploads go to"
 )]
-async fn become_files(transaction: &DatabaseTransaction, finished: Vec<Finished>) -> Result<()> {
+async fn become_files(transaction: &DatabaseTransaction, finished: Vec<Stored>) -> Result<()> {
     let ids: Vec<_> = finished.iter().map(|upload| upload.upload_id).collect();
     upload::Entity::delete_many()
         .filter(upload::Column::Id.is_in(ids))
