@@ -1,20 +1,21 @@
 //! Uploads: the one way in, whatever the protocol.
 //!
-//! An upload is two things: a durable record, [`pending`], which is a row, and what a request holds while bytes arrive,
-//! [`incoming`]. Its states:
+//! An upload is two things: a durable record, in [`pending`], and what a request holds of it while bytes arrive, in
+//! [`incoming`]. Its states, and where its record and its bytes are in each:
 //!
 //! ```text
-//!   begin           append …           complete            finish
-//!  ───────► Incoming ───────► Incoming ────────► Complete ─────────► file
-//!              │                  │                  │
-//!              └──────────────────┴──────────────────┘
-//!                                 │ dropped, refused or swept
-//!                                 ▼
-//!                         discarded content ───────► nothing
-//!                                         bytes removed
+//!                  begin              complete              finish
+//!      nothing ───────────► Incoming ───────────► Complete ──────────► a file
+//!                           │      ▲ │                │
+//!                           └append┘ │                │
+//!                                    └────────┬───────┘
+//!                                             │ refused, dropped, or swept
+//!                                             ▼
+//!                                     discarded content ──────────► nothing
+//!                                                     bytes removed
 //!
-//!  the record   ├── pending row: the bytes can be found, quota is reserved ──┤── file's row, or note of discarded content
-//!  the bytes    ├── staged ──────────────────────────────────────────────────┤── content, or removed
+//!   its record   a pending row, which reserves quota │ the file's row, or the note of discarded content
+//!   its bytes    staged                              │ content, or removed
 //! ```
 //!
 //! The order of commitment: a pending row, the bytes, fsync, rename to the content key, fsync of the directory, the

@@ -39,16 +39,17 @@ impl Writer {
         }
     }
 
-    /// Makes what is written durable, and gives back what the writer holds of the machine: nothing more is written, and a
-    /// writer that waits for others of its request takes no descriptor.
+    /// Makes what is written durable, and closes what the writer has open: there will be no more to write, and a writer that
+    /// waits for others of its request takes no descriptor.
     pub async fn settle(self) -> Result<Self> {
         match self {
+            Self::Local(staged) if !staged.is_on_disk() => Ok(Self::Local(staged)),
             Self::Local(mut staged) => {
-                blocking(move || {
+                let settle = move || {
                     staged.settle()?;
                     Ok(Self::Local(staged))
-                })
-                .await
+                };
+                blocking(settle).await
             }
         }
     }

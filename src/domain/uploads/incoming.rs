@@ -83,10 +83,11 @@ impl Incoming {
         }
         let missing = content_type::SNIFF_BYTES - self.head.len();
         self.head.extend(chunk.iter().take(missing));
-        self.pieces.push(chunk);
-        if self.pieces.len() >= self.app.live_uploads.batch_bytes() {
+        // Before, or a batch would be larger than it may be by most of a chunk.
+        if self.pieces.len() + chunk.len() > self.app.live_uploads.batch_bytes() {
             self.write_batch().await?;
         }
+        self.pieces.push(chunk);
         Ok(())
     }
 

@@ -58,7 +58,7 @@ impl Staged {
         &self.path
     }
 
-    pub(super) fn is_on_disk(&self) -> bool {
+    pub(in crate::storage) fn is_on_disk(&self) -> bool {
         self.is_on_disk
     }
 
@@ -104,12 +104,10 @@ impl Staged {
         self.held = pieces;
     }
 
-    /// Makes what is written durable and closes the file: there will be no more of it. Blocks.
+    /// Makes all bytes durable and closes the file: there will be no more of them. Blocks.
     pub(in crate::storage) fn settle(&mut self) -> io::Result<()> {
-        if self.is_on_disk {
-            self.sync()?;
-            self.file = None;
-        }
+        self.sync()?;
+        self.file = None;
         Ok(())
     }
 
