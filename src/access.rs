@@ -1,6 +1,6 @@
 //! Who may see and change what: the policy, and the only loader of files and shares.
 //!
-//! [`policy`] decides, over facts. [`facts`] reads them for a file by its id and for a ticket, `lists` for pages of files; both
+//! `policy` decides, over facts. `facts` reads them for a file by its id and for a ticket, `lists` for pages of files; both
 //! find by `audiences` which shares count.
 //!
 //! What comes out is proof. [`Readable`] and [`Owned`] have private fields and no constructor outside this module, the

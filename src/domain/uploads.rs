@@ -1,7 +1,7 @@
 //! Uploads: the one way in, whatever the protocol.
 //!
-//! An upload is two things: a durable record, in [`pending`], and what a request holds of it while bytes arrive, in
-//! [`incoming`]. Its states, and where its record and its bytes are in each:
+//! An upload is two things: a durable record, in `pending`, and what a request holds of it while bytes arrive, in
+//! `incoming`. Its states, and where its record and its bytes are in each:
 //!
 //! ```text
 //!                  begin              complete              finish
