@@ -49,6 +49,38 @@
 //!     Readable { row, until: None, owned: true }
 //! }
 //! ```
+//!
+//! What is added needs proof as well: [`Destination`] says into whose account. Neither somebody's row nor their id is one:
+//!
+//! ```
+//! # use cloakroom::{access::Destination, app::SharedApp, domain::uploads::{self, Incoming}, error::Result};
+//! async fn upload(app: &SharedApp, into: &Destination) -> Result<Incoming> {
+//!     uploads::begin(app, into, None).await
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use cloakroom::{access::Destination, app::SharedApp, domain::uploads::{self, Incoming}, error::Result};
+//! # use entity::user;
+//! async fn upload(app: &SharedApp, into: &user::Model) -> Result<Incoming> {
+//!     uploads::begin(app, into, None).await
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use cloakroom::{access::Destination, app::SharedApp, domain::uploads::{self, Incoming}, error::Result};
+//! # use uuid::Uuid;
+//! async fn upload(app: &SharedApp, into: &Uuid) -> Result<Incoming> {
+//!     uploads::begin(app, into, None).await
+//! }
+//! ```
+//!
+//! ```compile_fail,E0451
+//! # use {cloakroom::{access::{Destination, Payer}, auth::Subject}, uuid::Uuid};
+//! fn forge(uploader: Subject, owner_id: Uuid, payer: Payer) -> Destination {
+//!     Destination { uploader, owner_id, payer }
+//! }
+//! ```
 
 use std::ops::Deref;
 
@@ -64,12 +96,14 @@ use crate::{
 use policy::{Decision, Facts, State, decide};
 
 mod audiences;
+mod destination;
 mod facts;
 mod lists;
 mod policy;
 mod shares;
 
 pub use audiences::EVERYONE;
+pub use destination::{Destination, Payer};
 pub use facts::{Claim, FileFacts};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
@@ -175,15 +209,6 @@ impl<T> Readable<T> {
             Code::Forbidden,
             "Only the owner of this file may do that.",
         ))
-    }
-}
-
-/// A file as the transaction that has just made it for `owner` left it: what was done is answered without another look,
-/// which could fail.
-pub(crate) fn written(owner: Subject, row: file::Model) -> Result<Owned<file::Model>> {
-    match row.owner_id == owner.user_id() {
-        true => Ok(Owned { row, owner }),
-        false => Err(Error::not_found()),
     }
 }
 

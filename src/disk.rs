@@ -1,8 +1,36 @@
-//! The disk: making directory entries durable.
+//! The disk: making directory entries durable, and whether there is room.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use crate::error::{Error, Result};
+
+/// What has to fit on a disk that counts as usable.
+const PROBE_BYTES: usize = 64 * 1024;
 
 /// Makes the entries of a directory, and the removal of those that were in it, survive a power loss.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Fails when nothing can be written in `directory` at present.
+pub async fn check_room(directory: &Path) -> Result<()> {
+    let directory = directory.to_owned();
+    let written = tokio::task::spawn_blocking(move || {
+        nameless_file(&directory)?.write_all(&[0; PROBE_BYTES])
+    });
+    Ok(written.await.map_err(Error::internal)??)
+}
+
+/// A file without a name, which no crash can leave behind.
+fn nameless_file(directory: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_TMPFILE)
+        .mode(0o600)
+        .open(directory)
 }

@@ -41,8 +41,8 @@ pub async fn rename(
     let id = file.id;
     let key = key_of(&file.content_key)?;
     // Purged between the check and now: then nothing is found below, either.
-    let content_type = match app.storage.start(&key, SNIFF_BYTES).await? {
-        Some(head) => content_type::detect(&head, &name),
+    let content_type = match app.storage.open(&key).await? {
+        Some(content) => content_type::detect(&content.start(SNIFF_BYTES as u64).await?, &name),
         None => file.content_type.clone(),
     };
     let event = Event::of_file(Kind::Renamed, file)

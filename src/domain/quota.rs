@@ -11,61 +11,61 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
+    access::Payer,
     app::App,
     auth::{Usage, is_active},
     db::Transaction,
     error::{Code, Error, Result},
 };
 
-/// How much of `wanted` bytes more the upload may take: all of it, or what is left of its user's quota, which is at
-/// least `needed`. `QUOTA_EXCEEDED` when less than `needed` is left, or nothing at all; then nothing is reserved.
+/// How much of `wanted` bytes more the upload may take: all of it, or what is left of its payer's quota, which is at
+/// least `needed`; `None` where there is no quota. `QUOTA_EXCEEDED` when less than `needed` is left, or nothing at all; then
+/// nothing is reserved.
 #[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
 pub(super) async fn reserve(
     app: &App,
     upload_id: Uuid,
-    user_id: Uuid,
+    payer_id: Uuid,
     needed: u64,
     wanted: u64,
-) -> Result<u64> {
+) -> Result<Option<u64>> {
     let Some(quota) = app.config.users.user_quota else {
-        return Ok(u64::MAX);
+        return Ok(None);
     };
     let reserve = app.db.write_aside(move |transaction| {
         Box::pin(async move {
-            let user = user::Entity::find_by_id(user_id)
+            let payer = user::Entity::find_by_id(payer_id)
                 .lock_exclusive()
                 .one(transaction)
                 .await?
                 .ok_or_else(Error::not_found)?;
-            let usage = Usage::from(&user);
+            let usage = Usage::from(&payer);
             let left = left_of(quota, &usage);
             // An empty file needs no byte, and takes an inode: where nothing is left, there is no room for it either.
             if left < std::cmp::max(needed, 1) {
                 return Err(exceeded(quota, &usage, needed));
             }
             let granted = wanted.clamp(needed, left);
-            move_reservation(transaction, upload_id, user_id, signed(granted)).await?;
-            Ok(granted)
+            move_reservation(transaction, upload_id, payer_id, signed(granted)).await?;
+            Ok(Some(granted))
         })
     });
     reserve.await
 }
 
 /// Gives back what the upload reserved beyond the bytes it has.
-pub(super) async fn trim(app: &App, upload_id: Uuid, user_id: Uuid, surplus: u64) -> Result<()> {
-    if app.config.users.user_quota.is_none() || surplus == 0 {
-        return Ok(());
-    }
+pub(super) async fn trim(app: &App, upload_id: Uuid, payer_id: Uuid, surplus: u64) -> Result<()> {
     let trim = app.db.write_aside(move |transaction| {
         Box::pin(async move {
-            move_reservation(transaction, upload_id, user_id, -signed(surplus)).await
+            move_reservation(transaction, upload_id, payer_id, -signed(surplus)).await
         })
     });
     trim.await
 }
 
 /// Refuses at once what cannot fit, before any of it is read.
-pub fn check_ahead(app: &App, usage: &Usage, at_least: u64) -> Result<()> {
+pub fn check_ahead(app: &App, payer: &Payer, at_least: u64) -> Result<()> {
+    let usage = &payer.usage;
     if usage.files >= i64::from(app.config.users.max_files_per_user) {
         return Err(too_many_files(app));
     }
@@ -175,14 +175,14 @@ fn accounting(user_id: Uuid, change: Change) -> UpdateMany<user::Entity> {
 async fn move_reservation(
     transaction: &Transaction,
     upload_id: Uuid,
-    user_id: Uuid,
+    payer_id: Uuid,
     bytes: i64,
 ) -> Result<()> {
     let change = Change {
         reserved: bytes,
         ..Change::default()
     };
-    account_for(transaction, user_id, change).await?;
+    account_for(transaction, payer_id, change).await?;
     let moved = upload::Entity::update_many()
         .col_expr(
             upload::Column::ReservedBytes,
@@ -207,15 +207,15 @@ fn left_of(quota: u64, usage: &Usage) -> u64 {
 }
 
 fn exceeded(quota: u64, usage: &Usage, requested: u64) -> Error {
-    let used = usage.used_bytes + usage.reserved_bytes;
+    let taken = usage.used_bytes + usage.reserved_bytes;
     Error::new(
         Code::QuotaExceeded,
         format!(
-            "You may keep {quota} bytes and have {used}; {requested} more do not fit. Delete files and empty the trash."
+            "You may keep {quota} bytes and have {taken}; {requested} more do not fit. Delete files and empty the trash."
         ),
     )
     .with("limitBytes", quota)
-    .with("usedBytes", used)
+    .with("usedBytes", taken)
     .with("requestedBytes", requested)
 }
 

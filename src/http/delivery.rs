@@ -14,8 +14,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use entity::file;
-use futures_util::Stream;
-use http_serve::{BoxError, ChunkedReadFile, Entity};
+use futures_util::{Stream, TryStreamExt};
+use http_serve::{BoxError, Entity};
 
 use super::{Context, disposition};
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
     },
     error::{Code, Error, Result},
     keys,
-    storage::ContentKey,
+    storage::{Content, ContentKey, Redirect},
 };
 
 const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
@@ -82,7 +82,7 @@ fn content_headers(file: &file::Model, disposition: Disposition) -> Result<Heade
 }
 
 fn x_accel(app: &App, key: &ContentKey, headers: HeaderMap) -> Result<Response> {
-    let path = app.storage.redirect_path(key);
+    let Redirect { path } = app.storage.locate(key);
     let path = HeaderValue::try_from(path).map_err(Error::internal)?;
     Ok(([(X_ACCEL_REDIRECT, path)], headers).into_response())
 }
@@ -103,8 +103,8 @@ async fn direct(
         .open(key)
         .await?
         .ok_or_else(|| Error::new(Code::FileGone, "This file has been deleted."))?;
-    let content = Content {
-        inner: tokio::task::block_in_place(|| ChunkedReadFile::new(content, HeaderMap::new()))?,
+    let content = Download {
+        content,
         content_type: headers[header::CONTENT_TYPE].clone(),
         etag: HeaderValue::try_from(format!("\"{}\"", keys::hex(&file.sha256)))
             .map_err(Error::internal)?,
@@ -141,26 +141,26 @@ fn asks_several_ranges(headers: &HeaderMap) -> bool {
 }
 
 /// Content with the validators that the database has for it: strong, and the same on every instance.
-struct Content {
-    inner: ChunkedReadFile<Bytes, BoxError>,
+struct Download {
+    content: Content,
     content_type: HeaderValue,
     etag: HeaderValue,
     modified: SystemTime,
 }
 
-impl Entity for Content {
+impl Entity for Download {
     type Error = BoxError;
     type Data = Bytes;
 
     fn len(&self) -> u64 {
-        self.inner.len()
+        self.content.len()
     }
 
     fn get_range(
         &self,
         range: Range<u64>,
     ) -> Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send + Sync>> {
-        self.inner.get_range(range)
+        Box::pin(self.content.range(range).map_err(BoxError::from))
     }
 
     fn add_headers(&self, headers: &mut HeaderMap) {

@@ -21,6 +21,7 @@ use super::{
     problem,
 };
 use crate::{
+    access::Destination,
     auth::{Actor, Caller},
     config::GraphiQl,
     error::{Code, Error, Result},
@@ -102,11 +103,11 @@ async fn read(
             Ok((params::of_json(&body)?, ReceivedFiles::default()))
         }
         "multipart/form-data" => {
-            let viewer = actor.writer()?;
+            let into = Destination::own(actor.writer()?);
             let expected = headers
                 .get(header::CONTENT_LENGTH)
                 .and_then(|length| length.to_str().ok()?.parse().ok());
-            Ok(multipart::read(&context.app, viewer, content_type, expected, body).await?)
+            Ok(multipart::read(&context.app, &into, content_type, expected, body).await?)
         }
         _ => Err(unsupported(
             "Send application/json in UTF-8, or multipart/form-data to upload.",

@@ -14,8 +14,8 @@ use tokio::{sync::Mutex, task::JoinHandle};
 use super::Context;
 use crate::{
     app::{App, SharedApp},
+    disk,
     error::{Code, Error, Result},
-    storage::check_room,
 };
 
 type PlainText = ([(header::HeaderName, &'static str); 1], &'static str);
@@ -124,7 +124,7 @@ async fn database(app: &App) -> Result<()> {
     app.db.check_reading().await?;
     match app.db.sqlite_path().and_then(Path::parent) {
         // The parent of a bare name is empty, and means here.
-        Some(directory) => check_room(directory.join(".")).await,
+        Some(directory) => disk::check_room(&directory.join(".")).await,
         None => Ok(()),
     }
 }

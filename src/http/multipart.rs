@@ -20,8 +20,8 @@ use serde_json::Value;
 
 use super::params::{self, Params};
 use crate::{
+    access::Destination,
     app::SharedApp,
-    auth::Viewer,
     domain::{quota, uploads},
     error::{Code, Error, Result},
     graphql::ReceivedFiles,
@@ -34,24 +34,20 @@ const READ_AHEAD: u64 = 512 * 1024;
 /// Boundaries, headers, `operations` and `map` of an honest request stay below this.
 const ENVELOPE_BYTES: u64 = 64 * 1024;
 
-/// Takes in a multipart request of `viewer`, who may write. `expected` is the announced length of the body.
+/// Takes in a multipart request whose files go `into` an account. `expected` is the announced length of the body.
 ///
 /// `BAD_USER_INPUT` for what the specification does not allow, `PAYLOAD_TOO_LARGE` for too many files or a large
 /// `operations` or `map`, `FILE_TOO_LARGE` and `QUOTA_EXCEEDED` for the files.
 pub async fn read(
     app: &SharedApp,
-    viewer: &Viewer,
+    into: &Destination,
     content_type: &str,
     expected: Option<u64>,
     body: Body,
 ) -> Result<(Params, ReceivedFiles)> {
     let boundary = multer::parse_boundary(content_type).map_err(malformed)?;
     if let Some(expected) = expected {
-        quota::check_ahead(
-            app,
-            &viewer.account().usage,
-            expected.saturating_sub(ENVELOPE_BYTES),
-        )?;
+        quota::check_ahead(app, into.payer(), expected.saturating_sub(ENVELOPE_BYTES))?;
     }
     let (body, allowance) = ChunkByChunk::new(body);
     let mut parts = Parts {
@@ -71,7 +67,7 @@ pub async fn read(
         let paths = variables.take(&field)?;
         let file_name = super::disposition::file_name(field.headers());
         let left = expected.map(|expected| expected.saturating_sub(seen));
-        let mut upload = uploads::begin(app, viewer, left).await?;
+        let mut upload = uploads::begin(app, into, left).await?;
         parts.allowance.lift();
         while let Some(chunk) = field.chunk().await.map_err(malformed)? {
             seen += chunk.len() as u64;

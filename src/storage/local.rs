@@ -3,26 +3,33 @@
 use std::{
     collections::HashSet,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{ContentKey, Room, Staged};
+use futures_util::Stream;
+
+use super::{ContentKey, Room, blocking};
 use crate::{
     batch::Batches,
-    disk::sync_dir,
-    error::{Error, Result},
+    disk::{check_room, sync_dir},
+    error::Result,
     private,
     tasks::Tasks,
 };
 
+mod listing;
+mod reader;
+mod staged;
+
+pub use reader::Reader;
+pub use staged::Staged;
+
 /// nginx's group may read; nobody else may.
 const DIRECTORY_MODE: u32 = 0o750;
-pub(super) const FILE_MODE: u32 = 0o640;
-/// What has to fit on a disk that counts as usable.
-const PROBE_BYTES: usize = 64 * 1024;
+const FILE_MODE: u32 = 0o640;
 
 /// Small contents that are finished by one thread, one after the other, and threads that do so.
 const FINISH_MAX: usize = 8;
@@ -37,7 +44,7 @@ pub struct Local {
     purge_lock: Arc<Path>,
     room: Room,
     durable: Durable,
-    small: Batches<Staged, Result<()>>,
+    small: Batches<Staged, Result<u64>>,
 }
 
 /// The directories whose own names this process knows to be durable, by their digits. That one exists does not tell:
@@ -92,7 +99,7 @@ impl Local {
     }
 
     /// Small content is finished several at a time: waking a thread for each would cost more than the writing.
-    pub(super) async fn finish(&self, staged: Staged) -> Result<()> {
+    pub(super) async fn finish(&self, staged: Staged) -> Result<u64> {
         if !staged.is_on_disk() {
             return self.small.ask(staged).await?;
         }
@@ -128,46 +135,13 @@ impl Local {
         .await
     }
 
-    pub(super) async fn open(&self, key: &ContentKey) -> Result<Option<File>> {
+    pub(super) async fn open(&self, key: &ContentKey) -> Result<Option<Reader>> {
         let path = self.content.join(key.path());
-        blocking(move || match File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            opened => opened.map(Some),
-        })
-        .await
+        blocking(move || Reader::open(&path)).await
     }
 
-    pub(super) async fn start(&self, key: &ContentKey, bytes: usize) -> Result<Option<Vec<u8>>> {
-        let path = self.content.join(key.path());
-        blocking(move || {
-            let mut start = Vec::with_capacity(bytes);
-            match File::open(path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-                opened => opened?.take(bytes as u64).read_to_end(&mut start)?,
-            };
-            Ok(Some(start))
-        })
-        .await
-    }
-
-    pub(super) async fn keys(&self) -> Result<Vec<ContentKey>> {
-        let mut open = vec![self.staging.to_path_buf(), self.content.to_path_buf()];
-        blocking(move || {
-            let mut keys = Vec::new();
-            while let Some(directory) = open.pop() {
-                for entry in fs::read_dir(directory)? {
-                    let entry = entry?;
-                    if entry.file_type()?.is_dir() {
-                        open.push(entry.path());
-                    } else {
-                        // What has another name is not ours to judge.
-                        keys.extend(entry.file_name().to_str().and_then(ContentKey::parse));
-                    }
-                }
-            }
-            Ok(keys)
-        })
-        .await
+    pub(super) fn keys(&self) -> impl Stream<Item = Result<ContentKey>> + use<> {
+        listing::keys([self.content.to_path_buf(), self.staging.to_path_buf()])
     }
 
     pub(super) async fn holds(&self, key: &ContentKey) -> Result<bool> {
@@ -184,7 +158,7 @@ impl Local {
     }
 
     pub(super) async fn check(&self) -> Result<()> {
-        check_room(self.staging.to_path_buf()).await
+        check_room(&self.staging).await
     }
 }
 
@@ -192,7 +166,7 @@ fn finish_batches(
     content: &Arc<Path>,
     durable: &Durable,
     tasks: &Tasks,
-) -> Batches<Staged, Result<()>> {
+) -> Batches<Staged, Result<u64>> {
     let (content, durable) = (Arc::clone(content), durable.clone());
     let name = "small contents";
     Batches::start(
@@ -208,8 +182,8 @@ fn finish_batches(
     )
 }
 
-/// The order is the promise: bytes, then name, then the directories that lead to the name.
-fn finish(content: &Path, durable: &Durable, mut staged: Staged) -> io::Result<()> {
+/// The order is the promise: bytes, then name, then the directories that lead to the name. Says how many bytes there are.
+fn finish(content: &Path, durable: &Durable, mut staged: Staged) -> io::Result<u64> {
     let key = staged.key().clone();
     let to = content.join(key.path());
     let inner = parent(&to);
@@ -222,7 +196,7 @@ fn finish(content: &Path, durable: &Durable, mut staged: Staged) -> io::Result<(
         make_dir(outer)?;
         make_dir(inner)?;
     }
-    staged.sync()?;
+    let bytes = staged.sync()?;
     if !known[1] {
         sync_dir(outer)?;
         if !known[0] {
@@ -231,21 +205,8 @@ fn finish(content: &Path, durable: &Durable, mut staged: Staged) -> io::Result<(
         durable.add([outer_digits, inner_digits]);
     }
     fs::rename(staged.path(), &to)?;
-    sync_dir(inner)
-}
-
-/// Fails when nothing can be written in `directory` at present.
-pub async fn check_room(directory: PathBuf) -> Result<()> {
-    blocking(move || tempfile(&directory)?.write_all(&[0; PROBE_BYTES])).await
-}
-
-/// A file without a name, which no crash can leave behind.
-fn tempfile(directory: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .custom_flags(libc::O_TMPFILE)
-        .mode(FILE_MODE)
-        .open(directory)
+    sync_dir(inner)?;
+    Ok(bytes)
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {
@@ -264,11 +225,4 @@ fn unless_missing(done: io::Result<()>) -> io::Result<()> {
 
 fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.map_err(Error::internal)??)
 }

@@ -1,18 +1,32 @@
 //! Where content lives: bytes under opaque keys, written once, never changed.
+//!
+//! Bytes come in by a [`Writer`] and go out as [`Content`] or by a [`Redirect`]. None of them says what the bytes lie on: files
+//! and their paths are [`Local`]'s own affair.
 
+mod content;
 mod key;
 mod local;
 mod room;
-mod staged;
+mod writer;
 
-use std::fs::File;
+use std::io;
 
-use crate::error::Result;
+use futures_util::Stream;
 
+use crate::error::{Error, Result};
+
+pub use content::Content;
 pub use key::ContentKey;
-pub use local::{Local, check_room};
+pub use local::Local;
 pub use room::Room;
-pub use staged::Staged;
+pub use writer::{Writer, Writing};
+
+/// Where nginx finds content that it is to deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// In nginx's internal locations: a fixed prefix, hexadecimal digits and slashes, nothing a client chose.
+    pub path: String,
+}
 
 /// A place for content.
 #[derive(Debug)]
@@ -23,18 +37,19 @@ pub enum Storage {
 
 impl Storage {
     /// Opens a place for the bytes of `key` to arrive in. Nothing is visible under the key before [`Self::finish`].
-    pub fn begin(&self, key: &ContentKey) -> Staged {
+    pub fn begin(&self, key: &ContentKey) -> Writer {
         match self {
-            Self::Local(local) => local.begin(key),
+            Self::Local(local) => Writer::Local(Box::new(local.begin(key))),
         }
     }
 
-    /// Makes the staged bytes durable under their key: when this returns, they survive a power loss.
+    /// Makes what was written the content of its key, and says how many bytes it has: when this returns, they survive a
+    /// power loss.
     ///
     /// A failure is final: what `fsync` could not write is not tried again, since the kernel may have dropped it.
-    pub async fn finish(&self, staged: Staged) -> Result<()> {
-        match self {
-            Self::Local(local) => local.finish(staged).await,
+    pub async fn finish(&self, writer: Writer) -> Result<u64> {
+        match (self, writer) {
+            (Self::Local(local), Writer::Local(staged)) => local.finish(*staged).await,
         }
     }
 
@@ -55,30 +70,25 @@ impl Storage {
     }
 
     /// Opens finished content to read; `None` when there is nothing under the key.
-    pub async fn open(&self, key: &ContentKey) -> Result<Option<File>> {
+    pub async fn open(&self, key: &ContentKey) -> Result<Option<Content>> {
         match self {
-            Self::Local(local) => local.open(key).await,
+            Self::Local(local) => Ok(local.open(key).await?.map(Content::Local)),
         }
     }
 
-    /// The first `bytes` of finished content, or all of it when it has fewer; `None` when there is nothing under the key.
-    pub async fn start(&self, key: &ContentKey, bytes: usize) -> Result<Option<Vec<u8>>> {
+    /// Where nginx finds the content of `key`.
+    pub fn locate(&self, key: &ContentKey) -> Redirect {
         match self {
-            Self::Local(local) => local.start(key, bytes).await,
+            Self::Local(_) => Redirect {
+                path: format!("/_content/{}", key.path()),
+            },
         }
     }
 
-    /// What nginx's internal location calls this content: hexadecimal digits and slashes, nothing a client chose.
-    pub fn redirect_path(&self, key: &ContentKey) -> String {
+    /// The keys of everything that lies here, staged or finished, in no order. They are looked up as they are asked for.
+    pub fn keys(&self) -> impl Stream<Item = Result<ContentKey>> + use<> {
         match self {
-            Self::Local(_) => format!("/_content/{}", key.path()),
-        }
-    }
-
-    /// The keys of everything that lies here, staged or finished.
-    pub async fn keys(&self) -> Result<Vec<ContentKey>> {
-        match self {
-            Self::Local(local) => local.keys().await,
+            Self::Local(local) => local.keys(),
         }
     }
 
@@ -102,4 +112,11 @@ impl Storage {
             Self::Local(local) => local.check().await,
         }
     }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(Error::internal)??)
 }

@@ -10,6 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
+    access::Payer,
     app::App,
     batch::Batches,
     db::{Db, InTransaction, Transaction},
@@ -33,7 +34,7 @@ pub struct Rows {
     db: Db,
     max_files: u32,
     begun: Batches<upload::Model, Shared<()>>,
-    finished: Batches<Vec<Finished>, Shared<Outcome>>,
+    finished: Batches<Vec<Stored>, Shared<Outcome>>,
 }
 
 /// What a batch did for one of its uploads; `None` when it met a lock. Then each upload waits for itself, or one user's
@@ -46,18 +47,17 @@ pub(super) enum Outcome {
     Committed,
     /// One of them was swept meanwhile.
     Swept,
-    /// Their user would have more files than they may.
+    /// Their payer would have more files than they may.
     TooMany,
-    /// Their user was stopped, or has other credentials by now.
+    /// Their payer was stopped, or has other credentials by now.
     Ended,
 }
 
-/// An upload whose bytes are durable, and the rows that it becomes.
+/// An upload whose bytes are durable content, and the rows that it becomes.
 #[derive(Clone, Debug)]
-pub(super) struct Finished {
+pub(super) struct Stored {
     pub upload_id: Uuid,
-    /// Of the credentials that it came with.
-    pub epoch: i64,
+    pub payer: Payer,
     pub file: file::Model,
     pub event: event::Model,
 }
@@ -102,7 +102,7 @@ impl Rows {
     }
 
     /// Makes files of the uploads of one user, all of them or none.
-    pub(super) async fn finish(&self, uploads: Vec<Finished>) -> Result<Outcome> {
+    pub(super) async fn finish(&self, uploads: Vec<Stored>) -> Result<Outcome> {
         if let Some(outcome) = self.finished.ask(uploads.clone()).await? {
             return Ok(outcome);
         }
@@ -143,7 +143,7 @@ fn insert_pending(
 /// Commits groups of uploads, each of which is whole or refused; says what became of each.
 fn commit(
     transaction: &Transaction,
-    groups: Vec<Vec<Finished>>,
+    groups: Vec<Vec<Stored>>,
     max_files: u32,
 ) -> InTransaction<'_, Vec<Outcome>> {
     Box::pin(async move {
@@ -154,7 +154,7 @@ fn commit(
             .into_iter()
             .zip(&outcomes)
             .filter(|(_, outcome)| **outcome == Outcome::Committed);
-        let finished: Vec<Finished> = committed.flat_map(|(group, _)| group).collect();
+        let finished: Vec<Stored> = committed.flat_map(|(group, _)| group).collect();
         if !finished.is_empty() {
             become_files(transaction, finished).await?;
         }
@@ -165,27 +165,27 @@ fn commit(
 /// Accounts for the groups that may be committed, and says which those are.
 async fn admit(
     transaction: &Transaction,
-    groups: &[Vec<Finished>],
+    groups: &[Vec<Stored>],
     pending: &HashMap<Uuid, i64>,
     max_files: u32,
 ) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome::Swept; groups.len()];
     // Ordered, or two transactions could wait for each other.
-    let mut by_owner: BTreeMap<(Uuid, i64), Vec<(usize, Change)>> = BTreeMap::new();
+    let mut by_payer: BTreeMap<(Uuid, i64), Vec<(usize, Change)>> = BTreeMap::new();
     for (index, group) in groups.iter().enumerate() {
         if let (Some(first), Some(change)) = (group.first(), change(group, pending)) {
-            let owner = (first.file.owner_id, first.epoch);
-            by_owner.entry(owner).or_default().push((index, change));
+            let payer = (first.payer.id, first.payer.epoch);
+            by_payer.entry(payer).or_default().push((index, change));
         }
     }
-    for (owner, changes) in by_owner {
+    for (payer, changes) in by_payer {
         let all = changes
             .iter()
             .fold(Change::default(), |sum, (_, it)| sum + *it);
-        let together = quota::admit(transaction, owner, all, max_files).await?;
+        let together = quota::admit(transaction, payer, all, max_files).await?;
         for (index, change) in changes {
             let admission = match together {
-                Admission::TooMany => quota::admit(transaction, owner, change, max_files).await?,
+                Admission::TooMany => quota::admit(transaction, payer, change, max_files).await?,
                 for_all => for_all,
             };
             outcomes[index] = match admission {
@@ -198,8 +198,8 @@ async fn admit(
     Ok(outcomes)
 }
 
-/// What becoming files changes for the user of the uploads; `None` when one of them is pending no more.
-fn change(group: &[Finished], pending: &HashMap<Uuid, i64>) -> Option<Change> {
+/// What becoming files changes for the payer of the uploads; `None` when one of them is pending no more.
+fn change(group: &[Stored], pending: &HashMap<Uuid, i64>) -> Option<Change> {
     group.iter().try_fold(Change::default(), |sum, upload| {
         let change = Change {
             used: upload.file.size,
@@ -230,9 +230,9 @@ async fn lock_pending(transaction: &Transaction, ids: Vec<Uuid>) -> Result<HashM
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "files are born here, to the users who upload them"
+    reason = "files are born here, into the accounts that uploads go to"
 )]
-async fn become_files(transaction: &Transaction, finished: Vec<Finished>) -> Result<()> {
+async fn become_files(transaction: &Transaction, finished: Vec<Stored>) -> Result<()> {
     let ids: Vec<_> = finished.iter().map(|upload| upload.upload_id).collect();
     upload::Entity::delete_many()
         .filter(upload::Column::Id.is_in(ids))

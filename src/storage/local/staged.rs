@@ -9,12 +9,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
-use super::{ContentKey, Room, local::FILE_MODE};
+use super::{super::ContentKey, FILE_MODE, Room};
 
 /// How much may be written before the disk is told to begin.
-const EARLY_SYNC_BYTES: usize = 8 << 20;
+const EARLY_SYNC_BYTES: u64 = 8 << 20;
 
 /// Bytes that have arrived but are not content yet. There is a file once they are written.
 #[derive(Debug)]
@@ -24,13 +23,14 @@ pub struct Staged {
     room: Room,
     file: Option<File>,
     is_on_disk: bool,
-    is_synced: bool,
-    /// Hashed, and still to be written.
+    /// Still to be written.
     held: Vec<Bytes>,
-    /// Written since the last sync began.
-    unsynced: usize,
+    written: u64,
+    /// How many of the written bytes a power loss leaves. `None` before the first sync of all of them.
+    durable: Option<u64>,
+    /// Written since the last early sync began.
+    unsynced: u64,
     early_sync: Option<thread::JoinHandle<io::Result<()>>>,
-    hash: Sha256,
 }
 
 impl Staged {
@@ -42,11 +42,11 @@ impl Staged {
             room,
             file: None,
             is_on_disk: false,
-            is_synced: false,
             held: Vec::new(),
+            written: 0,
+            durable: None,
             unsynced: 0,
             early_sync: None,
-            hash: Sha256::new(),
         }
     }
 
@@ -58,15 +58,13 @@ impl Staged {
         &self.path
     }
 
-    pub fn is_on_disk(&self) -> bool {
+    pub(in crate::storage) fn is_on_disk(&self) -> bool {
         self.is_on_disk
     }
 
-    /// Writes `chunks` behind what is there and hashes them. Blocks, so call it off the async threads.
-    pub fn append(&mut self, chunks: &[Bytes]) -> io::Result<()> {
-        self.write(chunks)?;
-        self.hash(chunks);
-        self.unsynced += chunks.iter().map(Bytes::len).sum::<usize>();
+    /// Writes `pieces` behind what is there. Blocks, so call it off the async threads.
+    pub(in crate::storage) fn append(&mut self, pieces: &[Bytes]) -> io::Result<()> {
+        self.unsynced += self.write(pieces)?;
         if self.unsynced >= EARLY_SYNC_BYTES {
             self.sync_early()?;
         }
@@ -100,49 +98,43 @@ impl Staged {
         }
     }
 
-    /// Makes all bytes durable, and closes the file: there will be no more of them. Blocks.
-    pub fn settle(&mut self) -> io::Result<()> {
+    /// Keeps `pieces`, which are all there are and few, in memory until they become content: one trip to another thread
+    /// instead of two.
+    pub(in crate::storage) fn hold(&mut self, pieces: Vec<Bytes>) {
+        self.held = pieces;
+    }
+
+    /// Makes all bytes durable and closes the file: there will be no more of them. Blocks.
+    pub(in crate::storage) fn settle(&mut self) -> io::Result<()> {
         self.sync()?;
         self.file = None;
         Ok(())
     }
 
-    /// Writes what was held, and makes all bytes durable; not yet their name. Blocks.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        if self.is_synced {
-            return Ok(());
+    /// Writes what was held, and makes all bytes durable; not yet their name. Says how many there are. Blocks.
+    pub(super) fn sync(&mut self) -> io::Result<u64> {
+        if let Some(durable) = self.durable {
+            return Ok(durable);
         }
         let held = std::mem::take(&mut self.held);
         self.write(&held)?;
         self.end_early_sync()?;
         self.file()?.sync_all()?;
-        self.is_synced = true;
-        Ok(())
+        Ok(*self.durable.insert(self.written))
     }
 
-    /// Hashes `chunks`, which are all and few, and keeps them in memory until they become content: one trip to another
-    /// thread instead of two.
-    pub fn hold(&mut self, chunks: Vec<Bytes>) {
-        self.hash(&chunks);
-        self.held = chunks;
-    }
-
-    fn hash(&mut self, chunks: &[Bytes]) {
-        for chunk in chunks {
-            self.hash.update(chunk);
-        }
-    }
-
-    /// Makes the file, even for no bytes at all.
-    fn write(&mut self, chunks: &[Bytes]) -> io::Result<()> {
-        if self.is_on_disk && chunks.is_empty() {
-            return Ok(());
+    /// Makes the file, even for no bytes at all. Says how many they were.
+    fn write(&mut self, pieces: &[Bytes]) -> io::Result<u64> {
+        if self.is_on_disk && pieces.is_empty() {
+            return Ok(0);
         }
         let room = self.room.clone();
-        let bytes = chunks.iter().map(Bytes::len).sum::<usize>();
-        let _claim = room.claim(bytes as u64)?;
+        let bytes = pieces.iter().map(Bytes::len).sum::<usize>() as u64;
+        let _claim = room.claim(bytes)?;
         let mut file = self.file()?;
-        chunks.iter().try_for_each(|chunk| file.write_all(chunk))
+        pieces.iter().try_for_each(|piece| file.write_all(piece))?;
+        self.written += bytes;
+        Ok(bytes)
     }
 
     fn file(&mut self) -> io::Result<&File> {
@@ -156,10 +148,5 @@ impl Staged {
         };
         self.is_on_disk = true;
         Ok(self.file.insert(file))
-    }
-
-    /// SHA-256 of all that was appended so far.
-    pub fn sha256(&self) -> [u8; 32] {
-        self.hash.clone().finalize().into()
     }
 }

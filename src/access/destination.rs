@@ -1,0 +1,72 @@
+//! Into whose account one may add.
+
+use entity::file;
+use uuid::Uuid;
+
+use super::Owned;
+use crate::{
+    auth::{Subject, Usage, Viewer},
+    error::{Error, Result},
+};
+
+/// Proof of into whose account one may add: who adds, whose the file will be, and who pays for it with their quota.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination {
+    uploader: Subject,
+    owner_id: Uuid,
+    payer: Payer,
+}
+
+/// Whose quota the bytes and files count against.
+#[derive(Clone, Copy, Debug)]
+pub struct Payer {
+    pub id: Uuid,
+    /// Of the credentials that the upload came with: they have to be good when it is committed, too.
+    pub epoch: i64,
+    /// What they had when the request came. That refuses early what cannot fit; what does fit is decided in the transaction
+    /// that takes it.
+    pub usage: Usage,
+}
+
+impl Destination {
+    /// The account of `viewer`: what they add is theirs, and they pay for it.
+    pub fn own(viewer: &Viewer) -> Self {
+        Self {
+            uploader: viewer.subject(),
+            owner_id: viewer.id(),
+            payer: Payer {
+                id: viewer.id(),
+                epoch: viewer.epoch(),
+                usage: viewer.account().usage,
+            },
+        }
+    }
+
+    /// Who adds: of whom the trail tells.
+    pub fn uploader(&self) -> Subject {
+        self.uploader
+    }
+
+    /// Whose the file will be.
+    pub fn owner_id(&self) -> Uuid {
+        self.owner_id
+    }
+
+    /// Whose quota it counts against.
+    pub fn payer(&self) -> &Payer {
+        &self.payer
+    }
+
+    /// The file that was just added here, as its uploader may see it: what was done is answered without another look, which
+    /// could fail.
+    pub fn added(&self, row: file::Model) -> Result<Owned<file::Model>> {
+        let is_own = row.owner_id == self.owner_id && self.owner_id == self.uploader.user_id();
+        match is_own {
+            true => Ok(Owned {
+                row,
+                owner: self.uploader,
+            }),
+            false => Err(Error::not_found()),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The end of an upload: bytes become content, and their record a file.
+
+use entity::{event::Kind, file};
+use futures_util::{StreamExt, stream};
+
+use super::{
+    Complete,
+    rows::{Outcome, Stored},
+};
+use crate::{
+    access::Owned,
+    app::{App, SharedApp},
+    auth::client::ClientAddress,
+    domain::{
+        content_type,
+        events::{self, By, Event},
+        file_name, quota,
+    },
+    error::{Code, Error, Result},
+    keys, patience,
+};
+
+/// Files of one request that are made durable side by side: what one thread syncs, another need not wait for.
+const FINISHED_AT_ONCE: usize = 16;
+
+/// How a complete upload becomes a file.
+#[derive(Debug)]
+pub struct Naming {
+    pub upload: Complete,
+    /// What the file is to be called; see [`file_name`].
+    pub name: String,
+    /// Refuse any other bytes.
+    pub expected_sha256: Option<[u8; 32]>,
+}
+
+/// Makes files of complete uploads, all of them or none, and returns them in the same order.
+///
+/// Runs in a task of its own: a client that hangs up now gets its files nevertheless, and never half of them. The
+/// operation's time stands still for it.
+/// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones,
+/// `QUOTA_EXCEEDED` when the payer would have too many files, `UNAUTHENTICATED` when the account was stopped, or got
+/// another password, since the upload began.
+pub async fn finish(
+    app: &SharedApp,
+    client: &ClientAddress,
+    uploads: Vec<Naming>,
+) -> Result<Vec<Owned<file::Model>>> {
+    let (app, client) = (SharedApp::clone(app), *client);
+    let task = tokio::spawn(patience::inherit(async move {
+        // All of them are looked at before any is synced.
+        let rows = uploads.iter().map(|naming| file_row(&app, naming));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        let uploads = uploads.into_iter().map(|naming| naming.upload);
+        // Each is waited for, also when another has failed: what is aborted must not be under way.
+        let stored: Vec<_> = stream::iter(uploads)
+            .map(async |mut upload| upload.store().await.map(|()| upload))
+            .buffered(FINISHED_AT_ONCE)
+            .collect()
+            .await;
+        let uploads = stored.into_iter().collect::<Result<_>>()?;
+        commit(&app, &client, uploads, rows).await
+    }));
+    patience::untimed(task).await.map_err(Error::internal)?
+}
+
+/// Writes `rows`, one for each upload, whose bytes are durable.
+async fn commit(
+    app: &SharedApp,
+    client: &ClientAddress,
+    mut uploads: Vec<Complete>,
+    rows: Vec<file::Model>,
+) -> Result<Vec<Owned<file::Model>>> {
+    let mut files = Vec::with_capacity(rows.len());
+    let mut stored = Vec::with_capacity(rows.len());
+    for (Complete { upload, .. }, file) in uploads.iter().zip(rows) {
+        let destination = upload.record.destination;
+        files.push(destination.added(file.clone())?);
+        let event = Event::of_file(Kind::Uploaded, &file)
+            .by(By::User(destination.uploader().user_id()))
+            .from(client)
+            .detail(&file.name);
+        stored.push(Stored {
+            upload_id: upload.record.id,
+            payer: *destination.payer(),
+            event: events::row(app, event),
+            file,
+        });
+    }
+    match app.upload_rows.finish(stored).await? {
+        Outcome::Committed => {}
+        Outcome::TooMany => return Err(quota::too_many_files(app)),
+        Outcome::Ended => return Err(Error::unauthenticated()),
+        // An upload that was silent so long that it was swept has no bytes any more.
+        Outcome::Swept => {
+            return Err(Error::new(
+                Code::Unavailable,
+                "The upload took so long that it was given up; send it again.",
+            ));
+        }
+    }
+    for Complete { upload, .. } in &mut uploads {
+        upload.record.end();
+    }
+    Ok(files)
+}
+
+/// The row of the file that an upload is to be.
+fn file_row(app: &App, naming: &Naming) -> Result<file::Model> {
+    let Complete { upload, sha256 } = &naming.upload;
+    if naming
+        .expected_sha256
+        .is_some_and(|expected| expected != *sha256)
+    {
+        return Err(Error::new(
+            Code::ChecksumMismatch,
+            "The bytes that arrived have another SHA-256 than announced; send them again.",
+        )
+        .with("actualSha256", keys::hex(sha256)));
+    }
+    let now = app.clock.now();
+    let name = file_name::check(&naming.name)?;
+    Ok(file::Model {
+        id: keys::id(now),
+        owner_id: upload.record.destination.owner_id(),
+        content_type: content_type::detect(&upload.head, &name),
+        name,
+        size: quota::signed(upload.size),
+        sha256: sha256.to_vec(),
+        content_key: upload.record.key.to_string(),
+        created_at: now,
+        trashed_at: None,
+    })
+}
