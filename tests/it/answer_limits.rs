@@ -125,7 +125,8 @@ fn resolvers_answer_with_lists_that_charge_the_budget() {
             }
         }
     }
-    assert!(lists >= 6, "{lists}");
+    // Connections are written once, by a macro.
+    assert!(lists >= 5, "{lists}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
