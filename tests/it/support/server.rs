@@ -10,7 +10,7 @@ use cloakroom::{
     app::{App, SharedApp},
     clock::{Clock, Manual, millis},
     config::{Listen, Options},
-    janitor,
+    janitor, patience,
     server::{self, Background, Listener},
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -277,7 +277,9 @@ impl TestApp {
                     Ok(())
                 })
             });
-            hold.await.unwrap();
+            // Longer than those whom it keeps waiting.
+            let patience = 2 * patience::PATIENCE;
+            patience::within(patience, hold).await.unwrap();
         });
         held.await.unwrap();
         (release, writer)
