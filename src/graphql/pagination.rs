@@ -18,7 +18,7 @@ pub const DEFAULT_PAGE: u64 = 20;
 
 /// A page of a list and its edges, after the Relay connection specification. The words are for the descriptions:
 ///
-/// ```ignore
+/// ```text
 /// connection_types!(FileConnection, FileEdge of File: "A" "file", with nodes);
 /// ```
 ///
