@@ -124,6 +124,8 @@ impl Try {
                     mut charge,
                     account,
                 } = self;
+                // First: rows are locked in the order in which they were charged, or two transactions could wait for each other.
+                charge.give_back(transaction).await?;
                 if let Some(account) = account {
                     let now = shared_time::now(&clock, transaction).await?;
                     account.tries.clear(transaction).await?;
@@ -132,7 +134,8 @@ impl Try {
                     sign_in?;
                     account.mark.set(transaction).await?;
                 }
-                charge.give_back(transaction).await
+                charge.settle(transaction);
+                Ok(())
             })
         });
         settle.await
@@ -182,7 +185,9 @@ impl ChangeTry {
         let change = self.changes.charge(transaction, now).await;
         self.charge.judge(is_limit(&change));
         change?;
-        self.charge.give_back(transaction).await
+        self.charge.give_back(transaction).await?;
+        self.charge.settle(transaction);
+        Ok(())
     }
 }
 

@@ -229,12 +229,11 @@ async fn one_address_cannot_take_what_nginx_has_for_all() {
     for _ in 0..1000 {
         held.push(begin().await);
     }
-    server
-        .eventually("the address has all that it may have", async |server| {
-            let health = format!("{}/healthz", server.base);
-            alice.get(&health).await.status == 429
-        })
-        .await;
+    // On a slow machine, the first of them have ended before the last has begun.
+    while alice.get(&format!("{}/healthz", server.base)).await.status != 429 {
+        assert!(held.len() < 3000, "an address may have any number");
+        held.push(begin().await);
+    }
 
     let refused = begin().await.answer().await;
     assert_eq!(

@@ -67,12 +67,14 @@ impl Charge {
         self.counts = Some(counts);
     }
 
-    /// Gives it back in a transaction that goes on.
-    pub(super) async fn give_back(mut self, transaction: &Transaction) -> Result<()> {
-        give_back(&self.buckets, transaction).await?;
-        // Should the transaction fail, this is dropped as it was.
+    /// Gives it back in a transaction that goes on, and that [`Self::settle`] is to be told of.
+    pub(super) async fn give_back(&self, transaction: &Transaction) -> Result<()> {
+        give_back(&self.buckets, transaction).await
+    }
+
+    /// It was given back, once the transaction is committed. Should that fail, this is dropped as it was.
+    pub(super) fn settle(mut self, transaction: &Transaction) {
         transaction.after_commit(move || self.judge(true));
-        Ok(())
     }
 }
 
