@@ -15,7 +15,7 @@
 //! }
 //! ```
 //!
-//! A row alone is no proof, and nor is the sight of it:
+//! A row is not enough, and nor is a `Readable`:
 //!
 //! ```compile_fail,E0308
 //! # use {cloakroom::{access, app::App, auth::{Viewer, client::ClientAddress}, domain::files, error::Result}};
@@ -34,23 +34,24 @@
 //! }
 //! ```
 //!
-//! Nor can proof be made up:
+//! No other module can make a proof:
 //!
-//! ```compile_fail,E0423
-//! # use {cloakroom::access::Owned, entity::file};
-//! fn forge(file: file::Model) -> Owned<file::Model> {
-//!     Owned(file)
+//! ```compile_fail,E0451
+//! # use {cloakroom::{access::Owned, auth::Subject}, entity::file};
+//! fn forge(row: file::Model, owner: Subject) -> Owned<file::Model> {
+//!     Owned { row, owner }
 //! }
 //! ```
 //!
 //! ```compile_fail,E0451
-//! # use {cloakroom::access::Readable, entity::file};
-//! fn forge(row: file::Model) -> Readable<file::Model> {
-//!     Readable { row, until: None, owned: true }
+//! # use {cloakroom::{access::Readable, auth::Subject}, entity::file};
+//! fn forge(row: file::Model, viewer: Subject) -> Readable<file::Model> {
+//!     Readable { row, until: None, owned: true, viewer }
 //! }
 //! ```
 //!
-//! What is added needs proof as well: [`Destination`] says into whose account. Neither somebody's row nor their id is one:
+//! Adding a file needs a proof as well: a [`Destination`] says into whose account the file goes. A user's row or id is not
+//! enough:
 //!
 //! ```
 //! # use cloakroom::{access::Destination, app::SharedApp, domain::uploads::{self, Incoming}, error::Result};
@@ -171,7 +172,7 @@ pub struct Owned<T> {
 }
 
 impl<T> Owned<T> {
-    /// The owner, who asked.
+    /// The owner, who is also who asked.
     pub fn owner_id(&self) -> Uuid {
         self.owner.user_id()
     }
@@ -315,7 +316,7 @@ async fn look(
     Ok(found.and_then(|(file, facts)| sight(file, &facts, wanted, claim.subject)))
 }
 
-/// `file` as the policy has it for `viewer`: this is where every proof comes from.
+/// `file`, if the policy lets `viewer` see it. Every proof about a file that somebody asks for is made here.
 fn sight(
     file: file::Model,
     facts: &Facts,

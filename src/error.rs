@@ -9,7 +9,7 @@ use ::http::StatusCode;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use serde_json::{Map, Value};
 
-use crate::seldom::Seldom;
+use crate::log_limit::LogLimit;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -123,17 +123,17 @@ impl Error {
     ///
     /// What has run out is told now and then: whoever asks for it can be refused as often as they like.
     pub fn log(&self) {
-        static FULL: Seldom = Seldom::new();
-        static UNAVAILABLE: Seldom = Seldom::new();
+        static FULL: LogLimit = LogLimit::new();
+        static UNAVAILABLE: LogLimit = LogLimit::new();
         let (Some(source), code) = (&self.source, self.code.as_str()) else {
             return;
         };
-        let seldom = match self.code {
+        let log_limit = match self.code {
             Code::StorageFull => &FULL,
             Code::Unavailable => &UNAVAILABLE,
             _ => return tracing::error!(code, error = %source, "request failed"),
         };
-        if let Some(left_out) = seldom.turn() {
+        if let Some(left_out) = log_limit.turn() {
             tracing::warn!(code, error = %source, left_out, "request refused");
         }
     }

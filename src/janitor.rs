@@ -48,7 +48,7 @@ const SWEEPS: [(&str, Batch); 8] = [
     ("old events", |app, now, limit| {
         Box::pin(events::sweep_old(app, now, limit))
     }),
-    ("what was counted", |app, now, limit| {
+    ("notes of counted tickets", |app, now, limit| {
         Box::pin(events::sweep_counted(app, now, limit))
     }),
 ];

@@ -10,7 +10,7 @@ use hyper_util::{
 };
 use tower::ServiceExt;
 
-use crate::{app::SharedApp, auth::client::Peer, config::Config, http, seldom::Seldom};
+use crate::{app::SharedApp, auth::client::Peer, config::Config, http, log_limit::LogLimit};
 
 mod answer;
 mod background;
@@ -40,7 +40,7 @@ pub async fn serve(
     let router = http::router(&app);
     let connections = GracefulShutdown::new();
     let crowd = Crowd::new(&app.config);
-    let unaccepted = Seldom::new();
+    let unaccepted = LogLimit::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {

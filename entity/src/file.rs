@@ -1,6 +1,6 @@
 //! What people see of a file; its bytes are the content under `content_key`.
 
-use sea_orm::entity::prelude::*;
+use sea_orm::{entity::prelude::*, sea_query::Expr};
 
 use crate::Timestamp;
 
@@ -27,3 +27,13 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The files that are not in the trash.
+pub fn live() -> Expr {
+    Column::TrashedAt.is_null()
+}
+
+/// The files in the trash.
+pub fn trashed() -> Expr {
+    Column::TrashedAt.is_not_null()
+}

@@ -1,7 +1,7 @@
 //! Audiences: whom shares reach, and which of them a user belongs to.
 //!
-//! An audience is two columns of a share, so one more kind of it is one more entry in [`of_user`]. Membership is asked for when
-//! access is checked, and never expanded into rows.
+//! An audience is two columns of a share, so one more kind of audience is one more entry in [`keys`]. Whether a user belongs to
+//! an audience is checked at every access, and never stored as rows.
 
 use entity::share::{self, Audience};
 use sea_orm::{

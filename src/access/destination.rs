@@ -42,7 +42,7 @@ impl Destination {
         }
     }
 
-    /// Who adds: of whom the trail tells.
+    /// Who adds the file. The audit trail names this user.
     pub fn uploader(&self) -> Subject {
         self.uploader
     }
@@ -57,9 +57,9 @@ impl Destination {
         &self.payer
     }
 
-    /// The file that was just added here, as its uploader may see it: what was done is answered without another look, which
-    /// could fail.
-    pub fn added(&self, row: file::Model) -> Result<Owned<file::Model>> {
+    /// The file that a transaction has just added, for its uploader. No further query is needed, which could fail although the
+    /// file was added.
+    pub(crate) fn added(&self, row: file::Model) -> Result<Owned<file::Model>> {
         let is_own = row.owner_id == self.owner_id && self.owner_id == self.uploader.user_id();
         match is_own {
             true => Ok(Owned {

@@ -16,7 +16,7 @@ use super::{
     policy::{Facts, Grant, State},
 };
 use crate::{
-    auth::Subject,
+    auth::{self, Subject},
     batch::Batches,
     clock::Clock,
     db::{Db, Lookups},
@@ -102,8 +102,8 @@ pub(super) fn state(file: &file::Model) -> State {
 /// The files in `state`.
 pub(super) fn is_in(state: State) -> Expr {
     match state {
-        State::Live => file::Column::TrashedAt.is_null(),
-        State::Trashed => file::Column::TrashedAt.is_not_null(),
+        State::Live => file::live(),
+        State::Trashed => file::trashed(),
     }
 }
 
@@ -111,8 +111,7 @@ pub(super) fn is_in(state: State) -> Expr {
 pub(super) fn active(user_id: Expr, epoch: Expr) -> Condition {
     Condition::all()
         .add(user::Column::Id.into_expr().eq(user_id))
-        .add(user::Column::CredentialEpoch.into_expr().eq(epoch))
-        .add(user::Column::Disabled.eq(false))
+        .add(auth::active(epoch))
 }
 
 /// What a [`Row`] is asked for by, as expressions.

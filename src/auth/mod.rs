@@ -17,7 +17,10 @@ pub use viewer::{Account, PublicUser, Subject, Usage, Viewer};
 use std::sync::Arc;
 
 use entity::user;
-use sea_orm::EntityTrait;
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait,
+    sea_query::{Expr, ExprTrait},
+};
 use signing::Keyring;
 use uuid::Uuid;
 
@@ -111,4 +114,11 @@ async fn active_user(db: &Db, id: Uuid, epoch: i64) -> Result<Option<Viewer>> {
 /// Whether what carries this `epoch` of the user's credentials may sign them in.
 pub(crate) fn is_active(user: &user::Model, epoch: i64) -> bool {
     !user.disabled && user.credential_epoch == epoch
+}
+
+/// The same as a condition of a query: the users who are active at `epoch`.
+pub(crate) fn active(epoch: impl Into<Expr>) -> Condition {
+    Condition::all()
+        .add(user::Column::CredentialEpoch.into_expr().eq(epoch.into()))
+        .add(user::Column::Disabled.eq(false))
 }

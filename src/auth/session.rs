@@ -19,7 +19,7 @@ use crate::{
     clock,
     db::Transaction,
     error::{Code, Error, Result},
-    seldom::Seldom,
+    log_limit::LogLimit,
 };
 
 const USER_ID: &str = "user_id";
@@ -254,7 +254,7 @@ impl SessionStore for Store {
                 Ok(())
             })
         });
-        static UNSAVED: Seldom = Seldom::new();
+        static UNSAVED: LogLimit = LogLimit::new();
         if let Err(error) = saved.await
             && let Some(left_out) = UNSAVED.turn()
         {

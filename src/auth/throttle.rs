@@ -124,7 +124,8 @@ impl Try {
                     mut charge,
                     account,
                 } = self;
-                // First: rows are locked in the order in which they were charged, or two transactions could wait for each other.
+                // First, because rows must be locked in the same order as when they are charged. Otherwise two sign-ins could
+                // wait for each other.
                 charge.give_back(transaction).await?;
                 if let Some(account) = account {
                     let now = shared_time::now(&clock, transaction).await?;

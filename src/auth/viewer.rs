@@ -3,9 +3,9 @@
 use entity::{Timestamp, user};
 use uuid::Uuid;
 
-/// Who asks, as good credentials say: a user who is active. The policy's input. Only `auth` makes one.
+/// Who asks: an active user, whose credentials were checked. This is the policy's input, and only `auth` makes one.
 ///
-/// A row of a user is none, however it was come by:
+/// The row of a user is not a viewer:
 ///
 /// ```compile_fail,E0308
 /// # use {cloakroom::{access, app::App, error::Result}, entity::user, uuid::Uuid};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// }
 /// ```
 ///
-/// Nor is somebody whom one may share with:
+/// Nor is a user with whom files can be shared:
 ///
 /// ```compile_fail,E0308
 /// # use {cloakroom::{access, app::App, auth::PublicUser, error::Result}, uuid::Uuid};
@@ -35,7 +35,7 @@ pub struct Viewer {
     epoch: i64,
 }
 
-/// An account without its secrets: what its user may know of it. It proves nothing.
+/// An account without its secrets: what its user may know of it. It is no proof of anything.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub user: PublicUser,
@@ -54,7 +54,7 @@ pub struct Usage {
     pub files: i64,
 }
 
-/// What whoever is signed in may know of a user. It proves nothing.
+/// What every signed-in user may know of a user. It is no proof of anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUser {
     pub id: Uuid,

@@ -18,9 +18,9 @@ pub(super) const READERS: u32 = 4;
 
 /// After a quarter of a second, SQLite's writer looks whether anybody still waits for the lock, and tries again.
 const LOCK_TRY: &str = "PRAGMA busy_timeout = 250";
-/// A lock of PostgreSQL is waited for as long as [`PATIENCE`]: after that, nobody waits for whoever waits for it. PostgreSQL
-/// takes back the transaction of an instance that stands still in the middle of it, and so lets go of its locks. And a
-/// statement ends when its connection is given up: what nobody hears of is not to add up.
+/// PostgreSQL waits for a lock as long as [`PATIENCE`], as the request does. It rolls back the transaction of an instance that
+/// stands still in the middle of it, so that others get its locks. It ends a statement after as long as we use a connection:
+/// otherwise statements that nobody waits for would pile up.
 const POSTGRES_TIMEOUTS: &str = "SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '15s'; \
     SET statement_timeout = '30s'";

@@ -118,8 +118,8 @@ impl Connections {
         let mut work = pin!(work);
         let done = tokio::time::timeout(LIMIT, &mut work).await;
         let done = done.unwrap_or_else(|_| Err(timed_out()));
-        // Who has a place and gets no connection in time misses one that sqlx waits for. What did not end is dropped after
-        // this, and what is given back then is closed.
+        // There are as many places as connections. So if work with a place gets no connection in time, sqlx waits for one that
+        // has fallen silent. Work that did not end is dropped after this, and a closed pool closes its connection.
         if let Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) = done {
             self.give_up(pool).await;
         }
@@ -141,7 +141,7 @@ impl Connections {
                 tracing::warn!("PostgreSQL did not answer in time: its connections are made anew");
             }
         }
-        // To wait for those in use could take for ever: that they will be closed is settled when this is first polled.
+        // Polled once, since that marks the pool as closed. Waiting for the connections in use could take for ever.
         let _ = given_up.connection.close_by_ref().now_or_never();
     }
 }
@@ -158,9 +158,9 @@ async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DbErr> {
 /// How a write waits for what others have locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
-    /// As long as the patience lasts, with a connection that others miss.
+    /// As long as the patience lasts, with one of the connections for all writes.
     Patiently,
-    /// Hardly: then it fails, and the error has met a lock.
+    /// Hardly at all: then it fails with an error that says that it met a lock.
     Briefly,
     /// As long as the patience lasts, a few at a time, so that the others have connections.
     Aside,

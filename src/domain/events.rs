@@ -26,7 +26,7 @@ mod queue;
 
 pub use queue::{Queue, TASK, enqueue, run, sweep_counted};
 
-/// Says what may be counted once only, wherever it happens again.
+/// Events with the same value are counted once, on whichever instance they happen.
 pub type Once = [u8; 16];
 
 /// Who did something.

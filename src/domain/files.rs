@@ -55,7 +55,7 @@ pub async fn rename(
                 .col_expr(file::Column::Name, Expr::value(name))
                 .col_expr(file::Column::ContentType, Expr::value(content_type))
                 .filter(file::Column::Id.eq(id))
-                .filter(file::Column::TrashedAt.is_null())
+                .filter(file::live())
                 .exec_with_returning(transaction)
                 .await?;
             let renamed = found(renamed)?;
@@ -101,8 +101,8 @@ async fn move_to(
     let moved = app.db.write(move |transaction| {
         Box::pin(async move {
             let from = match trashed_at {
-                Some(_) => file::Column::TrashedAt.is_null(),
-                None => file::Column::TrashedAt.is_not_null(),
+                Some(_) => file::live(),
+                None => file::trashed(),
             };
             let moved = file::Entity::update_many()
                 .col_expr(file::Column::TrashedAt, Expr::value(trashed_at))
@@ -142,7 +142,7 @@ async fn purge_row(app: &App, file: &file::Model, event: event::Model) -> Result
         Box::pin(async move {
             let deleted = file::Entity::delete_many()
                 .filter(file::Column::Id.eq(id))
-                .filter(file::Column::TrashedAt.is_not_null())
+                .filter(file::trashed())
                 .exec(transaction)
                 .await?;
             if deleted.rows_affected == 0 {

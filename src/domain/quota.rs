@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     access::Payer,
     app::App,
-    auth::{Usage, is_active},
+    auth::{self, Usage},
     db::Transaction,
     error::{Code, Error, Result},
 };
@@ -143,17 +143,18 @@ pub(super) async fn admit(
     max_files: u32,
 ) -> Result<Admission> {
     let admitted = accounting(user_id, change)
-        .filter(user::Column::Disabled.eq(false))
-        .filter(user::Column::CredentialEpoch.eq(epoch))
+        .filter(auth::active(epoch))
         .filter(user::Column::FileCount.lte(i64::from(max_files) - change.files));
     if admitted.exec(transaction).await?.rows_affected > 0 {
         return Ok(Admission::Admitted);
     }
     let user = user::Entity::find_by_id(user_id).one(transaction).await?;
-    Ok(match user.is_some_and(|user| is_active(&user, epoch)) {
-        true => Admission::TooMany,
-        false => Admission::Ended,
-    })
+    Ok(
+        match user.is_some_and(|user| auth::is_active(&user, epoch)) {
+            true => Admission::TooMany,
+            false => Admission::Ended,
+        },
+    )
 }
 
 #[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]

@@ -67,7 +67,7 @@ pub async fn create(
         Box::pin(async move {
             // Held, so that it stays, and shares are made one after the other and counted.
             let live = file::Entity::find_by_id(file_id)
-                .filter(file::Column::TrashedAt.is_null())
+                .filter(file::live())
                 .lock_exclusive();
             live.one(transaction).await?.ok_or_else(Error::not_found)?;
             let row = share::ActiveModel {

@@ -1,5 +1,5 @@
-//! The time that an operation may take. It stands still while the operation awaits what will be done whatever happens: an
-//! operation that is given up has done nothing but what it was told of.
+//! The time that an operation may take. It stands still while the operation waits for work that cannot be stopped any more, such
+//! as a commit: otherwise an operation could be given up and yet be done.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -88,8 +88,8 @@ impl Still {
         Self(time)
     }
 
-    /// Takes the time since then off the operation's after all: it was spent on nothing. When there is none left this never
-    /// returns, and the operation is given up.
+    /// Counts the time since [`Self::begin`] after all, because the work was not done. If no time is left, this never returns, and
+    /// the operation is given up.
     pub(super) async fn count_after_all(mut self) {
         let Some(time) = self.0.take() else { return };
         time.send_modify(|time| time.stopped -= 1);

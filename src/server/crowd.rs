@@ -19,8 +19,8 @@ use tokio::{
 use crate::{
     auth::client::{ClientAddress, Peer},
     config::Config,
+    log_limit::LogLimit,
     pace::Wait,
-    seldom::Seldom,
 };
 
 /// How often it is looked whether somebody can give way, where all are being served.
@@ -43,7 +43,7 @@ struct Places {
     taken: HashMap<u64, Taken>,
     by_network: HashMap<ClientAddress, usize>,
     next: u64,
-    told: Seldom,
+    told: LogLimit,
 }
 
 #[derive(Debug)]

@@ -6,14 +6,14 @@ use tokio::task::JoinHandle;
 use super::{blocking, local::Staged};
 use crate::error::Result;
 
-/// Where the bytes of one content arrive. Dropped, it leaves them where they are.
+/// Where the bytes of one content arrive. Dropping the writer leaves those bytes where they are.
 #[derive(Debug)]
 pub enum Writer {
     /// A file of this machine.
     Local(Box<Staged>),
 }
 
-/// A write under way, which goes on to its end when nobody waits for it. It gives the writer back, and what was done beside.
+/// A write under way. It goes on to its end even if nobody waits for it. It returns the writer, and what `beside` returned.
 pub type Writing<T> = JoinHandle<Result<(Writer, T)>>;
 
 impl Writer {

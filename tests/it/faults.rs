@@ -19,6 +19,7 @@ mod clock;
 mod crowds;
 mod databases;
 mod descriptors;
+mod disk_reserve;
 mod errors;
 mod filling;
 mod full_disks;

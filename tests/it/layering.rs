@@ -30,7 +30,7 @@ const LAYERS: [&[&str]; 19] = [
     &["config"],
     &["clock", "disk", "keys", "private"],
     &["error"],
-    &["seldom"],
+    &["log_limit"],
 ];
 
 /// What points down, and yet may not be.

@@ -35,7 +35,7 @@ pub(super) struct Charge {
 }
 
 impl Charge {
-    /// Nothing yet. It counts as soon as something has `begun`, until it is judged.
+    /// A charge of nothing so far. Until it is judged, it counts if the password check has `begun`.
     pub(super) fn new(db: &Db, begun: Begun) -> Self {
         Self {
             db: db.clone(),
@@ -62,17 +62,18 @@ impl Charge {
         Ok(())
     }
 
-    /// Says whether it counts, in place of what has begun.
+    /// Says whether it counts, whatever has begun.
     pub(super) fn judge(&mut self, counts: bool) {
         self.counts = Some(counts);
     }
 
-    /// Gives it back in a transaction that goes on, and that [`Self::settle`] is to be told of.
+    /// Gives the tries back in `transaction`. [`Self::settle`] is to be called with the same transaction.
     pub(super) async fn give_back(&self, transaction: &Transaction) -> Result<()> {
         give_back(&self.buckets, transaction).await
     }
 
-    /// It was given back, once the transaction is committed. Should that fail, this is dropped as it was.
+    /// Ends this charge when `transaction` is committed, since the tries are given back then. If the commit fails, this is dropped
+    /// and gives them back later.
     pub(super) fn settle(mut self, transaction: &Transaction) {
         transaction.after_commit(move || self.judge(true));
     }

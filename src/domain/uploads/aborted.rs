@@ -1,5 +1,5 @@
-//! Uploads that broke off and could not be taken back, since the database was away: they are tried again until it is back,
-//! so that nobody's quota is held for long by what will never be a file.
+//! Uploads that broke off and could not be aborted, because the database could not be reached. Aborting them is tried again
+//! until it succeeds, so that they do not hold quota for long.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::rows::abort;
-use crate::{app::App, storage::ContentKey};
+use crate::{app::App, log_limit::LogLimit, storage::ContentKey};
 
 /// What the task is called.
 pub const TASK: &str = "aborted uploads";
@@ -37,7 +37,13 @@ impl Aborted {
     pub(super) fn add(&self, id: Uuid, key: ContentKey) {
         let mut waiting = self.lock();
         if waiting.len() >= WAITING_MAX {
-            tracing::warn!("too many uploads broke off; this one is left to the janitor");
+            static LEFT: LogLimit = LogLimit::new();
+            if let Some(left_out) = LEFT.turn() {
+                tracing::warn!(
+                    left_out,
+                    "too many uploads broke off; this one is left to the janitor"
+                );
+            }
             return;
         }
         waiting.push_back((id, key));

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use sha2::Sha256;
 
-/// SHA-256 of bytes that come piece by piece. Its state is small and, by `sha2`'s `SerializableState`, can be stored between two
-/// pieces: hashing can go on in another process.
+/// SHA-256 of bytes that come piece by piece. `sha2`'s `SerializableState` can store its state between two pieces, so that
+/// another process can go on.
 #[derive(Clone, Debug, Default)]
 pub struct Digest(Sha256);
 

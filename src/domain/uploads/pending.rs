@@ -12,8 +12,9 @@ use crate::{
     app::SharedApp,
     domain::quota,
     error::{Error, Result},
-    keys, patience,
-    seldom::Seldom,
+    keys,
+    log_limit::LogLimit,
+    patience,
     storage::ContentKey,
 };
 
@@ -143,7 +144,7 @@ impl Pending {
                 tracing::warn!(%error, "staged bytes could not be removed at once");
             }
             let _row = row.lock().await;
-            static LEFT: Seldom = Seldom::new();
+            static LEFT: LogLimit = LogLimit::new();
             if let Err(error) = abort(&app, id, &key).await {
                 if let Some(left_out) = LEFT.turn() {
                     tracing::warn!(%error, left_out, "an aborted upload could not be taken back, and is tried again");

@@ -37,8 +37,8 @@ pub struct Rows {
     finished: Batches<Vec<Stored>, Shared<Outcome>>,
 }
 
-/// What a batch did for one of its uploads; `None` when it met a lock. Then each upload waits for itself, or one user's
-/// locked row would hold up all the others.
+/// What a batch did for one of its uploads; `None` when the batch met a lock. Then each upload waits by itself. Otherwise one
+/// user's locked row would delay all others.
 type Shared<T> = Option<T>;
 
 /// What became of uploads that were to be files together.
@@ -101,7 +101,7 @@ impl Rows {
         insert.await.map(drop)
     }
 
-    /// Makes files of the uploads of one user, all of them or none.
+    /// Makes files of the uploads of one payer, all of them or none.
     pub(super) async fn finish(&self, uploads: Vec<Stored>) -> Result<Outcome> {
         if let Some(outcome) = self.finished.ask(uploads.clone()).await? {
             return Ok(outcome);
@@ -263,7 +263,7 @@ pub(super) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
                 .lock_exclusive()
                 .one(transaction)
                 .await?;
-            // Of a commit and an abort, one gets it.
+            // A commit and an abort may race for the row; the loser finds none.
             let Some(row) = row else {
                 return Ok(false);
             };

@@ -14,10 +14,10 @@ use uuid::Uuid;
 use super::waiting::{Row, Times};
 use crate::{app::App, clock::before, db::Transaction, error::Result};
 
-/// How long what was counted is remembered: longer than any ticket lives.
+/// How long a counted ticket is remembered: longer than any ticket lives.
 const REMEMBERED: Duration = Duration::from_secs(25 * 60 * 60);
 
-/// Deletes up to `limit` notes of what was counted that need not be remembered any more at `now`, and says how many.
+/// Deletes up to `limit` notes of counted tickets that are no longer needed at `now`, and says how many.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub async fn sweep_counted(app: &App, now: Timestamp, limit: u64) -> Result<u64> {
     let due = event_once::Column::At.lte(before(now, REMEMBERED));

@@ -1,4 +1,4 @@
-//! What waits for a write, and what it has in common.
+//! Events that wait to be written. Those that are the same are merged into one with a count.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::super::{By, Event, Object, Once};
 use crate::auth::client::ClientAddress;
 
-/// How long what happens again is counted by the first event of it.
+/// How long after an event another one that is the same is merged into it.
 const TOGETHER: Duration = Duration::from_secs(60);
 /// Events waiting for a write; beyond this, the log has them and the database does not.
 const QUEUE_MAX: usize = 50_000;
@@ -19,8 +19,8 @@ const QUEUE_MAX: usize = 50_000;
 const KNOWN_MAX: usize = 100_000;
 /// Events that may happen again. Forgetting them costs a row.
 const RECENT_MAX: usize = 10_000;
-/// How many of what one event counts are told apart in the database. What comes after those may be counted once by each
-/// instance: whoever fetches a file all day is not to fill a table.
+/// How many tickets of one event are remembered in the database. Tickets after those may be counted once by each instance. So
+/// somebody who fetches a file all day does not fill a table.
 const TOLD_APART_MAX: usize = 20;
 
 /// Events that wait.
@@ -70,7 +70,7 @@ impl Times {
     }
 }
 
-/// What two events have in common that are the same thing.
+/// What two events have in common that are merged.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Same {
     kind: Kind,

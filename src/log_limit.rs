@@ -7,9 +7,9 @@ use std::{
 
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Whose turn it is to be a line of the log, among lines of one kind.
+/// Limits the log lines of one kind.
 #[derive(Debug)]
-pub struct Seldom(Mutex<State>);
+pub struct LogLimit(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -17,7 +17,7 @@ struct State {
     left_out: u64,
 }
 
-impl Seldom {
+impl LogLimit {
     pub const fn new() -> Self {
         Self(Mutex::new(State {
             last: None,
@@ -25,7 +25,7 @@ impl Seldom {
         }))
     }
 
-    /// How many lines were left out since the last one; `None` where this one is left out as well.
+    /// How many lines were left out since the last one that was written; `None` if this one is to be left out as well.
     pub fn turn(&self) -> Option<u64> {
         self.turn_at(Instant::now())
     }
@@ -45,7 +45,7 @@ impl Seldom {
     }
 }
 
-impl Default for Seldom {
+impl Default for LogLimit {
     fn default() -> Self {
         Self::new()
     }
@@ -57,14 +57,14 @@ mod tests {
 
     #[test]
     fn one_line_a_minute_tells_how_many_were_left_out() {
-        let (seldom, began) = (Seldom::new(), Instant::now());
+        let (log_limit, began) = (LogLimit::new(), Instant::now());
         let second = Duration::from_secs(1);
-        assert_eq!(seldom.turn_at(began), Some(0));
+        assert_eq!(log_limit.turn_at(began), Some(0));
         for n in 0..59 {
-            assert_eq!(seldom.turn_at(began + n * second), None);
+            assert_eq!(log_limit.turn_at(began + n * second), None);
         }
-        assert_eq!(seldom.turn_at(began + 60 * second), Some(59));
-        assert_eq!(seldom.turn_at(began + 61 * second), None);
-        assert_eq!(seldom.turn_at(began + 121 * second), Some(1));
+        assert_eq!(log_limit.turn_at(began + 60 * second), Some(59));
+        assert_eq!(log_limit.turn_at(began + 61 * second), None);
+        assert_eq!(log_limit.turn_at(began + 121 * second), Some(1));
     }
 }
