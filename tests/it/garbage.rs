@@ -17,43 +17,9 @@ use cloakroom::{
 use serde_json::Map;
 use tower::ServiceExt;
 
-use crate::support::{Parts, TestApp, multipart::CONTENT_TYPE};
+use crate::support::{Numbers, Parts, TestApp, multipart::CONTENT_TYPE};
 
 const INPUTS: usize = 20_000;
-
-/// Xorshift: the same numbers every time.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % end.max(1)
-    }
-
-    /// `seed` with one to four things changed, some of them to what `words` say.
-    fn mutated(&mut self, seed: &[u8], words: &[&[u8]]) -> Vec<u8> {
-        let mut bytes = seed.to_vec();
-        for _ in 0..=self.below(3) {
-            let (at, word) = (self.below(bytes.len() + 1), words[self.below(words.len())]);
-            let to = (at + self.below(12)).min(bytes.len());
-            match self.below(6) {
-                0 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
-                1 => bytes.truncate(at),
-                2 => drop(bytes.splice(at..to, word.iter().copied())),
-                3 => drop(bytes.splice(at..at, word.repeat(self.below(5)))),
-                4 => {
-                    let copy = bytes[at..to].to_vec();
-                    let elsewhere = self.below(bytes.len() + 1);
-                    bytes.splice(elsewhere..elsewhere, copy);
-                }
-                _ => drop(bytes.drain(at..to)),
-            }
-        }
-        bytes
-    }
-}
 
 #[test]
 fn any_disposition_gives_a_name_that_our_own_spells_whole() {

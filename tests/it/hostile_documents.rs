@@ -15,11 +15,11 @@ use cloakroom::{
 use serde_json::json;
 use tower::ServiceExt;
 
-use crate::support::TestApp;
+use crate::support::{Numbers, TestApp};
 
 mod grammar;
 
-use grammar::{Hostile, Numbers, hostile};
+use grammar::{Hostile, hostile};
 
 const SEED: u64 = 0x5eed_d0c5;
 const DOCUMENTS: usize = 10_000;

@@ -4,27 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-/// Xorshift: the same numbers every time.
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % end.max(1)
-    }
-
-    /// Mostly small, seldom large.
-    fn size(&mut self, small: usize, large: usize) -> usize {
-        let most = if self.below(60) == 0 { large } else { small };
-        1 + self.below(most)
-    }
-
-    fn pick<'t>(&mut self, from: &[&'t str]) -> &'t str {
-        from[self.below(from.len())]
-    }
-}
+use crate::support::Numbers;
 
 /// What a client sends.
 pub struct Hostile {
