@@ -59,11 +59,11 @@ async fn the_addresses_of_one_ipv6_customer_share_what_nginx_has_for_one() {
         for address in held {
             requests.push(hold(&server, address).await);
         }
-        server
-            .eventually("the network has all that it may have", async |server| {
-                status(server, neighbour).await == 429
-            })
-            .await;
+        // Each look is a request as well, and can take the place of one that is to be held.
+        while status(&server, neighbour).await != 429 {
+            assert!(requests.len() < 100, "a network may have any number");
+            requests.push(hold(&server, held[0]).await);
+        }
         for other in others {
             assert_eq!(status(&server, other).await, 200, "{other} beside {held:?}");
         }
