@@ -1,7 +1,9 @@
 //! A real nginx, with the configuration that users deploy.
 
 use std::{
+    fs::File,
     net::TcpListener,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, PoisonError},
@@ -36,13 +38,28 @@ impl Site {
     }
 }
 
-/// A port that was free a moment ago.
+/// Below those that the system gives to whoever asks for any port, so that no connection and no other listener takes one.
+const PORTS: Range<u16> = 10_000..32_000;
+/// The ports of this process, each an open file that is locked until the process ends.
+static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+
+/// A port that no other test has, in this process or another, before this process ends.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    let locks = std::env::temp_dir().join("cloakroom-test-ports");
+    std::fs::create_dir_all(&locks).unwrap();
+    let [high, low] = cloakroom::keys::random();
+    let start = usize::from(u16::from_be_bytes([high, low])) % PORTS.len();
+    let (before, after) = (PORTS.take(start), PORTS.skip(start));
+    for port in after.chain(before) {
+        let lock = File::create(locks.join(port.to_string())).unwrap();
+        // Somebody else's program may listen there.
+        if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+            taken.push(lock);
+            return port;
+        }
+    }
+    panic!("every port is taken");
 }
 
 impl Nginx {
