@@ -40,7 +40,7 @@ where
     I: Send + 'static,
     O: Send + 'static,
 {
-    /// Has `at_once` batches served side by side, of `max` items at most. `serve` returns what each item gets, in their
+    /// Serves up to `at_once` batches side by side, of `max` items at most. `serve` returns what each item gets, in their
     /// order, or the error that all of them get.
     pub fn start<S, F>(
         tasks: &Tasks,

@@ -54,7 +54,7 @@ impl Log {
         Ok(Self { queue })
     }
 
-    /// Has everything that the program traces, its panics too, written as `config` says.
+    /// Writes everything that the program traces, its panics too, as `config` says.
     pub fn subscribe(&self, config: &Config) {
         let mut state = self.queue.lock();
         (state.room, state.format) = (config.logging.log_buffer, config.logging.log_format);

@@ -22,8 +22,8 @@ const INTRODUCTION: &str = "\
 # Settings
 
 Each setting is an environment variable, `CLOAKROOM_TICKET_TTL=1m`, and a flag, `--ticket-ttl 1m`; the flag wins.
-`cloakroom --help` lists them, too. At the start every mistake is listed at once, and the exit status is 2. A variable
-that begins with `CLOAKROOM_` and is no setting is named in the log.
+`cloakroom --help` lists them, too. At the start every mistake is listed at once, and the exit status is 2. The log names
+every variable that begins with `CLOAKROOM_` and is not a setting.
 
 A duration is a number of seconds, or `90s`, `5m`, `24h`, `30d`. A size is a number of bytes, or `64KiB`, `100MB`,
 `2GiB`. Words in capitals are codes of errors, or other settings.
@@ -48,14 +48,14 @@ fn row(setting: &Setting) -> String {
     format!("| `{name}` | {default} | {values} | {} |\n", setting.help)
 }
 
-/// A variable that looks like a setting and is none.
+/// A variable whose name begins like that of a setting, although there is no such setting.
 pub struct Unknown {
     pub variable: String,
     /// The setting that was probably meant.
     pub nearest: Option<&'static str>,
 }
 
-/// The variables among `names` that begin like a setting and are none.
+/// The variables among `names` that begin like a setting, although there is no such setting.
 pub fn unknown(names: impl Iterator<Item = String>) -> Vec<Unknown> {
     let known = |name: &String| SETTINGS.iter().any(|setting| setting.variable == *name);
     let unknown = names.filter(|name| name.starts_with(PREFIX) && !known(name));

@@ -27,7 +27,7 @@ impl Transaction {
         }
     }
 
-    /// Has `then` called once this transaction is durable; never, when it fails.
+    /// Calls `then` once this transaction is durable; never if it fails.
     pub fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
         let mut after = self.after.lock().unwrap_or_else(PoisonError::into_inner);
         after.push(Box::new(then));

@@ -26,7 +26,8 @@ mod sweep;
 
 pub use sweep::{sweep_discarded, sweep_trash};
 
-/// Gives the file another name, and the content type that an upload of that name has. `BAD_USER_INPUT` when it is none.
+/// Gives the file another name, and the content type that an upload of that name has. `BAD_USER_INPUT` if the
+/// name is invalid.
 #[expect(
     clippy::disallowed_methods,
     reason = "files are changed here, by their owner"

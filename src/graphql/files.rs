@@ -220,7 +220,7 @@ pub struct FileMutations;
 
 #[Object]
 impl FileMutations {
-    /// Gives your file another name. `BAD_USER_INPUT` when it is none.
+    /// Gives your file another name. `BAD_USER_INPUT` if the name is invalid.
     async fn rename_file(
         &self,
         context: &Context<'_>,

@@ -33,7 +33,7 @@ impl Aborted {
         self.lock().len()
     }
 
-    /// Has an upload taken back later.
+    /// Aborts an upload later.
     pub(super) fn add(&self, id: Uuid, key: ContentKey) {
         let mut waiting = self.lock();
         if waiting.len() >= WAITING_MAX {

@@ -37,7 +37,7 @@ pub struct Naming {
 ///
 /// Runs in a task of its own: a client that hangs up now gets its files nevertheless, and never half of them. The
 /// operation's time stands still for it.
-/// `BAD_USER_INPUT` for a name that is none, `CHECKSUM_MISMATCH` when the bytes are not the expected ones,
+/// `BAD_USER_INPUT` for an invalid name, `CHECKSUM_MISMATCH` when the bytes are not the expected ones,
 /// `QUOTA_EXCEEDED` when the payer would have too many files, `UNAUTHENTICATED` when the account was stopped, or got
 /// another password, since the upload began.
 pub async fn finish(

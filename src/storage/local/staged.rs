@@ -71,8 +71,8 @@ impl Staged {
         Ok(())
     }
 
-    /// Has the disk begin while bytes still arrive, rather than when all are here. One sync at a time: where the disk is
-    /// slower than the client, the next one takes more.
+    /// Starts to write to the disk while bytes still arrive, rather than when all are here. One sync at a time: where
+    /// the disk is slower than the client, the next one takes more.
     fn sync_early(&mut self) -> io::Result<()> {
         if self
             .early_sync
