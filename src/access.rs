@@ -274,19 +274,17 @@ pub async fn owned_share(
     viewer: &Viewer,
     id: Uuid,
 ) -> Result<Owned<share::Model>> {
-    let share = share::Entity::find_by_id(id).one(access.db.read()).await?;
+    let share = access.db.one(share::Entity::find_by_id(id)).await?;
     let share = share.ok_or_else(Error::not_found)?;
     let found = access.file_facts.of(claim(viewer, share.file_id)).await?;
     let (file, facts) = found.ok_or_else(Error::not_found)?;
     let sight = sight(file, &facts, facts.state, viewer.subject())?;
     if !sight.owned {
-        let reaching = share::Entity::find_by_id(id)
-            .filter(audiences::grants(
-                &audiences::of_user(viewer.id()),
-                Expr::value(access.clock.now()),
-            ))
-            .one(access.db.read())
-            .await?;
+        let reaching = share::Entity::find_by_id(id).filter(audiences::grants(
+            &audiences::of_user(viewer.id()),
+            Expr::value(access.clock.now()),
+        ));
+        let reaching = access.db.one(reaching).await?;
         reaching.ok_or_else(Error::not_found)?;
     }
     let share = Readable {

@@ -10,10 +10,11 @@ use std::{
 };
 
 use group_commit::GroupCommit;
-use postgres::{Connections, Waiting, Writes};
+use postgres::{Waiting, Writes};
 use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, EntityTrait, IntoActiveModel, Select, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, TryIntoModel,
 };
 use transaction::Done;
 
@@ -30,11 +31,13 @@ mod lookups;
 mod migrate;
 mod page;
 mod postgres;
+mod prepared;
 mod reader;
 mod transaction;
 
 pub use lookups::Lookups;
 pub use page::{Page, Rows};
+pub use postgres::Connections;
 pub use reader::Reader;
 pub use transaction::Transaction;
 
@@ -48,8 +51,6 @@ pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 
 pub struct Db {
     reader: Reader,
     writer: Writer,
-    /// On SQLite, for the reads that every request makes.
-    lookups: Option<Lookups>,
     sqlite_path: Option<PathBuf>,
 }
 
@@ -89,13 +90,14 @@ impl Db {
                 private::check_file(Path::new(&format!("{path}{file}")))?;
             }
             connect::sync_log(path)?;
-            let writer = Database::connect(connect::sqlite(url, 1, false)).await?;
-            let reader = Database::connect(connect::sqlite(url, connect::READERS, true)).await?;
+            let writer = Database::connect(connect::sqlite(url)).await?;
             let group = GroupCommit::start(writer.clone(), tasks);
             return Ok(Self {
-                reader: Reader::Sqlite(reader),
+                reader: Reader::Sqlite {
+                    lookups: Lookups::start(Path::new(path))?,
+                    queries: Lookups::side_by_side(Path::new(path), connect::READERS)?,
+                },
                 writer: Writer::Sqlite(writer, group),
-                lookups: Some(Lookups::start(Path::new(path))?),
                 sqlite_path: Some(path.into()),
             });
         }
@@ -103,24 +105,38 @@ impl Db {
         Ok(Self {
             reader: Reader::Postgres(Connections::open(url, postgres::READERS).await?),
             writer: Writer::Postgres(writes),
-            lookups: None,
             sqlite_path: None,
         })
     }
 
-    /// For queries outside a transaction. On SQLite these connections cannot write.
-    pub fn read(&self) -> &Reader {
+    /// The rows that `select` selects, outside a transaction.
+    pub async fn all<E>(&self, select: Select<E>) -> Result<Vec<E::Model>>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + 'static,
+        E::ActiveModel: ActiveModelTrait<Entity = E> + TryIntoModel<E::Model>,
+    {
+        self.reader.all(select).await
+    }
+
+    /// The first of the rows that `select` selects, outside a transaction.
+    pub async fn one<E>(&self, select: Select<E>) -> Result<Option<E::Model>>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + 'static,
+        E::ActiveModel: ActiveModelTrait<Entity = E> + TryIntoModel<E::Model>,
+    {
+        self.reader.one(select).await
+    }
+
+    /// What the same goes through, for queries that are written for one database or the other.
+    pub fn reader(&self) -> &Reader {
         &self.reader
     }
 
     /// The database file, on SQLite.
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.sqlite_path.as_deref()
-    }
-
-    /// The quicker way to look up single rows, on SQLite.
-    pub fn lookups(&self) -> Option<&Lookups> {
-        self.lookups.as_ref()
     }
 
     /// Runs `work` in one transaction and commits what it returns `Ok` from. When this returns, the commit is durable.
@@ -181,13 +197,19 @@ impl Db {
     /// Fails when nothing can be read.
     #[expect(clippy::disallowed_methods, reason = "checks read no row")]
     pub async fn check_reading(&self) -> Result<()> {
-        if let Some(lookups) = &self.lookups {
-            let look = |connection: &rusqlite::Connection| {
-                connection.pragma_query_value(None, "schema_version", |_| Ok(()))
-            };
-            lookups.run(look).await?;
+        match &self.reader {
+            Reader::Sqlite { lookups, queries } => {
+                for threads in [lookups, queries] {
+                    let look = |connection: &rusqlite::Connection| {
+                        connection.pragma_query_value(None, "schema_version", |_| Ok(()))
+                    };
+                    threads.run(look).await?;
+                }
+            }
+            Reader::Postgres(connections) => {
+                connections.execute_unprepared("SELECT 1").await?;
+            }
         }
-        self.reader.execute_unprepared("SELECT 1").await?;
         Ok(())
     }
 
@@ -214,7 +236,9 @@ impl Db {
 
     /// Closes every connection, after the queries under way.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.reader.pool().close().await?;
+        if let Reader::Postgres(connections) = self.reader {
+            connections.pool().close().await?;
+        }
         self.writer.pool().close().await
     }
 }

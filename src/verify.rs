@@ -111,7 +111,7 @@ async fn check_files(
             .filter(file::Column::Id.gt(after))
             .order_by_asc(file::Column::Id)
             .limit(PAGE);
-        let rows = page.all(app.db.read()).await?;
+        let rows = app.db.all(page).await?;
         let Some(last) = rows.last() else {
             return Ok(());
         };
@@ -123,11 +123,8 @@ async fn check_files(
                 continue;
             };
             // Purged meanwhile: then its bytes are gone by right.
-            if file::Entity::find_by_id(row.id)
-                .one(app.db.read())
-                .await?
-                .is_some()
-            {
+            let again = file::Entity::find_by_id(row.id);
+            if app.db.one(again).await?.is_some() {
                 report.damaged.push(Damage {
                     file_id: row.id,
                     content_key: row.content_key,
@@ -203,16 +200,16 @@ async fn check_contents(
 
 #[expect(clippy::disallowed_methods, reason = "verify looks at every row")]
 async fn is_owned(app: &App, key: &ContentKey) -> Result<bool> {
-    let (key, database) = (key.as_str(), app.db.read());
+    let (key, database) = (key.as_str(), &app.db);
     // In this order: an upload's row becomes a file's, and a file's becomes a note.
     let pending = upload::Entity::find().filter(upload::Column::ContentKey.eq(key));
-    if pending.one(database).await?.is_some() {
+    if database.one(pending).await?.is_some() {
         return Ok(true);
     }
     let file = file::Entity::find().filter(file::Column::ContentKey.eq(key));
-    if file.one(database).await?.is_some() {
+    if database.one(file).await?.is_some() {
         return Ok(true);
     }
     let discarded = discarded_content::Entity::find_by_id(key.to_owned());
-    Ok(discarded.one(database).await?.is_some())
+    Ok(database.one(discarded).await?.is_some())
 }

@@ -19,7 +19,7 @@ use crate::{
     auth::{self, Subject},
     batch::Batches,
     clock::Clock,
-    db::{Db, Lookups},
+    db::{Db, Lookups, Reader},
     error::Result,
     tasks::Tasks,
 };
@@ -50,9 +50,11 @@ pub enum FileFacts {
 impl FileFacts {
     /// Starts what looks, which ends when the last handle is dropped.
     pub fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Self {
-        match db.lookups() {
-            Some(lookups) => Self::Sqlite(lookups.clone(), clock.clone()),
-            None => Self::Postgres(postgres::start(db, clock, tasks)),
+        match db.reader() {
+            Reader::Sqlite { lookups, .. } => Self::Sqlite(lookups.clone(), clock.clone()),
+            Reader::Postgres(connections) => {
+                Self::Postgres(postgres::start(connections, clock, tasks))
+            }
         }
     }
 

@@ -51,10 +51,8 @@ async fn owned_files(
         .filter(file::Column::OwnerId.eq(viewer.id()))
         .filter(is_in(state))
         .filter(Expr::exists(still_active(viewer)));
-    let rows = page
-        .apply(mine, file::Column::Id)
-        .all(access.db.read())
-        .await?;
+    let mine = page.apply(mine, file::Column::Id);
+    let rows = access.db.all(mine).await?;
     let facts = Facts {
         state,
         is_active: true,
@@ -85,11 +83,8 @@ pub async fn shared_with(
             .filter(is_in(State::Live))
             .filter(file::Column::OwnerId.ne(viewer.id()))
             .filter(Expr::exists(still_active(viewer)));
-        let shares = page
-            .apply(scan, share::Column::FileId)
-            .all(access.db.read())
-            .await?;
-        for share in shares {
+        let scan = page.apply(scan, share::Column::FileId);
+        for share in access.db.all(scan).await? {
             granted.entry(share.file_id).or_default().push(share);
         }
     }
@@ -97,7 +92,7 @@ pub async fn shared_with(
     let live = file::Entity::find()
         .filter(file::Column::Id.is_in(ids))
         .filter(is_in(State::Live));
-    let files = live.all(access.db.read()).await?;
+    let files = access.db.all(live).await?;
     let mut rows: Vec<_> = files
         .into_iter()
         .filter_map(|file| {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use entity::{file, share};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, JoinType, Order, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, RelationTrait,
+    ColumnTrait, EntityTrait, JoinType, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    RelationTrait,
     sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     auth::Viewer,
-    db::{Page, Rows},
+    db::{Page, Reader, Rows},
     error::Result,
 };
 
@@ -68,13 +68,12 @@ async fn owned_shares(access: &Access, files: Vec<Uuid>, page: Page) -> Result<S
     if files.is_empty() {
         return Ok(Shares::new());
     }
-    let database = access.db.read();
     let mut shares = share::Entity::find()
         .join(JoinType::InnerJoin, share::Relation::File.def())
         .filter(file::Column::Id.is_in(files));
     // Each database reads no more than the page by one of these forms, and all shares by the other.
-    match database.get_database_backend() {
-        DbBackend::Sqlite => {
+    match access.db.reader() {
+        Reader::Sqlite { .. } => {
             let mut end = ids_of_page(page);
             end.limit(1).offset(page.limit);
             let furthest = if page.backward {
@@ -90,7 +89,7 @@ async fn owned_shares(access: &Access, files: Vec<Uuid>, page: Page) -> Result<S
                     false => share::Column::Id.into_expr().gte(end),
                 });
         }
-        _ => {
+        Reader::Postgres(_) => {
             let mut ids = ids_of_page(page);
             ids.limit(page.limit + 1);
             let same =
@@ -98,10 +97,8 @@ async fn owned_shares(access: &Access, files: Vec<Uuid>, page: Page) -> Result<S
             QueryTrait::query(&mut shares).join_lateral(JoinType::InnerJoin, ids, OF_PAGE, same);
         }
     }
-    let shares = shares
-        .order_by(share::Column::Id, order(page))
-        .all(database);
-    Ok(by_file(shares.await?))
+    let shares = shares.order_by(share::Column::Id, order(page));
+    Ok(by_file(access.db.all(shares).await?))
 }
 
 /// The ids of the shares of the file that is at hand, in the order of `page` and within its bounds.
@@ -141,7 +138,7 @@ async fn shares_that_reach(
             .filter(unexpired(Expr::value(access.clock.now())))
             .filter(is_in(State::Live));
         let shares = page.apply_bounds(shares, share::Column::Id);
-        found.extend(shares.all(access.db.read()).await?);
+        found.extend(access.db.all(shares).await?);
     }
     found.sort_by_key(|share| share.id);
     if !page.backward {

@@ -13,7 +13,7 @@ use sea_orm::{
 
 use crate::patience::PATIENCE;
 
-/// How many read-only connections SQLite gets.
+/// How many threads SQLite's queries get, besides look-ups.
 pub(super) const READERS: u32 = 4;
 
 /// After a quarter of a second, SQLite's writer looks whether anybody still waits for the lock, and tries again.
@@ -76,37 +76,28 @@ pub(super) fn sync_log(path: &str) -> io::Result<()> {
     clippy::disallowed_methods,
     reason = "a setting of the connection reads no row"
 )]
-pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+pub(super) fn sqlite(url: &str) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(connections)
-        .min_connections(connections)
+        .max_connections(1)
+        .min_connections(1)
         .acquire_timeout(PATIENCE)
         .sqlx_logging(false)
         // A connection to a local file does not go stale, and a new one would read the schema again.
         .test_before_acquire(false)
-        .map_sqlx_sqlite_opts(move |options| {
-            let options = options
-                .foreign_keys(true)
-                .busy_timeout(PATIENCE)
-                .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string());
-            if read_only {
-                return options.read_only(true);
-            }
+        .map_sqlx_sqlite_opts(|options| {
             options
                 .create_if_missing(true)
+                .foreign_keys(true)
+                .busy_timeout(PATIENCE)
+                .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string())
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "FULL")
         })
         // After a full disk, SQLite has taken back a transaction that sqlx still counts: such a connection is of no use.
-        .map_sqlx_sqlite_pool_opts(move |pool| {
-            let pool = pool.after_connect(move |connection, _| {
-                Box::pin(async move {
-                    match read_only {
-                        true => Ok(()),
-                        false => connection.execute(LOCK_TRY).await.map(drop),
-                    }
-                })
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            let pool = pool.after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(LOCK_TRY).await.map(drop) })
             });
             pool.after_release(|connection, _| {
                 Box::pin(async move {

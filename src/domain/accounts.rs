@@ -216,7 +216,7 @@ pub async fn change_password(
     let (id, epoch) = (viewer.id(), viewer.epoch());
     let mut place = app.hasher.line_up(Line::User(id))?;
     let mut tries = throttle::password_change(app, id, place.begun()).await?;
-    let user = user::Entity::find_by_id(id).one(app.db.read()).await?;
+    let user = app.db.one(user::Entity::find_by_id(id)).await?;
     let user = user.ok_or_else(Error::unauthenticated)?;
     let verdict = place.verify(current, Some(user.password_hash)).await;
     tries.judge(matches!(verdict, Ok(Verdict::Wrong)));
@@ -299,7 +299,7 @@ pub async fn by_name(app: &App, username: &str) -> Result<Option<Account>> {
 )]
 pub async fn by_ids(app: &App, ids: Vec<Uuid>) -> Result<Vec<Account>> {
     let users = user::Entity::find().filter(user::Column::Id.is_in(ids));
-    let users = users.all(app.db.read()).await?;
+    let users = app.db.all(users).await?;
     Ok(users.into_iter().map(Account::from).collect())
 }
 
@@ -309,7 +309,7 @@ async fn find(app: &App, username: &str) -> Result<Option<user::Model>> {
         return Ok(None);
     };
     let found = user::Entity::find().filter(user::Column::UsernameKey.eq(username_key));
-    Ok(found.one(app.db.read()).await?)
+    app.db.one(found).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]

@@ -112,7 +112,7 @@ pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<api_token::Model>> {
         .filter(api_token::Column::UserId.eq(viewer.id()))
         .filter(api_token::Column::CredentialEpoch.eq(viewer.epoch()))
         .order_by_desc(api_token::Column::Id);
-    Ok(tokens.all(app.db.read()).await?)
+    app.db.all(tokens).await
 }
 
 /// Ends a token of `viewer` at once. `NOT_FOUND` for anybody else's.

@@ -213,11 +213,8 @@ pub async fn of_file(
     let events = event::Entity::find()
         .filter(event::Column::ObjectId.eq(file.id))
         .filter(event::Column::ObjectKind.eq(ObjectKind::File));
-    let rows = page
-        .apply(events, event::Column::Id)
-        .all(app.db.read())
-        .await?;
-    Ok(page.cut(rows))
+    let events = page.apply(events, event::Column::Id);
+    Ok(page.cut(app.db.all(events).await?))
 }
 
 /// Deletes up to `limit` events that have been kept for their time at `now`, and says how many.

@@ -280,7 +280,7 @@ async fn passwords_are_kept_as_argon2id_hashes() {
 
 #[expect(clippy::disallowed_methods, reason = "the test looks into the table")]
 async fn users(server: &TestApp) -> Vec<String> {
-    let users = entity::user::Entity::find().all(server.app.db.read()).await;
+    let users = server.app.db.all(entity::user::Entity::find()).await;
     users
         .unwrap()
         .into_iter()

@@ -15,7 +15,7 @@ use crate::support::{TestApp, person::PASSWORD};
 
 /// All that the event table holds.
 async fn events(server: &TestApp) -> Vec<event::Model> {
-    let events = event::Entity::find().all(server.app.db.read());
+    let events = server.app.db.all(event::Entity::find());
     events.await.unwrap()
 }
 

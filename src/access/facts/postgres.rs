@@ -8,12 +8,7 @@ use sea_orm::{
 
 use super::{super::audiences::EVERYONE, Asked, Claim, Found, Row, row_of};
 use crate::{
-    auth::Subject,
-    batch::Batches,
-    clock::Clock,
-    db::{Db, Reader},
-    error::Result,
-    tasks::Tasks,
+    auth::Subject, batch::Batches, clock::Clock, db::Connections, error::Result, tasks::Tasks,
 };
 
 /// Claims looked at together.
@@ -21,24 +16,32 @@ const BATCH_MAX: usize = 32;
 /// Batches under way at once: one with the database while another is put together.
 const AT_ONCE: usize = 2;
 
-pub(super) fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Batches<Claim, Found> {
-    let (db, clock) = (db.clone(), clock.clone());
+pub(super) fn start(
+    connections: &Connections,
+    clock: &Clock,
+    tasks: &Tasks,
+) -> Batches<Claim, Found> {
+    let (connections, clock) = (connections.clone(), clock.clone());
     Batches::start(
         tasks,
         "facts",
         BATCH_MAX,
         AT_ONCE,
         move |claims: Vec<Claim>| {
-            let (db, now) = (db.clone(), clock.now());
-            async move { look_up(db.read(), &claims, now).await }
+            let (connections, now) = (connections.clone(), clock.now());
+            async move { look_up(&connections, &claims, now).await }
         },
     )
 }
 
 /// What there is of `claims`, in their order.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
-async fn look_up(connection: &Reader, claims: &[Claim], now: Timestamp) -> Result<Vec<Found>> {
-    let rows = connection.query_all(&query(claims, now)).await?;
+async fn look_up(
+    connections: &Connections,
+    claims: &[Claim],
+    now: Timestamp,
+) -> Result<Vec<Found>> {
+    let rows = connections.query_all(&query(claims, now)).await?;
     let mut all = vec![None; claims.len()];
     for row in rows {
         let n: i64 = row.try_get("", "n")?;

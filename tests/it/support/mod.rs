@@ -11,6 +11,7 @@ pub mod numbers;
 pub mod person;
 pub mod program;
 pub mod relay;
+pub mod rows;
 pub mod server;
 pub mod volume;
 pub mod wire;

@@ -13,13 +13,14 @@ use cloakroom::{
     janitor, patience,
     server::{self, Background, Listener},
 };
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
     Database, Person, Program,
     nginx::{Nginx, Site, free_port},
+    rows,
 };
 
 #[derive(Parser)]
@@ -247,15 +248,8 @@ impl TestApp {
     }
 
     /// What a query says is `number`.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test looks behind what clients see"
-    )]
     pub async fn number(&self, query: &str) -> i64 {
-        let database = self.app.db.read();
-        let statement = Statement::from_string(database.get_database_backend(), query);
-        let row = database.query_one_raw(statement).await.unwrap().unwrap();
-        row.try_get("", "number").unwrap()
+        rows::number(&self.app.db, query).await
     }
 
     /// Has nobody's try counted until it is told to let go.
