@@ -34,6 +34,26 @@
 //! }
 //! ```
 //!
+//! A file in the trash is of another type: it cannot be deleted or opened again, and a live one cannot be purged:
+//!
+//! ```compile_fail,E0308
+//! # use {cloakroom::{access, app::App, auth::{Viewer, client::ClientAddress}, domain::files, error::Result}};
+//! # use {entity::file, uuid::Uuid};
+//! async fn purge(app: &App, client: &ClientAddress, asks: &Viewer, id: Uuid) -> Result<()> {
+//!     let file = access::owned_file(app, asks, id).await?;
+//!     files::purge(app, client, &file).await
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use {cloakroom::{access, app::App, auth::{Viewer, client::ClientAddress}, domain::files, error::Result}};
+//! # use {entity::file, uuid::Uuid};
+//! async fn delete(app: &App, client: &ClientAddress, asks: &Viewer, id: Uuid) -> Result<()> {
+//!     let file = access::owned_trashed_file(app, asks, id).await?;
+//!     files::trash(app, client, &file).await
+//! }
+//! ```
+//!
 //! No other module can make a proof:
 //!
 //! ```compile_fail,E0451
@@ -186,6 +206,74 @@ impl<T> Deref for Owned<T> {
     }
 }
 
+/// A file in the trash: it can be restored and purged, and not opened, shared or renamed.
+#[derive(Clone, Debug)]
+pub struct Trashed(file::Model);
+
+impl Deref for Trashed {
+    type Target = file::Model;
+
+    fn deref(&self) -> &file::Model {
+        &self.0
+    }
+}
+
+/// A file that the one who asked may see: live, or in their own trash.
+#[derive(Clone, Debug)]
+pub enum Sight {
+    Live(Readable<file::Model>),
+    Trashed(Owned<Trashed>),
+}
+
+impl Sight {
+    fn is_owned(&self) -> bool {
+        match self {
+            Self::Live(file) => file.owned,
+            Self::Trashed(_) => true,
+        }
+    }
+
+    /// The id of the file, as its owner's; `FORBIDDEN` for those who only see the file.
+    pub fn owned_id(&self) -> Result<Owned<Uuid>> {
+        let owner = match self {
+            Self::Live(file) if !file.owned => return Err(only_its_owner()),
+            Self::Live(file) => file.viewer,
+            Self::Trashed(file) => file.owner,
+        };
+        let row = self.id;
+        Ok(Owned { row, owner })
+    }
+}
+
+impl Deref for Sight {
+    type Target = file::Model;
+
+    fn deref(&self) -> &file::Model {
+        match self {
+            Self::Live(file) => file,
+            Self::Trashed(file) => file,
+        }
+    }
+}
+
+impl From<Readable<file::Model>> for Sight {
+    fn from(file: Readable<file::Model>) -> Self {
+        Self::Live(file)
+    }
+}
+
+impl From<Owned<file::Model>> for Sight {
+    fn from(file: Owned<file::Model>) -> Self {
+        Self::Live(file.into())
+    }
+}
+
+impl From<Owned<Trashed>> for Sight {
+    fn from(file: Owned<Trashed>) -> Self {
+        Self::Trashed(file)
+    }
+}
+
 impl<T> From<Owned<T>> for Readable<T> {
     fn from(owned: Owned<T>) -> Self {
         Self {
@@ -206,20 +294,34 @@ impl<T> Readable<T> {
                 owner: self.viewer,
             });
         }
-        Err(Error::new(
-            Code::Forbidden,
-            "Only the owner of this file may do that.",
-        ))
+        Err(only_its_owner())
+    }
+}
+
+fn only_its_owner() -> Error {
+    Error::new(Code::Forbidden, "Only the owner of this file may do that.")
+}
+
+impl Owned<Trashed> {
+    /// The same file, as the transaction that has just restored it left it.
+    pub(crate) fn restored(&self, row: file::Model) -> Result<Owned<file::Model>> {
+        live(self.owner, self.id, row)
+    }
+}
+
+/// The file `id` of `owner`, as a transaction that has just changed it left it: live.
+fn live(owner: Subject, id: Uuid, row: file::Model) -> Result<Owned<file::Model>> {
+    let is_the_same = (row.id, row.owner_id) == (id, owner.user_id());
+    match is_the_same && facts::state(&row) == State::Live {
+        true => Ok(Owned { row, owner }),
+        false => Err(Error::not_found()),
     }
 }
 
 impl Owned<file::Model> {
     /// The same file, as a transaction that has just changed it left it.
     pub(crate) fn renewed(&self, row: file::Model) -> Result<Self> {
-        match (row.id, row.owner_id) == (self.id, self.owner_id()) {
-            true => Ok(Self { row, ..*self }),
-            false => Err(Error::not_found()),
-        }
+        live(self.owner, self.id, row)
     }
 
     /// A share of this file, as the transaction that has just made or changed it left it.
@@ -253,10 +355,17 @@ pub async fn owned_trashed_file(
     access: &Access,
     viewer: &Viewer,
     id: Uuid,
-) -> Result<Owned<file::Model>> {
-    look(access, claim(viewer, id), State::Trashed)
-        .await??
-        .into_owned()
+) -> Result<Owned<Trashed>> {
+    let file = look(access, claim(viewer, id), State::Trashed).await??;
+    Ok(trashed(file.into_owned()?))
+}
+
+/// `file`, which was found among those in the trash.
+fn trashed(file: Owned<file::Model>) -> Owned<Trashed> {
+    Owned {
+        row: Trashed(file.row),
+        owner: file.owner,
+    }
 }
 
 /// The live file that `claim` asks for, or why its user may not see the file.

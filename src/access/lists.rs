@@ -10,11 +10,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Access, Readable,
+    Access, Owned, Readable, Trashed,
     audiences::{self, unexpired},
     facts::{active, is_in},
     policy::{Facts, Grant, State},
-    sight,
+    sight, trashed,
 };
 use crate::{
     auth::Viewer,
@@ -27,7 +27,7 @@ pub async fn files_of(
     access: &Access,
     viewer: &Viewer,
     page: Page,
-) -> Result<Rows<Readable<file::Model>>> {
+) -> Result<Rows<Owned<file::Model>>> {
     owned_files(access, viewer, page, State::Live).await
 }
 
@@ -36,8 +36,9 @@ pub async fn trash_of(
     access: &Access,
     viewer: &Viewer,
     page: Page,
-) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(access, viewer, page, State::Trashed).await
+) -> Result<Rows<Owned<Trashed>>> {
+    let rows = owned_files(access, viewer, page, State::Trashed).await?;
+    Ok(rows.map(trashed))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
@@ -46,7 +47,7 @@ async fn owned_files(
     viewer: &Viewer,
     page: Page,
     state: State,
-) -> Result<Rows<Readable<file::Model>>> {
+) -> Result<Rows<Owned<file::Model>>> {
     let mine = file::Entity::find()
         .filter(file::Column::OwnerId.eq(viewer.id()))
         .filter(is_in(state))
@@ -61,7 +62,8 @@ async fn owned_files(
     };
     let rows = rows
         .into_iter()
-        .filter_map(|row| sight(row, &facts, state, viewer.subject()).ok());
+        .filter_map(|row| sight(row, &facts, state, viewer.subject()).ok())
+        .filter_map(|row| row.into_owned().ok());
     Ok(page.cut(rows.collect()))
 }
 

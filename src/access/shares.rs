@@ -11,7 +11,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Access, Readable,
+    Access, Readable, Sight,
     audiences::{self, unexpired},
     facts::is_in,
     policy::State,
@@ -34,11 +34,11 @@ type Shares = HashMap<Uuid, Vec<share::Model>>;
 pub async fn shares_of(
     access: &Access,
     viewer: &Viewer,
-    files: &[&Readable<file::Model>],
+    files: &[&Sight],
     page: Page,
 ) -> Result<HashMap<Uuid, Rows<Readable<share::Model>>>> {
     let ids = |owned: bool| {
-        let files = files.iter().filter(|file| file.owned == owned);
+        let files = files.iter().filter(|file| file.is_owned() == owned);
         files.map(|file| file.id).collect()
     };
     let mut pages = HashMap::new();

@@ -205,13 +205,9 @@ pub(super) fn row(app: &App, event: Event) -> event::Model {
 
 /// What happened to a file of one's own, newest first.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-pub async fn of_file(
-    app: &App,
-    file: &Owned<file::Model>,
-    page: Page,
-) -> Result<Rows<event::Model>> {
+pub async fn of_file(app: &App, file_id: &Owned<Uuid>, page: Page) -> Result<Rows<event::Model>> {
     let events = event::Entity::find()
-        .filter(event::Column::ObjectId.eq(file.id))
+        .filter(event::Column::ObjectId.eq(**file_id))
         .filter(event::Column::ObjectKind.eq(ObjectKind::File));
     let events = page.apply(events, event::Column::Id);
     Ok(page.cut(app.db.all(events).await?))

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Description, ID, Object};
-use entity::file;
 
 use super::{
     ContextExt,
@@ -16,7 +15,7 @@ use super::{
     users::User,
 };
 use crate::{
-    access::{self, Owned, Readable},
+    access::{self, Sight},
     domain::{events, files},
     error::{Error, Result},
     keys,
@@ -24,17 +23,11 @@ use crate::{
 
 /// A file that you may see: your own, or one shared with you.
 #[derive(Clone, Description)]
-pub struct File(pub Arc<Readable<file::Model>>);
+pub struct File(pub Arc<Sight>);
 
-impl From<Owned<file::Model>> for File {
-    fn from(file: Owned<file::Model>) -> Self {
-        Readable::from(file).into()
-    }
-}
-
-impl From<Readable<file::Model>> for File {
-    fn from(file: Readable<file::Model>) -> Self {
-        Self(Arc::new(file))
+impl<S: Into<Sight>> From<S> for File {
+    fn from(file: S) -> Self {
+        Self(Arc::new(file.into()))
     }
 }
 
@@ -118,9 +111,9 @@ impl File {
             String,
         >,
     ) -> Result<EventConnection> {
-        let file = Readable::clone(&self.0).into_owned()?;
+        let file_id = self.0.owned_id()?;
         let page = pagination::page(first, after, last, before)?;
-        let rows = events::of_file(context.app(), &file, page).await?;
+        let rows = events::of_file(context.app(), &file_id, page).await?;
         Ok(EventConnection::new(page, rows))
     }
 
@@ -134,7 +127,10 @@ impl File {
         )]
         disposition: Disposition,
     ) -> Result<DownloadTicket> {
-        DownloadTicket::issue(context.app(), &self.0, disposition)
+        match &*self.0 {
+            Sight::Live(file) => Ok(DownloadTicket::issue(context.app(), file, disposition)),
+            Sight::Trashed(_) => Err(Error::not_found()),
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use std::{
 };
 
 use async_graphql::dataloader::{DataLoader, Loader};
-use entity::{file, share};
+use entity::share;
 use uuid::Uuid;
 
 use crate::{
-    access::{self, Readable},
+    access::{self, Readable, Sight},
     app::SharedApp,
     auth::{Account, Viewer},
     db::{Page, Rows},
@@ -64,7 +64,7 @@ impl Loader<Uuid> for UserLoader {
 /// A page of the shares of one file.
 #[derive(Clone)]
 pub struct SharesOf {
-    pub file: Arc<Readable<file::Model>>,
+    pub file: Arc<Sight>,
     pub page: Page,
 }
 

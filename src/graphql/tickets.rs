@@ -35,20 +35,16 @@ pub struct DownloadTicket {
 }
 
 impl DownloadTicket {
-    pub fn issue(
-        app: &App,
-        file: &Readable<file::Model>,
-        disposition: Disposition,
-    ) -> Result<Self> {
-        let (ticket, expires_at) = tickets::issue(app, file, disposition.into())?;
-        Ok(Self {
+    pub fn issue(app: &App, file: &Readable<file::Model>, disposition: Disposition) -> Self {
+        let (ticket, expires_at) = tickets::issue(app, file, disposition.into());
+        Self {
             url: format!(
                 "{}/download/{}",
                 app.config.server.public_url,
                 ticket.expose()
             ),
             expires_at: DateTime(expires_at),
-        })
+        }
     }
 }
 
@@ -70,6 +66,6 @@ impl TicketQueries {
     ) -> Result<DownloadTicket> {
         let user = context.actor().reader()?;
         let file = access::readable_file(context.app(), user, parse_id(&file_id)?).await?;
-        DownloadTicket::issue(context.app(), &file, disposition)
+        Ok(DownloadTicket::issue(context.app(), &file, disposition))
     }
 }

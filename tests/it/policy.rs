@@ -182,10 +182,10 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
         for (user, viewer) in world.users.iter().zip(&viewers) {
             let owned = access::files_of(app, viewer, ALL).await.unwrap();
             let shared = access::shared_with(app, viewer, ALL).await.unwrap();
-            let ids = |rows: &[access::Readable<file::Model>]| -> Vec<Uuid> {
-                rows.iter().map(|file| file.id).collect()
-            };
-            let listed = [ids(&owned.rows), ids(&shared.rows)].concat();
+            let owned = owned.rows.iter().map(|file| file.id);
+            let listed: Vec<Uuid> = owned
+                .chain(shared.rows.iter().map(|file| file.id))
+                .collect();
             let unique = BTreeSet::from_iter(&listed);
             assert_eq!(unique.len(), listed.len(), "each file once");
             for file in &world.files {
