@@ -130,7 +130,7 @@ pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
 pub use shares::shares_of;
 
-/// What the policy is asked with.
+/// What a check needs: who is signed in, and what reads the facts.
 #[derive(Debug)]
 pub struct Access {
     pub auth: Auth,
@@ -226,6 +226,13 @@ pub enum Sight {
 }
 
 impl Sight {
+    fn viewer(&self) -> Subject {
+        match self {
+            Self::Live(file) => file.viewer,
+            Self::Trashed(file) => file.owner,
+        }
+    }
+
     fn is_owned(&self) -> bool {
         match self {
             Self::Live(file) => file.owned,
@@ -235,13 +242,13 @@ impl Sight {
 
     /// The id of the file, as its owner's; `FORBIDDEN` for those who only see the file.
     pub fn owned_id(&self) -> Result<Owned<Uuid>> {
-        let owner = match self {
-            Self::Live(file) if !file.owned => return Err(only_its_owner()),
-            Self::Live(file) => file.viewer,
-            Self::Trashed(file) => file.owner,
-        };
-        let row = self.id;
-        Ok(Owned { row, owner })
+        if !self.is_owned() {
+            return Err(only_its_owner());
+        }
+        Ok(Owned {
+            row: self.id,
+            owner: self.viewer(),
+        })
     }
 }
 
@@ -376,7 +383,8 @@ pub async fn claimed_file(
     look(access, claim, State::Live).await
 }
 
-/// The share `id`, where `viewer` owns its file, in the trash too; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
+/// The share `id`, where `viewer` owns its file, in the trash too; `FORBIDDEN` for a viewer whom it merely reaches,
+/// `NOT_FOUND` for others.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 pub async fn owned_share(
     access: &Access,

@@ -56,9 +56,9 @@ pub struct Db {
 
 #[derive(Clone, Debug)]
 enum Writer {
-    /// It has one: writes that wait share a commit.
+    /// One connection: writes that wait share a commit.
     Sqlite(DatabaseConnection, GroupCommit),
-    /// It has several, and groups commits itself.
+    /// Several connections: PostgreSQL groups commits itself.
     Postgres(Writes),
 }
 
@@ -129,7 +129,7 @@ impl Db {
         self.reader.one(select).await
     }
 
-    /// What the same goes through, for queries that are written for one database or the other.
+    /// What `all` and `one` read through, for queries that are written for one database or the other.
     pub fn reader(&self) -> &Reader {
         &self.reader
     }
@@ -139,9 +139,9 @@ impl Db {
         self.sqlite_path.as_deref()
     }
 
-    /// Runs `work` in one transaction and commits what it returns `Ok` from. When this returns, the commit is durable.
+    /// Runs `work` in one transaction and commits it if it returns `Ok`. When this returns, the commit is durable.
     ///
-    /// Once its commit has begun, it ends even if the caller goes away. Nothing but the database may be awaited in `work`.
+    /// Once it has begun (on PostgreSQL: once its commit has), it ends even if the caller goes away. Nothing but the database may be awaited in `work`.
     /// `UNAVAILABLE` when the caller's patience or time ends first: then nothing is committed.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
@@ -246,8 +246,8 @@ impl Db {
 /// Why work in a transaction failed.
 struct Failure {
     error: Error,
-    /// Whether the transaction is known to be taken back, and its connection as it was before.
-    undone: bool,
+    /// Why the transaction is not known to be taken back, if it is not, nor its connection known to be as it was before.
+    lost: Option<Box<Error>>,
 }
 
 impl From<Failure> for Error {
@@ -258,9 +258,10 @@ impl From<Failure> for Error {
 
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
+        let error = Error::from(error);
         Self {
-            error: error.into(),
-            undone: false,
+            lost: Some(Box::new(error.echo())),
+            error,
         }
     }
 }
@@ -294,8 +295,9 @@ where
     }) {
         Ok(value) => Ok(transaction.commit(value).await?),
         Err(error) => {
-            let undone = transaction.rollback().await.is_ok();
-            Err(Failure { error, undone })
+            let lost = transaction.rollback().await.err();
+            let lost = lost.map(|error| Box::new(error.into()));
+            Err(Failure { error, lost })
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
 mod postgres;
 mod sqlite;
 
-/// The end of a share that has none, among ends.
+/// Stands for "no end" among the ends of shares.
 const NEVER: i64 = i64::MAX;
 
 /// What is asked for: a file, for whoever a ticket or a request names.
@@ -116,7 +116,7 @@ pub(super) fn active(user_id: Expr, epoch: Expr) -> Condition {
         .add(auth::active(epoch))
 }
 
-/// What a [`Row`] is asked for by, as expressions.
+/// The inputs of the query for a [`Row`]: parameters on SQLite, columns of the table of claims on PostgreSQL.
 struct Asked {
     user_id: Expr,
     epoch: Expr,

@@ -1,6 +1,6 @@
 //! Lists of files, already filtered by the policy, and paged by keyset: ids of files sort by creation.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use entity::{file, share, user};
 use sea_orm::{
@@ -90,9 +90,14 @@ pub async fn shared_with(
             granted.entry(share.file_id).or_default().push(share);
         }
     }
-    let ids: Vec<Uuid> = granted.keys().copied().collect();
+    let mut ids: Vec<Uuid> = granted.keys().copied().collect();
+    if !page.backward {
+        ids.reverse();
+    }
+    // Before the files are read: one that is deleted meanwhile leaves a gap, and not the end of the list.
+    let ids = page.cut(ids);
     let live = file::Entity::find()
-        .filter(file::Column::Id.is_in(ids))
+        .filter(file::Column::Id.is_in(ids.rows))
         .filter(is_in(State::Live));
     let files = access.db.all(live).await?;
     let mut rows: Vec<_> = files
@@ -108,11 +113,11 @@ pub async fn shared_with(
             sight(file, &facts, State::Live, viewer.subject()).ok()
         })
         .collect();
-    rows.sort_by_key(|row| row.id);
-    if !page.backward {
-        rows.reverse();
-    }
-    Ok(page.cut(rows))
+    rows.sort_by_key(|row| Reverse(row.id));
+    Ok(Rows {
+        rows,
+        more: ids.more,
+    })
 }
 
 /// A row while `viewer` is active, and none after that: lists are empty then.

@@ -1,7 +1,7 @@
 //! The policy: who may see a file. One pure function decides, over facts that others gather.
 //!
 //! Effective access = active user AND live file AND (owner OR an unexpired share to an audience that the user belongs to).
-//! What is in the trash is its owner's alone.
+//! What is in the trash is its owner's alone. Whether a share has expired is decided by the query: `audiences::unexpired`.
 
 use entity::Timestamp;
 

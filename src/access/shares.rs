@@ -22,13 +22,13 @@ use crate::{
     error::Result,
 };
 
-/// The shares of one page, beside those of the query around it.
+/// The name of `share` in the inner query, to tell it from the outer one.
 const OF_PAGE: &str = "of_page";
 
 type Shares = HashMap<Uuid, Vec<share::Model>>;
 
 /// Of each of `files`, the page of the shares that `viewer` may know, newest first: all of their own files', in the trash
-/// too, and of others' those that reach them.
+/// too, and of others' those that reach them. None of a file that somebody else was let see.
 ///
 /// Reads no more rows than the pages have, and one to tell whether there are more.
 pub async fn shares_of(
@@ -38,7 +38,10 @@ pub async fn shares_of(
     page: Page,
 ) -> Result<HashMap<Uuid, Rows<Readable<share::Model>>>> {
     let ids = |owned: bool| {
-        let files = files.iter().filter(|file| file.is_owned() == owned);
+        let files = files.iter().filter(|file| {
+            let is_theirs = file.viewer() == viewer.subject();
+            is_theirs && file.is_owned() == owned
+        });
         files.map(|file| file.id).collect()
     };
     let mut pages = HashMap::new();
@@ -71,7 +74,7 @@ async fn owned_shares(access: &Access, files: Vec<Uuid>, page: Page) -> Result<S
     let mut shares = share::Entity::find()
         .join(JoinType::InnerJoin, share::Relation::File.def())
         .filter(file::Column::Id.is_in(files));
-    // Each database reads no more than the page by one of these forms, and all shares by the other.
+    // Each form stops at the end of the page on its own database alone; on the other it would read every share.
     match access.db.reader() {
         Reader::Sqlite { .. } => {
             let mut end = ids_of_page(page);

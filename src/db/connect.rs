@@ -19,11 +19,11 @@ pub(super) const READERS: u32 = 4;
 /// After a quarter of a second, SQLite's writer looks whether anybody still waits for the lock, and tries again.
 const LOCK_TRY: &str = "PRAGMA busy_timeout = 250";
 /// PostgreSQL waits for a lock as long as [`PATIENCE`], as the request does. It rolls back the transaction of an instance that
-/// stands still in the middle of it, so that others get its locks. It ends a statement after as long as we use a connection:
-/// otherwise statements that nobody waits for would pile up.
+/// stands still in the middle of it, so that others get its locks. It ends a statement
+/// before we give up its connection: otherwise statements that nobody waits for would pile up.
 const POSTGRES_TIMEOUTS: &str = "SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '15s'; \
-    SET statement_timeout = '30s'";
+    SET statement_timeout = '20s'";
 
 /// How much of an SQLite database is read through a memory map: address space, not memory. SQLite allows no more.
 pub(super) const SQLITE_MMAP_BYTES: i64 = 2 << 30;
@@ -89,6 +89,7 @@ pub(super) fn sqlite(url: &str) -> ConnectOptions {
             options
                 .create_if_missing(true)
                 .foreign_keys(true)
+                // For the settings that follow; afterwards LOCK_TRY is.
                 .busy_timeout(PATIENCE)
                 .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string())
                 .pragma("journal_mode", "WAL")

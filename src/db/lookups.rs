@@ -24,7 +24,7 @@ const PREPARED_MAX: usize = 128;
 type Lookup = Box<dyn FnOnce(&Connection) + Send>;
 type Queue = Arc<Mutex<mpsc::Receiver<Lookup>>>;
 
-/// The way to the threads, which end when the last handle is dropped.
+/// The way to threads that read: one for look-ups, or several for longer queries. They end when the last handle is dropped.
 #[derive(Clone, Debug)]
 pub struct Lookups {
     waiting: mpsc::Sender<Lookup>,
@@ -66,7 +66,9 @@ impl Lookups {
         let (answer, found) = oneshot::channel();
         let lookup: Lookup = Box::new(move |connection| {
             // Nobody waits any more when the client has gone.
-            let _ = answer.send(read(connection));
+            if !answer.is_closed() {
+                let _ = answer.send(read(connection));
+            }
         });
         let failed = |_| Error::internal("a look-up did not end");
         let found = patience::wait(async {

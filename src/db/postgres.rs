@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long a transaction or a query may have a connection, the wait for the connection included. PostgreSQL itself ends a
-/// statement after as long.
+/// statement earlier, so that one that is merely slow costs no connections.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Connections for reads, and those for writes: a crowd of the ones holds up none of the others.
@@ -49,7 +49,7 @@ pub struct Connections {
     pool: Arc<RwLock<Pool>>,
 }
 
-/// The pool of the present, and how many there were before.
+/// The current pool, and how many were given up before it.
 #[derive(Clone)]
 struct Pool {
     number: u64,

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use cloakroom::{
-    access::{self, Claim, EVERYONE},
+    access::{self, Claim, EVERYONE, Sight},
+    app::App,
     auth::{Viewer, api_token},
     db::Page,
     keys,
@@ -169,6 +170,19 @@ impl World {
     }
 }
 
+/// What one person was let see is no proof for another.
+async fn nobody_lists_shares_by_another_s_sight(app: &App, viewers: &[Viewer]) {
+    for viewer in viewers {
+        let owned = access::files_of(app, viewer, ALL).await.unwrap();
+        let sights: Vec<_> = owned.rows.into_iter().map(Sight::from).collect();
+        let sights: Vec<_> = sights.iter().collect();
+        for other in viewers.iter().filter(|other| other.id() != viewer.id()) {
+            let listed = access::shares_of(app, other, &sights, ALL).await.unwrap();
+            assert!(listed.is_empty(), "{listed:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
     let server = TestApp::start().await;
@@ -179,6 +193,7 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
         world.write(&server).await;
         let viewers = world.viewers(&server).await;
         world.end_credentials(seed, &server).await;
+        nobody_lists_shares_by_another_s_sight(app, &viewers).await;
         for (user, viewer) in world.users.iter().zip(&viewers) {
             let owned = access::files_of(app, viewer, ALL).await.unwrap();
             let shared = access::shared_with(app, viewer, ALL).await.unwrap();

@@ -46,7 +46,7 @@ async fn look_up(
     for row in rows {
         let n: i64 = row.try_get("", "n")?;
         let n = usize::try_from(n).unwrap_or(usize::MAX);
-        // Those beyond the last fill the query up.
+        // Rows with a higher number are padding.
         if let (Some(claim), Some(found)) = (claims.get(n), all.get_mut(n)) {
             *found = Some(read(&row)?.found(claim));
         }

@@ -20,7 +20,7 @@ use crate::{
     storage::ContentKey,
 };
 
-/// The uploads of other processes: the last sign of life that this process has seen of each, and since when it is the last.
+/// The uploads of other processes: the last sign of life that this process has seen of each, and and when this process first saw that sign.
 ///
 /// So only this process's own sense of time counts, and never how its clock compares with that of whoever takes the
 /// upload in.
@@ -70,7 +70,8 @@ pub async fn touch_live(app: &App) -> Result<()> {
     touch.await
 }
 
-/// Takes back up to `limit` uploads that were silent too long, and says how many.
+/// Takes back up to `limit` uploads that were silent too long, and says how many. One that cannot be taken back now does
+/// not hold up the others.
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
 pub async fn sweep_abandoned(app: &App, limit: u64) -> Result<u64> {
     let others =
@@ -84,10 +85,16 @@ pub async fn sweep_abandoned(app: &App, limit: u64) -> Result<u64> {
     let silent = upload::Entity::find().filter(upload::Column::Id.is_in(silent));
     let mut swept = 0;
     for row in app.db.all(silent).await? {
-        let key = ContentKey::parse(&row.content_key)
-            .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
-        abort(app, row.id, &key).await?;
-        swept += 1;
+        match take_back(app, &row).await {
+            Ok(()) => swept += 1,
+            Err(error) => error.log(),
+        }
     }
     Ok(swept)
+}
+
+async fn take_back(app: &App, row: &upload::Model) -> Result<()> {
+    let key = ContentKey::parse(&row.content_key)
+        .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
+    abort(app, row.id, &key).await
 }
