@@ -76,6 +76,7 @@ mod stream_resets;
 mod tasks;
 mod ticket_guesses;
 mod tickets;
+mod token_sign_ins;
 mod trail;
 mod trash;
 mod upload_lives;
