@@ -29,7 +29,7 @@ use crate::{
 
 mod rules;
 
-use rules::{check_password, username_key};
+use rules::{check_password, typed_name, username_key};
 
 /// Makes an account for whoever asks. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken,
 /// `RATE_LIMITED` when the client's address asked too often, whatever for. `session` begins with the account.
@@ -90,7 +90,7 @@ async fn make(
     let id = keys::id(now);
     let row = user::ActiveModel {
         id: Set(id),
-        username: Set(username.to_owned()),
+        username: Set(typed_name(username).to_owned()),
         username_key: Set(username_key(username)?),
         password_hash: Set(place.hash(password).await?),
         disabled: Set(false),

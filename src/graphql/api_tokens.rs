@@ -140,7 +140,8 @@ impl ApiTokenMutations {
     async fn sign_in_for_token(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The account's name, in any case.")] username: String,
+        #[graphql(desc = "The account's name, in any case; white space around it is left out.")]
+        username: String,
         #[graphql(desc = "The account's password.")] password: String,
         #[graphql(
             desc = "What to call the token, 1 to 100 characters, at least one that can be seen."
