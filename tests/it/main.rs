@@ -43,6 +43,7 @@ mod guessing;
 mod hashing_lines;
 mod hostile_documents;
 mod hostile_names;
+mod http2_uploads;
 mod http_errors;
 mod janitors;
 mod layering;
