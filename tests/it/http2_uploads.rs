@@ -13,7 +13,7 @@ use crate::support::{
 const PATIENCE: Duration = Duration::from_secs(30);
 const MEBIBYTE: usize = 1 << 20;
 /// What an upload may send at once: so much a round trip, and so much memory.
-const WINDOW: i64 = 4 << 20;
+const WINDOW: i64 = 8 << 20;
 /// What a stream may send before nginx knows what it is.
 const AT_FIRST: i64 = 64 << 10;
 
@@ -49,7 +49,7 @@ async fn wait_for(streams: &mut Streams, stream: u32, window: i64) {
 async fn an_upload_by_http2_sends_megabytes_in_each_round_trip() {
     let (_server, _, port, token) = server(Vec::new()).await;
     let (before, after) = envelope();
-    let file = 20 * MEBIBYTE;
+    let file = 40 * MEBIBYTE;
     let body = [before, vec![b'x'; file], after].concat();
     let mut streams = Streams::connect(port).await;
     let stream = streams.post(CONTENT_TYPE, &token, body.len()).await;
@@ -90,7 +90,7 @@ async fn what_is_no_upload_has_a_small_window() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_has_so_many_uploads_by_http2_and_no_more() {
     let (server, alice, port, token) =
-        server(vec![("cloakroom_uploads 100;", "cloakroom_uploads 3;")]).await;
+        server(vec![("cloakroom_uploads 64;", "cloakroom_uploads 3;")]).await;
     let mut streams = Streams::connect(port).await;
     for _ in 0..3 {
         let held = streams.post(CONTENT_TYPE, &token, 32 * MEBIBYTE).await;
