@@ -18,8 +18,9 @@ use crate::support::{
     TestApp,
     frames::{
         ACK, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, frame,
-        receive, request,
+        post, receive, request,
     },
+    multipart::CONTENT_TYPE,
     nginx::{Site, free_port},
 };
 
@@ -28,15 +29,36 @@ const CONNECTIONS: usize = 4;
 /// Requests that are sent, and taken back, by one write: so many that nginx does not end the connection for it.
 const AT_ONCE: u32 = 50;
 
-const END_STREAM_AND_HEADERS: u8 = END_STREAM | END_HEADERS;
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
 
+/// The head of a request: its headers, and whether a body is to come.
+struct Head {
+    flags: u8,
+    block: Vec<u8>,
+}
+
+impl Head {
+    /// A query, or an upload.
+    fn of(is_upload: bool) -> Self {
+        match is_upload {
+            true => Self {
+                flags: END_HEADERS,
+                block: post(CONTENT_TYPE, "crm_garbage", 1 << 30),
+            },
+            false => Self {
+                flags: END_HEADERS | END_STREAM,
+                block: request(false, "/graphql?query=%7Bme%7Bid%7D%7D"),
+            },
+        }
+    }
+}
+
 /// Requests by streams from `first` on, each taken back at once.
-fn taken_back(first: u32, block: &[u8]) -> Vec<u8> {
+fn taken_back(first: u32, head: &Head) -> Vec<u8> {
     let mut bytes = Vec::new();
     for n in 0..AT_ONCE {
         let stream = first + 2 * n;
-        bytes.extend(frame(HEADERS, END_STREAM_AND_HEADERS, stream, block));
+        bytes.extend(frame(HEADERS, head.flags, stream, &head.block));
         bytes.extend(frame(RST_STREAM, 0, stream, &CANCEL));
     }
     bytes
@@ -63,13 +85,13 @@ async fn pong(connection: &mut TcpStream) -> io::Result<()> {
 }
 
 /// Sends requests and takes them back, in portions that nginx accepts. Fails when the server ends the connection.
-async fn flood_once(port: u16, block: &[u8], sent: &AtomicUsize) -> io::Result<()> {
+async fn flood_once(port: u16, head: &Head, sent: &AtomicUsize) -> io::Result<()> {
     let mut connection = connect(port).await?;
     let hello = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     connection.write_all(&hello).await?;
     let mut next = 1;
     while sent.load(Ordering::Relaxed) < RESETS {
-        let mut bytes = taken_back(next, block);
+        let mut bytes = taken_back(next, head);
         bytes.extend(frame(PING, 0, 0, &[0; 8]));
         connection.write_all(&bytes).await?;
         next += 2 * AT_ONCE;
@@ -80,9 +102,9 @@ async fn flood_once(port: u16, block: &[u8], sent: &AtomicUsize) -> io::Result<(
 }
 
 /// The same by ever new connections, until `sent` says that it was enough.
-async fn flood(port: u16, block: Vec<u8>, sent: Arc<AtomicUsize>) {
+async fn flood(port: u16, head: Head, sent: Arc<AtomicUsize>) {
     while sent.load(Ordering::Relaxed) < RESETS {
-        let _ = flood_once(port, &block, &sent).await;
+        let _ = flood_once(port, &head, &sent).await;
     }
 }
 
@@ -113,9 +135,8 @@ async fn requests_that_are_taken_back_at_once_keep_nobody_out() {
     let server = TestApp::behind_site(&site, |_| {}).await;
     let alice = server.person("alice").await;
     let (sent, began) = (Arc::new(AtomicUsize::new(0)), Instant::now());
-    let block = request(false, "/graphql?query=%7Bme%7Bid%7D%7D");
     let floods: Vec<_> = (0..CONNECTIONS)
-        .map(|_| tokio::spawn(flood(port, block.clone(), Arc::clone(&sent))))
+        .map(|n| tokio::spawn(flood(port, Head::of(n % 2 == 1), Arc::clone(&sent))))
         .collect();
 
     while sent.load(Ordering::Relaxed) < RESETS {

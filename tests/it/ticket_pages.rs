@@ -56,8 +56,10 @@ fn assert_admitted(download: &Download, what: &str) {
     assert_eq!(only(headers, "vary"), "Origin", "{what}");
 }
 
-/// Every answer that a ticket can get, with what leads to it.
-const REQUESTS: &[(&str, &[(&str, &str)], u16)] = &[
+type Headers = &'static [(&'static str, &'static str)];
+
+/// Every answer that a ticket can get, with what leads to it: method, headers, status.
+const REQUESTS: &[(&str, Headers, u16)] = &[
     ("GET", &[], 200),
     ("HEAD", &[], 200),
     ("GET", &[("range", "bytes=1-2")], 206),

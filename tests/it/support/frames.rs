@@ -66,6 +66,15 @@ pub fn request(is_post: bool, path: &str) -> Vec<u8> {
     block
 }
 
+/// The headers of a POST of so many bytes to `/graphql`.
+pub fn post(content_type: &str, token: &str, bytes: usize) -> Vec<u8> {
+    let mut block = request(true, "/graphql");
+    field(&mut block, &[0x0f, 0x10], content_type);
+    field(&mut block, &[0x0f, 0x0d], &bytes.to_string());
+    field(&mut block, &[0x0f, 0x08], &format!("Bearer {token}"));
+    block
+}
+
 fn field(block: &mut Vec<u8>, name: &[u8], value: &str) {
     block.extend(name);
     block.push(u8::try_from(value.len()).ok().filter(|n| *n < 127).unwrap());
@@ -103,10 +112,7 @@ impl Streams {
 
     /// Begins a POST of so many bytes to `/graphql`, by the stream that comes back.
     pub async fn post(&mut self, content_type: &str, token: &str, bytes: usize) -> u32 {
-        let mut block = request(true, "/graphql");
-        field(&mut block, &[0x0f, 0x10], content_type);
-        field(&mut block, &[0x0f, 0x0d], &bytes.to_string());
-        field(&mut block, &[0x0f, 0x08], &format!("Bearer {token}"));
+        let block = post(content_type, token, bytes);
         let stream = self.next;
         self.next += 2;
         self.write(&frame(HEADERS, END_HEADERS, stream, &block))
