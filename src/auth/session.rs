@@ -207,6 +207,12 @@ impl Store {
     pub fn new(auth: &Auth) -> Self {
         Self { auth: auth.clone() }
     }
+
+    /// Whether a session signs somebody in, as far as can be told.
+    pub async fn is_live(&self, id: &Id) -> bool {
+        let loaded = self.load(id).await;
+        loaded.is_ok_and(|record| record.is_some_and(|record| record.data.contains_key(USER_ID)))
+    }
 }
 
 impl fmt::Debug for Store {

@@ -23,8 +23,8 @@ settings! {
         /// prefix `__Host-`
         public_url: String = unset("from LISTEN"), site();
 
-        /// Other origins whose pages may call the API (CORS, and the cross-site check), comma-separated:
-        /// `https://app.example`
+        /// Other origins whose pages may call the API (CORS, and the cross-site check), and show and fetch what tickets
+        /// open, comma-separated: `https://app.example`
         allowed_origins: Vec<String> = "", origins();
 
         /// Networks whose `X-Forwarded-For` is believed, comma-separated. The peer of a unix socket is always believed

@@ -1,6 +1,6 @@
 //! Accounts: sign-up, sign-in, passwords.
 
-use entity::{event::Kind, user};
+use entity::{api_token, event::Kind, user};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -9,7 +9,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::events::{self, By, Event, Object};
+use super::{
+    api_tokens::{self, NewToken},
+    events::{self, By, Event, Object},
+};
 use crate::{
     app::App,
     auth::{
@@ -26,7 +29,7 @@ use crate::{
 
 mod rules;
 
-use rules::{check_password, username_key};
+use rules::{check_password, typed_name, username_key};
 
 /// Makes an account for whoever asks. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken,
 /// `RATE_LIMITED` when the client's address asked too often, whatever for. `session` begins with the account.
@@ -87,7 +90,7 @@ async fn make(
     let id = keys::id(now);
     let row = user::ActiveModel {
         id: Set(id),
-        username: Set(username.to_owned()),
+        username: Set(typed_name(username).to_owned()),
         username_key: Set(username_key(username)?),
         password_hash: Set(place.hash(password).await?),
         disabled: Set(false),
@@ -141,6 +144,19 @@ pub async fn sign_in(
     let user = check_credentials(app, client, username, password).await?;
     session.begin(app, &user).await?;
     Ok(user.into())
+}
+
+/// Signs in the user whose name and password these are by a new token, and not by a session: for programs, which need no
+/// cookies. Refused as [`sign_in`] is; `CONFLICT` where the user has as many tokens as there may be.
+pub async fn sign_in_for_token(
+    app: &App,
+    client: &ClientAddress,
+    username: &str,
+    password: Secret,
+    token: NewToken,
+) -> Result<(Secret, api_token::Model)> {
+    let user = check_credentials(app, client, username, password).await?;
+    api_tokens::make(app, client, (user.id, user.credential_epoch), token).await
 }
 
 /// The user whose name and password these are.

@@ -15,6 +15,7 @@ use futures_util::StreamExt;
 use super::{
     Context,
     answer::{RequestError, not_acceptable, respond},
+    disposition::{self, Spelling},
     graphiql, multipart, negotiation,
     negotiation::MediaType,
     params::{self, Params},
@@ -81,7 +82,7 @@ async fn read(
 ) -> Result<(Params, ReceivedFiles), RequestError> {
     if headers
         .get(header::CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
         return Err(unsupported(
             "Compressed bodies are not accepted; send the request as it is.",
@@ -107,7 +108,12 @@ async fn read(
             let expected = headers
                 .get(header::CONTENT_LENGTH)
                 .and_then(|length| length.to_str().ok()?.parse().ok());
-            Ok(multipart::read(&context.app, &into, content_type, expected, body).await?)
+            let head = multipart::Head {
+                content_type,
+                expected,
+                spelling: Spelling::of(headers),
+            };
+            Ok(multipart::read(&context.app, &into, head, body).await?)
         }
         _ => Err(unsupported(
             "Send application/json in UTF-8, or multipart/form-data to upload.",
@@ -122,11 +128,19 @@ fn unsupported(detail: &str) -> RequestError {
     }
 }
 
+/// Whether nothing but UTF-8 is named as the charset, by its name or by the alias that many clients use.
 fn is_utf8(content_type: &str) -> bool {
-    let mut parameters = content_type.split(';').skip(1).map(str::trim);
-    parameters
-        .find_map(|parameter| parameter.strip_prefix("charset="))
-        .is_none_or(|charset| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+    let parameters = disposition::parameters(content_type);
+    let mut charsets = parameters
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    charsets.all(|(_, charset)| {
+        // Some quote it in their own way.
+        let charset = charset.trim_matches(['\'', '"']);
+        ["utf-8", "utf8"]
+            .iter()
+            .any(|name| charset.eq_ignore_ascii_case(name))
+    })
 }
 
 /// The whole body, of `limit` bytes at most, whatever its announced length. Copied piece by piece: a body that comes in

@@ -12,6 +12,7 @@ mod answer;
 mod body_pace;
 mod caller;
 mod client_address;
+mod cookies;
 mod delivery;
 pub mod disposition;
 mod graphiql;
@@ -20,6 +21,7 @@ mod health;
 mod layers;
 mod multipart;
 mod negotiation;
+mod pages;
 mod params;
 mod problem;
 mod profile;
@@ -62,7 +64,7 @@ pub const ROUTES: &[Route] = &[
         path: "/download/{ticket}",
         methods: &[Method::GET, Method::HEAD],
         handler: || get(delivery::redeem),
-        profile: Profile::Public,
+        profile: Profile::Ticket,
     },
     Route {
         path: "/healthz",

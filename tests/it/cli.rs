@@ -46,9 +46,12 @@ async fn an_account_made_by_the_operator_signs_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_cannot_be_made_is_explained() {
     let program = Program::new().await;
-    succeeded(&program.run_with(&["create-user", "alice"], PASSWORD));
+    let made = program.run_with(&["create-user", "alice\u{a0}\n"], PASSWORD);
+    succeeded(&made);
+    assert!(made.out.ends_with(" alice\n"), "{made:?}");
     for (name, password, said) in [
         ("ALICE", PASSWORD, "CONFLICT"),
+        (" alice ", PASSWORD, "CONFLICT"),
         ("no name", PASSWORD, "BAD_USER_INPUT"),
         ("bob", "short", "BAD_USER_INPUT"),
         ("bob", "", "BAD_USER_INPUT"),

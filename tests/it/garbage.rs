@@ -12,7 +12,10 @@ use cloakroom::{
         tickets::{self, Disposition},
     },
     graphql::document,
-    http::{self, disposition},
+    http::{
+        self,
+        disposition::{self, Spelling},
+    },
 };
 use serde_json::Map;
 use tower::ServiceExt;
@@ -53,7 +56,7 @@ fn any_disposition_gives_a_name_that_our_own_spells_whole() {
             continue;
         };
         let sent = HeaderMap::from_iter([(header::CONTENT_DISPOSITION, value)]);
-        let raw = disposition::file_name(&sent);
+        let raw = disposition::file_name(&sent, Spelling::Unknown);
         let name = file_name::clean(&raw);
         assert_eq!(file_name::check(&name).unwrap(), name, "{input:?}");
         differing += usize::from(raw != name);
@@ -66,7 +69,11 @@ fn any_disposition_gives_a_name_that_our_own_spells_whole() {
                 .starts_with("attachment; filename=\"")
         );
         let read = HeaderMap::from_iter([(header::CONTENT_DISPOSITION, written)]);
-        assert_eq!(disposition::file_name(&read), name, "{input:?}");
+        assert_eq!(
+            disposition::file_name(&read, Spelling::Unknown),
+            name,
+            "{input:?}"
+        );
     }
     assert!(differing > 1000, "only {differing} names had to be cleaned");
 }

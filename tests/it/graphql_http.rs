@@ -229,3 +229,55 @@ async fn a_failed_field_is_null_as_far_as_its_type_says() {
         json!({ "limits": {}, "me2": null })
     );
 }
+
+/// A charset is named by its label or by the alias that many clients use, in any case, quoted or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn utf8_is_taken_under_every_name_that_clients_give_it() {
+    let server = TestApp::start().await;
+    let anyone = server.anonymous();
+    let body = json!({ "query": "{ __typename }" }).to_string();
+    for content_type in [
+        "application/json",
+        "application/json;",
+        "application/json;charset=utf-8",
+        "application/json; charset=utf8",
+        "application/json; charset=UTF8",
+        "application/json; charset=\"utf-8\"",
+        "application/json; charset=\"UTF-8\"; q=1",
+        "application/json; charset='utf-8'",
+        "application/json; Charset=Utf-8",
+        "application/json ; charset = utf-8",
+        "APPLICATION/JSON; CHARSET=UTF-8",
+        "application/json; profile=\"a;charset=latin1\"",
+        "application/json; boundary=x; charset=utf8",
+    ] {
+        let answer = anyone.post_body(content_type, body.clone()).await;
+        assert_eq!(answer.text("/__typename"), "Query", "{content_type}");
+    }
+    for content_type in [
+        "application/json; charset=utf-16",
+        "application/json; charset=iso-8859-1",
+        "application/json; charset=\"latin1\"",
+        "application/json; charset=utf-8; charset=latin1",
+        "application/json; charset=latin1; charset=utf-8",
+        "application/json; x=y; CHARSET=us-ascii",
+        "application/json; charset=utf-88",
+        "application/json; charset=",
+    ] {
+        let refused = anyone.post_body(content_type, body.clone()).await;
+        let refusal = (refused.status.as_u16(), refused.code());
+        assert_eq!(refusal, (415, "BAD_USER_INPUT"), "{content_type}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_said_to_be_as_it_is_is_taken() {
+    let server = TestApp::start().await;
+    for encoding in ["identity", "Identity", "IDENTITY"] {
+        let request = server.anonymous().post();
+        let request = request.header("content-encoding", encoding);
+        let request = request.json(&json!({ "query": "{ __typename }" }));
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!(answer.text("/__typename"), "Query", "{encoding}");
+    }
+}

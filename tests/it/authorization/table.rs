@@ -81,6 +81,16 @@ pub const CHANGED_ALL_THE_SAME: &[(&str, &str, &str)] = &[
         "a try counts, right or wrong",
     ),
     ("Mutation.signIn", "event", "the trail has every try"),
+    (
+        "Mutation.signInForToken",
+        "throttle",
+        "a try counts, right or wrong",
+    ),
+    (
+        "Mutation.signInForToken",
+        "event",
+        "the trail has every try",
+    ),
 ];
 
 /// The same for all routes.
@@ -213,6 +223,7 @@ pub const FIELDS: &[Row] = &[
     // These change who the caller is.
     row("Mutation.signUp", PUBLIC, r#"mutation { signUp(username: "newcomer", password: $password) { id } }"#).alone(),
     row("Mutation.signIn", SIGNING_IN, "mutation { signIn(username: $me, password: $password) { id } }").alone(),
+    row("Mutation.signInForToken", SIGNING_IN, r#"mutation { signInForToken(username: $me, password: $password, name: "x", scopes: [READ]) { secret } }"#).alone(),
     row("Mutation.signOut", PUBLIC, "mutation { signOut }").alone(),
     row("Mutation.changePassword", FOR_PEOPLE, r#"mutation { changePassword(current: $password, new: "another password") { id } }"#).alone(),
 ];

@@ -1,6 +1,7 @@
 //! A server in this process, on a port, a database and a directory of its own.
 
 use std::{
+    num::NonZeroU8,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -201,9 +202,17 @@ impl TestApp {
 
     /// The moment `ahead` of the server's present, as a GraphQL `DateTime`.
     pub fn date_in(&self, ahead: Duration) -> String {
-        use time::format_description::well_known::Rfc3339;
+        use time::format_description::well_known::{
+            Iso8601,
+            iso8601::{Config, EncodedConfig, TimePrecision},
+        };
+        const MILLISECONDS: EncodedConfig = Config::DEFAULT
+            .set_time_precision(TimePrecision::Second {
+                decimal_digits: NonZeroU8::new(3),
+            })
+            .encode();
         let date = cloakroom::clock::to_date(self.app.clock.after(ahead));
-        date.format(&Rfc3339).unwrap()
+        date.format(&Iso8601::<MILLISECONDS>).unwrap()
     }
 
     /// All of the janitor's sweeps, now.
