@@ -25,6 +25,7 @@ mod audit_log;
 mod authorization;
 mod browser;
 mod cli;
+mod client_addresses;
 mod clients;
 mod closed_files;
 mod configuration;
