@@ -10,6 +10,7 @@ mod declare;
 mod descriptors;
 mod kinds;
 mod listing;
+mod origin;
 mod table;
 mod values;
 

@@ -4,7 +4,7 @@ use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::D
 
 use ipnet::IpNet;
 
-use super::{Secret, descriptors, values::Choice};
+use super::{Secret, descriptors, origin, values::Choice};
 
 pub const DAY: u64 = 24 * 60 * 60;
 /// Time to spare below what the databases' 64-bit milliseconds can hold.
@@ -138,29 +138,16 @@ pub fn connections() -> Kind<usize> {
     Kind::new("NUMBER", read).values(values)
 }
 
-/// The URL that a site begins with, which is kept without a slash at the end.
+/// The URL that a site begins with: its origin.
 pub fn site() -> Kind<String> {
     Kind::new("URL", |text| {
-        let url = text.trim_end_matches('/');
-        match is_origin(url) {
-            true => Ok(url.to_owned()),
-            false => Err(vec![format!(
-                "{text:?} is not https://HOST or http://HOST:PORT, without a path"
-            )]),
-        }
+        origin::of_site(text.trim()).map_err(|mistake| vec![mistake])
     })
 }
 
 /// Origins, comma-separated.
 pub fn origins() -> Kind<Vec<String>> {
-    Kind::new("ORIGINS", |text| {
-        each(text, |item| match is_origin(item) {
-            true => Ok(item.to_owned()),
-            false => Err(format!(
-                "{item:?} is not an origin such as https://app.example"
-            )),
-        })
-    })
+    Kind::new("ORIGINS", |text| each(text, origin::of_pages))
 }
 
 /// Networks or addresses, comma-separated.
@@ -262,16 +249,4 @@ fn each<T>(list: &str, read: impl Fn(&str) -> Result<T, String>) -> Understood<V
         true => Ok(values),
         false => Err(mistakes),
     }
-}
-
-/// Whether `text` is an origin (RFC 6454): a scheme, a host, perhaps a port, nothing else.
-fn is_origin(text: &str) -> bool {
-    let Ok(uri) = text.parse::<::http::Uri>() else {
-        return false;
-    };
-    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority())
-    else {
-        return false;
-    };
-    !authority.as_str().contains('@') && text == format!("{scheme}://{authority}")
 }

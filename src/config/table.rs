@@ -24,7 +24,7 @@ settings! {
         public_url: String = unset("from LISTEN"), site();
 
         /// Other origins whose pages may call the API (CORS, and the cross-site check), comma-separated:
-        /// `https://app.example`
+        /// `https://app.example`, or a web view's such as `capacitor://localhost`
         allowed_origins: Vec<String> = "", origins();
 
         /// Networks whose `X-Forwarded-For` is believed, comma-separated. The peer of a unix socket is always believed
