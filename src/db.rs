@@ -2,25 +2,24 @@
 //! at a time on SQLite, and survive a client that hangs up.
 
 use std::{
-    fs::OpenOptions,
+    fmt::Display,
     future::Future,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     pin::Pin,
+    sync::Arc,
 };
 
 use group_commit::GroupCommit;
-use postgres::{Connections, Waiting, Writes};
+use postgres::{Waiting, Writes};
 use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use transaction::Done;
 
 use crate::{
     error::{Code, Error, Result},
-    private,
-    tasks::Tasks,
+    operator_error::OperatorError,
 };
 
 mod connect;
@@ -28,7 +27,9 @@ mod due;
 mod group_commit;
 mod lookups;
 mod migrate;
+mod open;
 mod page;
+mod place;
 mod postgres;
 mod reader;
 mod transaction;
@@ -51,6 +52,8 @@ pub struct Db {
     /// On SQLite, for the reads that every request makes.
     lookups: Option<Lookups>,
     sqlite_path: Option<PathBuf>,
+    /// What operators call it.
+    name: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
@@ -71,41 +74,14 @@ impl Writer {
 }
 
 impl Db {
-    /// Connects, creating an SQLite database that does not exist yet; only the server's user may read it.
-    pub async fn connect(url: &str, tasks: &Tasks) -> Result<Self> {
-        if let Some(rest) = url.strip_prefix("sqlite:") {
-            let path = rest
-                .split('?')
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("//");
-            // A failure to create it is SQLite's to report. Its other files take their mode from this one.
-            let _ = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o600)
-                .open(path);
-            for file in ["", "-wal", "-shm"] {
-                private::check_file(Path::new(&format!("{path}{file}")))?;
-            }
-            connect::sync_log(path)?;
-            let writer = Database::connect(connect::sqlite(url, 1, false)).await?;
-            let reader = Database::connect(connect::sqlite(url, connect::READERS, true)).await?;
-            let group = GroupCommit::start(writer.clone(), tasks);
-            return Ok(Self {
-                reader: Reader::Sqlite(reader),
-                writer: Writer::Sqlite(writer, group),
-                lookups: Some(Lookups::start(Path::new(path))?),
-                sqlite_path: Some(path.into()),
-            });
-        }
-        let writes = Writes::through(Connections::open(url, postgres::WRITERS).await?);
-        Ok(Self {
-            reader: Reader::Postgres(Connections::open(url, postgres::READERS).await?),
-            writer: Writer::Postgres(writes),
-            lookups: None,
-            sqlite_path: None,
-        })
+    /// What operators call this database, with its path or address and without its password.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What an error of this database says to the operator.
+    pub fn unusable(&self, error: impl Display) -> OperatorError {
+        OperatorError::new(format!("cannot use {}: {error}", self.name))
     }
 
     /// For queries outside a transaction. On SQLite these connections cannot write.

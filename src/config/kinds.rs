@@ -164,7 +164,11 @@ pub fn networks() -> Kind<Vec<IpNet>> {
 /// Where a database is. It may have a password in it, so no mistake repeats it.
 pub fn database() -> Kind<Secret> {
     Kind::new("URL", |text| {
-        let known = ["sqlite:", "postgres://", "postgresql://"];
+        let text = text.trim_end_matches(['\r', '\n']);
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return sqlite_path(path).map(|()| Secret::from(text.to_owned()));
+        }
+        let known = ["postgres://", "postgresql://"];
         match known.iter().any(|scheme| text.starts_with(scheme)) {
             true => Ok(Secret::from(text.trim_end().to_owned())),
             false => Err(vec![
@@ -172,6 +176,27 @@ pub fn database() -> Kind<Secret> {
             ]),
         }
     })
+}
+
+/// What is behind `sqlite:` is a path and nothing else, whatever characters it has. Other programs take parameters there.
+fn sqlite_path(path: &str) -> Understood<()> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let parameters = path.rsplit_once('?').map(|(_, parameters)| parameters);
+    let known = ["mode=", "cache=", "immutable=", "vfs="];
+    if path.trim().is_empty() {
+        return Err(vec!["names no path after sqlite:".to_owned()]);
+    }
+    if path == ":memory:" || path.starts_with("file:") {
+        return Err(vec![
+            "names no file: sqlite: takes a path, such as sqlite:/var/lib/cloakroom/cloakroom.sqlite3".to_owned(),
+        ]);
+    }
+    if parameters.is_some_and(|text| known.iter().any(|name| text.starts_with(name))) {
+        return Err(vec![
+            "has parameters behind its path; sqlite: takes a path alone".to_owned(),
+        ]);
+    }
+    Ok(())
 }
 
 /// What to sign with, one a line.

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -65,19 +66,28 @@ pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
 }
 
 /// What a killed process wrote to SQLite's log and did not sync is visible again: it is made durable before anyone reads it.
-pub(super) fn sync_log(path: &str) -> io::Result<()> {
-    match File::open(format!("{path}-wal")) {
+pub(super) fn sync_log(path: &Path) -> io::Result<()> {
+    match File::open(beside(path, "-wal")) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         log => log?.sync_all(),
     }
 }
 
+/// SQLite's own file next to the database at `path`, whose name has `end` behind the database's.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut file = path.to_owned().into_os_string();
+    file.push(end);
+    file.into()
+}
+
+/// The URL that sqlx takes has its own idea of `%`, `?` and `#`, and so the path goes past it.
 #[expect(
     clippy::disallowed_methods,
     reason = "a setting of the connection reads no row"
 )]
-pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
+pub(super) fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new("sqlite:");
+    let path = path.to_owned();
     options
         .max_connections(connections)
         .min_connections(connections)
@@ -87,6 +97,7 @@ pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOpt
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |options| {
             let options = options
+                .filename(&path)
                 .foreign_keys(true)
                 .busy_timeout(PATIENCE)
                 .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string());
@@ -94,7 +105,6 @@ pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOpt
                 return options.read_only(true);
             }
             options
-                .create_if_missing(true)
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "FULL")
         })
