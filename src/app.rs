@@ -55,6 +55,15 @@ pub struct App {
 
 pub type SharedApp = Arc<App>;
 
+/// What a command works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Accounts and the like. There need not be a data directory.
+    Database,
+    /// The content directory has to be there, and of the same installation as the database.
+    Content,
+}
+
 /// Each layer below takes its own part of this: [`Auth`], [`Access`].
 impl Deref for App {
     type Target = Access;
@@ -80,27 +89,27 @@ impl App {
         Self::of(config, clock, db, local, keyring, tasks).await
     }
 
-    /// Opens what is there, for a command beside the server: nothing is made, and nothing migrated. A command about accounts
-    /// needs the database alone; `for_content`, the content directory has to be there, and of the same installation.
+    /// Opens what is there, for a command beside the server: nothing is made, and nothing migrated.
     pub async fn open_existing(
         config: Config,
         clock: Clock,
-        for_content: bool,
+        needs: Needs,
     ) -> Result<SharedApp, OperatorError> {
         let data_dir = &config.storage.data_dir;
         check_data_dir(data_dir)?;
         let tasks = Tasks::default();
         let db = Db::connect(config.database.database_url.expose(), &tasks).await?;
         db.check_schema().await?;
-        let id = match for_content {
-            true => installation::check_strictly(&db, data_dir).await?,
-            false => {
+        let id = match needs {
+            Needs::Content => installation::check_strictly(&db, data_dir).await?,
+            Needs::Database => {
                 installation::check(&db, data_dir).await?;
+                // Whatever asks for content then is told that it is not there.
                 Uuid::nil()
             }
         };
         let local = Local::at(data_dir, id, room(&config, &db), &tasks);
-        if for_content {
+        if needs == Needs::Content {
             local.check_closed()?;
         }
         let keyring = Keyring::load_existing(&config.tickets.secret, data_dir)?;

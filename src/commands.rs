@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use cloakroom::{
-    app::{self, App},
+    app::{self, App, Needs},
     clock::Clock,
     config::{Config, Secret},
     db::Db,
@@ -77,29 +77,29 @@ pub async fn migrate(config: &Config, options: &Migrate) -> Outcome {
 
 pub async fn create_user(config: Config, username: &str) -> Outcome {
     // Before the password is asked for, which would be in vain.
-    let app = App::open_existing(config, Clock::System, false).await?;
+    let app = App::open_existing(config, Clock::System, Needs::Database).await?;
     let password = read_password()?;
     let account = accounts::create(&app, username, password).await;
-    let account = account.map_err(told)?;
+    let account = account.map_err(|error| told(&app, error))?;
     print(format!("{} {}\n", account.user.id, account.user.username))
 }
 
 pub async fn set_password(config: Config, username: &str) -> Outcome {
-    let app = App::open_existing(config, Clock::System, false).await?;
+    let app = App::open_existing(config, Clock::System, Needs::Database).await?;
     let password = read_password()?;
     let set = accounts::set_password(&app, username, password).await;
-    Ok(set.map_err(told)?)
+    Ok(set.map_err(|error| told(&app, error))?)
 }
 
 pub async fn set_disabled(config: Config, username: &str, disabled: bool) -> Outcome {
-    let app = App::open_existing(config, Clock::System, false).await?;
+    let app = App::open_existing(config, Clock::System, Needs::Database).await?;
     let set = accounts::set_disabled(&app, username, disabled).await;
-    Ok(set.map_err(told)?)
+    Ok(set.map_err(|error| told(&app, error))?)
 }
 
 /// Fails when anything is amiss, so that a script can tell.
 pub async fn verify(config: Config, options: &Verify) -> Outcome {
-    let app = App::open_existing(config, Clock::System, true).await?;
+    let app = App::open_existing(config, Clock::System, Needs::Content).await?;
     let depth = Depth {
         hash: options.deep,
         repair: options.repair,
@@ -118,7 +118,14 @@ pub async fn verify(config: Config, options: &Verify) -> Outcome {
         }
     })
     .await;
-    let report = report.map_err(told)?;
+    let report = report.map_err(|error| {
+        let data_dir = app.config.storage.data_dir.display();
+        format!(
+            "cannot look at everything in {data_dir} and {}: {}",
+            app.db.name(),
+            error.cause()
+        )
+    })?;
     if shows_progress {
         let _ = writeln!(io::stderr());
     }
@@ -132,12 +139,11 @@ pub async fn verify(config: Config, options: &Verify) -> Outcome {
     }
 }
 
-/// What an error says to whoever typed the command: the cause where there is one, instead of what clients are told.
-fn told(error: Error) -> OperatorError {
+/// What an error about accounts says to whoever typed the command: the cause where there is one, and not what clients are
+/// told.
+fn told(app: &App, error: Error) -> OperatorError {
     match error.code {
-        Code::Internal | Code::Unavailable | Code::StorageFull => {
-            OperatorError::new(format!("{}: {}", error.code.as_str(), error.cause()))
-        }
+        Code::Internal | Code::Unavailable | Code::StorageFull => app.db.unusable(error.cause()),
         _ => OperatorError::new(error.to_string()),
     }
 }

@@ -97,10 +97,10 @@ fn forbidden(path: &Path, setting: &str) -> String {
 
 /// What is at `path` or on the way to it and should not be, or should be and is not.
 fn in_the_way(path: &Path, setting: &str) -> String {
-    let mut missing = path;
+    let directory = path.parent().filter(|directory| !directory.exists());
+    let missing = directory.unwrap_or(path);
     for part in path.ancestors() {
         let Ok(link) = fs::symlink_metadata(part) else {
-            missing = part;
             continue;
         };
         let shown = part.display();

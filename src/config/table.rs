@@ -22,7 +22,7 @@ settings! {
 
         /// The address that clients use. Ticket URLs begin with it, and `https` in it turns on Secure cookies with the
         /// prefix `__Host-`
-        public_url: String = unset("from LISTEN"), site();
+        public_url: String = unset("from LISTEN; needed where that is `0.0.0.0` or `[::]`"), site();
 
         /// Other origins whose pages may call the API (CORS, and the cross-site check), comma-separated:
         /// `https://app.example`, or a web view's such as `capacitor://localhost`

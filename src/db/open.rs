@@ -92,7 +92,6 @@ impl Db {
     /// What operators call the database at `url` when there is none, as far as that can be seen before it is made.
     pub fn missing(url: &str) -> Option<Arc<str>> {
         let path = place::sqlite_path(url)?;
-        let is_missing = place::check_there(&path).is_err();
-        is_missing.then(|| place::sqlite_name(&path))
+        place::is_missing(&path).then(|| place::sqlite_name(&path))
     }
 }

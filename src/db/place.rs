@@ -13,6 +13,7 @@ use sea_orm::{DbErr, sqlx::postgres::PgConnectOptions};
 
 use super::connect::beside;
 use crate::{
+    disk,
     error::Error,
     operator_error::{OperatorError, absolute},
     private,
@@ -36,6 +37,14 @@ pub(super) fn sqlite_name(path: &Path) -> Arc<str> {
 
 pub(super) fn cannot(doing: &str, path: &Path, error: &io::Error) -> OperatorError {
     OperatorError::at(doing, path, SETTINGS, error)
+}
+
+/// Whether there is no database at `path` for certain.
+pub(super) fn is_missing(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(metadata) => metadata.is_file() && metadata.len() == 0,
+        Err(error) => [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()),
+    }
 }
 
 /// Fails when there is no database at `path`.
@@ -85,27 +94,32 @@ pub(super) fn check_closed(path: &Path) -> Result<(), OperatorError> {
 
 /// What SQLite says when it cannot use the file at `path`.
 pub(super) fn unusable_sqlite(path: &Path, error: &Error) -> OperatorError {
-    // The usual reason, which SQLite does not tell: its log is made beside the database.
-    let log = beside(path, "-wal");
-    let there = log.exists();
-    let opened = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&log);
-    if !there {
-        let _ = fs::remove_file(&log);
+    // The usual reasons, which SQLite does not tell. Its log is made beside the database, which it opens to write.
+    for end in ["", "-wal", "-shm"] {
+        let file = beside(path, end);
+        match OpenOptions::new().append(true).open(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return cannot("write the database's file", &file, &error);
+            }
+            _ => {}
+        }
     }
-    if let Err(error) = opened {
-        return cannot("write the log of the database", &log, &error);
+    let directory = absolute(path);
+    let directory = directory.parent().unwrap_or(path);
+    match disk::try_writing(directory) {
+        Err(error)
+            if [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem]
+                .contains(&error.kind()) =>
+        {
+            cannot("write the database's log in", directory, &error)
+        }
+        _ => OperatorError::new(format!(
+            "cannot use the SQLite database {} ({SETTINGS}): {}. If it is no database of SQLite's, name another; if it \
+             is damaged, restore it from a backup",
+            absolute(path).display(),
+            error.cause()
+        )),
     }
-    OperatorError::new(format!(
-        "cannot use the SQLite database {} ({SETTINGS}): {}. If it is no database of SQLite's, name another; if it is \
-         damaged, restore it from a backup",
-        absolute(path).display(),
-        error.cause()
-    ))
 }
 
 /// The name of the database at `url`.

@@ -197,7 +197,7 @@ async fn whatever_is_in_the_place_of_a_part_is_named_with_the_way_out() {
         &program,
         &path,
         "CLOAKROOM_DATABASE_URL",
-        "no/such does not exist",
+        "no/such/directory does not exist: make it",
     );
 }
 
@@ -240,21 +240,19 @@ async fn what_belongs_to_somebody_else_is_named_with_its_owner() {
 fn a_disk_that_can_only_be_read_is_named() {
     with_mounts(async || {
         let program = Program::with(None);
-        let volume = Volume::at(&program.data_dir(), 8);
+        let volume = Volume::at(&program.data_dir(), 80);
+        program.serve().kill();
         volume.remount_read_only();
-        says(
-            &program,
-            &program.data_dir(),
-            "CLOAKROOM_D",
-            "can only be read",
-        );
+        let setting = "CLOAKROOM_DATA_DIR";
+        let database = program.data_dir().join("cloakroom.sqlite3");
+        says(&program, &database, setting, "can only be read");
         let below = program.data_dir().join("deeper");
-        says(
-            &program_at(&below),
-            &below,
-            "CLOAKROOM_DATA_DIR",
-            "can only be read",
-        );
+        says(&program_at(&below), &below, setting, "can only be read");
+        let printed = program.run_with(&["create-user", "alice"], PASSWORD);
+        assert_eq!(printed.status, Some(1), "{printed:?}");
+        for words in [database.to_str().unwrap(), "readonly"] {
+            assert!(printed.err.contains(words), "{words}: {printed:?}");
+        }
     });
 }
 

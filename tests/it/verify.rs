@@ -61,12 +61,12 @@ async fn damage_and_orphans_are_reported_and_only_orphans_removed() {
             .unwrap()
     };
     std::fs::remove_file(stored("missing")).unwrap();
+    std::fs::write(stored("short"), b"s").unwrap();
+    std::fs::write(stored("changed"), b"CHANGED").unwrap();
     // A link to itself, which nothing can open: as a bad sector, it says so each time.
     let unreadable = stored("unreadable");
     std::fs::remove_file(&unreadable).unwrap();
     std::os::unix::fs::symlink(&unreadable, &unreadable).unwrap();
-    std::fs::write(stored("short"), b"s").unwrap();
-    std::fs::write(stored("changed"), b"CHANGED").unwrap();
     let orphan = server
         .app
         .config

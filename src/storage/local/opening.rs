@@ -3,11 +3,12 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, ErrorKind},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use uuid::Uuid;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     sync_dir,
 };
 use crate::{
-    keys,
+    disk::try_writing,
     operator_error::{OperatorError, absolute},
     private,
     tasks::Tasks,
@@ -43,7 +44,7 @@ impl Local {
             .open(&local.purge_lock)
             .map_err(cannot("write", &local.purge_lock))?;
         sync_dir(data_dir).map_err(cannot("sync the directory", data_dir))?;
-        local.try_renaming()?;
+        local.check_places()?;
         if Self::mark(data_dir)?.is_none() {
             let written = local.mark.write();
             written.map_err(cannot("write", &mark::path(&local.content)))?;
@@ -106,30 +107,40 @@ impl Local {
         Ok(false)
     }
 
-    /// Fails when a finished upload could not move into its place: across file systems nothing does.
-    fn try_renaming(&self) -> Result<(), OperatorError> {
-        let name = format!("probe-{}", keys::hex(&keys::random::<4>()));
-        let [from, to] = [&self.staging, &self.content].map(|directory| directory.join(&name));
-        let made = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(FILE_MODE)
-            .open(&from);
-        made.map_err(cannot("write", &from))?;
-        let renamed = fs::rename(&from, &to);
-        let _ = fs::remove_file(if renamed.is_ok() { &to } else { &from });
-        match renamed {
-            Err(error) if error.kind() == ErrorKind::CrossesDevices => {
-                Err(OperatorError::new(format!(
-                    "{} and {} are on different file systems, and finished uploads have to move from one to the other: \
-                     mount the disk at the data directory (CLOAKROOM_DATA_DIR), so that both are on it",
-                    absolute(&self.staging).display(),
-                    absolute(&self.content).display()
-                )))
+    /// Fails when nothing can be written, or a finished upload could not move into its place: across file systems, and across
+    /// mounts of one, nothing does. Leaves nothing behind, whatever ends it.
+    fn check_places(&self) -> Result<(), OperatorError> {
+        for directory in [&self.staging, &self.content] {
+            let written = try_writing(directory);
+            // Not every file system has files without names.
+            if let Err(error) = written
+                && [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem]
+                    .contains(&error.kind())
+            {
+                return Err(cannot("write in", directory)(error));
             }
-            renamed => renamed.map_err(cannot("write", &to)),
         }
+        let staging = mount_of(&self.staging).map_err(cannot("look at", &self.staging))?;
+        let content = mount_of(&self.content).map_err(cannot("look at", &self.content))?;
+        if staging == content {
+            return Ok(());
+        }
+        Err(OperatorError::new(format!(
+            "{} and {} are on different file systems, and finished uploads have to move from one to the other: mount the \
+             disk at the data directory (CLOAKROOM_DATA_DIR), so that both are on it",
+            absolute(&self.staging).display(),
+            absolute(&self.content).display()
+        )))
     }
+}
+
+/// The file system of a directory, and by which mount it is reached, where the kernel tells.
+fn mount_of(directory: &Path) -> io::Result<(u64, Option<u64>)> {
+    let device = fs::metadata(directory)?.dev();
+    let asked = StatxFlags::MNT_ID;
+    let told = statx(CWD, directory, AtFlags::empty(), asked).ok();
+    let told = told.filter(|told| told.stx_mask & asked.bits() != 0);
+    Ok((device, told.map(|told| told.stx_mnt_id)))
 }
 
 /// What an error at `path` means to the operator, when it comes to `doing`.
