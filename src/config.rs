@@ -8,13 +8,15 @@ use std::fmt;
 mod check;
 mod declare;
 mod descriptors;
+mod env_file;
 mod kinds;
 mod listing;
+mod origin;
 mod table;
 mod values;
 
 pub use declare::{SETTINGS, Setting};
-pub use listing::{Unknown, markdown, unknown};
+pub use listing::{Unknown, check_texts, markdown, unknown};
 pub use table::{
     Accounts, Config, Database, Graphql, Logging, Options, Server, Storage, Sweeps, Tickets,
     Uploads, Users,

@@ -2,26 +2,25 @@
 //! at a time on SQLite, and survive a client that hangs up.
 
 use std::{
-    fs::OpenOptions,
+    fmt::Display,
     future::Future,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     pin::Pin,
+    sync::Arc,
 };
 
 use group_commit::GroupCommit;
 use postgres::{Waiting, Writes};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, EntityTrait, IntoActiveModel, Select, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, TryIntoModel,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait, IntoActiveModel, Select, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, TryIntoModel,
 };
 use transaction::Done;
 
 use crate::{
     error::{Code, Error, Result},
-    private,
-    tasks::Tasks,
+    operator_error::OperatorError,
 };
 
 mod connect;
@@ -29,7 +28,9 @@ mod due;
 mod group_commit;
 mod lookups;
 mod migrate;
+mod open;
 mod page;
+mod place;
 mod postgres;
 mod prepared;
 mod reader;
@@ -52,6 +53,8 @@ pub struct Db {
     reader: Reader,
     writer: Writer,
     sqlite_path: Option<PathBuf>,
+    /// What operators call it.
+    name: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,41 +75,14 @@ impl Writer {
 }
 
 impl Db {
-    /// Connects, creating an SQLite database that does not exist yet; only the server's user may read it.
-    pub async fn connect(url: &str, tasks: &Tasks) -> Result<Self> {
-        if let Some(rest) = url.strip_prefix("sqlite:") {
-            let path = rest
-                .split('?')
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("//");
-            // A failure to create it is SQLite's to report. Its other files take their mode from this one.
-            let _ = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o600)
-                .open(path);
-            for file in ["", "-wal", "-shm"] {
-                private::check_file(Path::new(&format!("{path}{file}")))?;
-            }
-            connect::sync_log(path)?;
-            let writer = Database::connect(connect::sqlite(url)).await?;
-            let group = GroupCommit::start(writer.clone(), tasks);
-            return Ok(Self {
-                reader: Reader::Sqlite {
-                    lookups: Lookups::start(Path::new(path))?,
-                    queries: Lookups::side_by_side(Path::new(path), connect::READERS)?,
-                },
-                writer: Writer::Sqlite(writer, group),
-                sqlite_path: Some(path.into()),
-            });
-        }
-        let writes = Writes::through(Connections::open(url, postgres::WRITERS).await?);
-        Ok(Self {
-            reader: Reader::Postgres(Connections::open(url, postgres::READERS).await?),
-            writer: Writer::Postgres(writes),
-            sqlite_path: None,
-        })
+    /// What operators call this database, with its path or address and without its password.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What an error of this database says to the operator.
+    pub fn unusable(&self, error: impl Display) -> OperatorError {
+        OperatorError::new(format!("cannot use {}: {error}", self.name))
     }
 
     /// The rows that `select` selects, outside a transaction.

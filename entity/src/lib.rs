@@ -5,6 +5,7 @@ pub mod discarded_content;
 pub mod event;
 pub mod event_once;
 pub mod file;
+pub mod installation;
 pub mod session;
 pub mod settled_time;
 pub mod share;

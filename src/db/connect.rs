@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -65,19 +66,28 @@ pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
 }
 
 /// What a killed process wrote to SQLite's log and did not sync is visible again: it is made durable before anyone reads it.
-pub(super) fn sync_log(path: &str) -> io::Result<()> {
-    match File::open(format!("{path}-wal")) {
+pub(super) fn sync_log(path: &Path) -> io::Result<()> {
+    match File::open(beside(path, "-wal")) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         log => log?.sync_all(),
     }
 }
 
+/// SQLite's own file next to the database at `path`, whose name has `end` behind the database's.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut file = path.to_owned().into_os_string();
+    file.push(end);
+    file.into()
+}
+
+/// The URL that sqlx takes has its own idea of `%`, `?` and `#`, and so the path goes past it.
 #[expect(
     clippy::disallowed_methods,
     reason = "a setting of the connection reads no row"
 )]
-pub(super) fn sqlite(url: &str) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
+pub(super) fn sqlite(path: &Path, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new("sqlite:");
+    let path = path.to_owned();
     options
         .max_connections(1)
         .min_connections(1)
@@ -85,13 +95,17 @@ pub(super) fn sqlite(url: &str) -> ConnectOptions {
         .sqlx_logging(false)
         // A connection to a local file does not go stale, and a new one would read the schema again.
         .test_before_acquire(false)
-        .map_sqlx_sqlite_opts(|options| {
-            options
-                .create_if_missing(true)
+        .map_sqlx_sqlite_opts(move |options| {
+            let options = options
+                .filename(&path)
                 .foreign_keys(true)
                 // For the settings that follow; afterwards LOCK_TRY is.
                 .busy_timeout(PATIENCE)
-                .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string())
+                .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string());
+            if read_only {
+                return options.read_only(true);
+            }
+            options
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "FULL")
         })

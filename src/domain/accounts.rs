@@ -274,10 +274,41 @@ pub async fn change_password(
     Ok(changed.into())
 }
 
+/// Gives an account, found by name, another password, which voids its sessions, tokens and tickets: for the operator, when it
+/// is forgotten. A stopped account stays stopped.
+#[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
+pub async fn set_password(app: &App, username: &str, password: Secret) -> Result<()> {
+    let user = find(app, username).await?.ok_or_else(unknown)?;
+    check_password("password", &password)?;
+    let password_hash = app.hasher.line_up(Line::Operator)?.hash(password).await?;
+    let event = Event::of_account(Kind::PasswordChanged, user.id).by(By::Operator);
+    let event = events::row(app, event.detail(events::name(&user.username)));
+    let change = app.db.write(move |transaction| {
+        Box::pin(async move {
+            user::Entity::update_many()
+                .col_expr(user::Column::PasswordHash, Expr::value(password_hash))
+                .col_expr(
+                    user::Column::CredentialEpoch,
+                    Expr::col(user::Column::CredentialEpoch).add(1),
+                )
+                .filter(user::Column::Id.eq(user.id))
+                .exec(transaction)
+                .await?;
+            events::record(transaction, event).await
+        })
+    });
+    change.await
+}
+
+/// What the operator is told of a name that is nobody's.
+fn unknown() -> Error {
+    Error::new(Code::NotFound, "There is no account of this name.")
+}
+
 /// Stops or restores an account, found by name; stopping voids its sessions, tokens and tickets for good.
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
 pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<()> {
-    let user = find(app, username).await?.ok_or_else(Error::not_found)?;
+    let user = find(app, username).await?.ok_or_else(unknown)?;
     let kind = match disabled {
         true => Kind::AccountDisabled,
         false => Kind::AccountEnabled,

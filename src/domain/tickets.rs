@@ -56,6 +56,15 @@ pub fn issue(
     (codec::write(&app.keyring.tickets, &claims), expires_at)
 }
 
+/// What a ticket is presented for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The bytes, or a part of them: a download.
+    Download,
+    /// What would come with the bytes. The trail has nothing of it, or the download after it would be the second.
+    Look,
+}
+
 /// The file that `ticket` opens at this moment.
 ///
 /// `TICKET_INVALID` when we did not sign it (at a measured pace: guessing is slow, good tickets never wait), or
@@ -65,6 +74,7 @@ pub async fn redeem(
     app: &App,
     client: &ClientAddress,
     ticket: &str,
+    purpose: Purpose,
 ) -> Result<(Readable<file::Model>, Disposition)> {
     let Some(claims) = read(&app.keyring.tickets, ticket) else {
         app.ticket_guesses.wait(client).await?;
@@ -74,9 +84,10 @@ pub async fn redeem(
         ));
     };
     let opened = open(app, &claims).await;
-    let (kind, mark) = match &opened {
-        Ok(_) => (Kind::Downloaded, 0),
-        Err(_) => (Kind::DownloadRefused, 1),
+    let (kind, mark) = match (&opened, purpose) {
+        (Ok(_), Purpose::Look) => return Ok((opened?, claims.disposition)),
+        (Ok(_), Purpose::Download) => (Kind::Downloaded, 0),
+        (Err(_), _) => (Kind::DownloadRefused, 1),
     };
     events::enqueue(app, Some(claims.once(mark)), || {
         let refused = opened.as_ref().err();

@@ -1,12 +1,12 @@
 //! The layers: request ids, the log and panics around every route; CORS, cross-site checks, body deadlines and sessions
 //! around routes whose callers sign in.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::Body,
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -27,6 +27,8 @@ use crate::{
     config::Config,
     error::{Code, Error},
 };
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What every route is inside of. The last layer added is the first to see a request.
 pub fn every(app: &SharedApp, router: Router) -> Router {
@@ -89,6 +91,10 @@ pub fn signed_in<S: Clone + Send + Sync + 'static>(
             cookies::keep_session,
         ))
         .layer(csrf(&app.config, profile))
+        .layer(middleware::from_fn_with_state(
+            web_views(&app.config),
+            admit_web_views,
+        ))
         // Around whatever may refuse: the rest of a refused body is read before the connection closes.
         .layer(middleware::from_fn_with_state(
             SharedApp::clone(app),
@@ -135,6 +141,7 @@ fn csrf(
         .server
         .allowed_origins
         .iter()
+        .filter(|origin| !is_of_a_web_view(origin))
         .chain([&config.server.public_url]);
     trusted
         .fold(CsrfLayer::new(), |layer, origin| {
@@ -146,6 +153,35 @@ fn csrf(
                 "This request came from a page of another site; the operator can allow it by ALLOWED_ORIGINS.",
             ))
         })
+}
+
+/// The allowed origins of web views, whose schemes are their own (`capacitor:`). The cross-site check knows none of those.
+fn web_views(config: &Config) -> Arc<[HeaderValue]> {
+    let origins = config.server.allowed_origins.iter();
+    let of_web_views = origins.filter(|origin| is_of_a_web_view(origin));
+    of_web_views
+        .filter_map(|origin| HeaderValue::try_from(origin).ok())
+        .collect()
+}
+
+fn is_of_a_web_view(origin: &str) -> bool {
+    !["http://", "https://"]
+        .iter()
+        .any(|site| origin.starts_with(site))
+}
+
+/// A request of an allowed web view is to the cross-site check what one of our own pages is.
+async fn admit_web_views(
+    State(web_views): State<Arc<[HeaderValue]>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let origin = request.headers().get(header::ORIGIN);
+    if origin.is_some_and(|origin| web_views.contains(origin)) {
+        let own = HeaderValue::from_static("same-origin");
+        request.headers_mut().insert(SEC_FETCH_SITE, own);
+    }
+    next.run(request).await
 }
 
 /// A page of an allowed origin acts for its user, so it may send any header: those of its GraphQL client, and of whatever

@@ -112,6 +112,82 @@ async fn pages_of_allowed_origins_may_call_and_read() {
     assert!(!hostile.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
 }
 
+/// However the operator writes an origin, browsers write it in one way.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_origin_is_matched_as_browsers_write_it() {
+    let allowed = "https://App.Example, https://other.example:443/,HTTP://third.example:80, https://b\u{fc}cher.example, \
+        http://[2001:DB8:0::1]:3000";
+    let server = TestApp::start_with(|options| options.allowed_origins = allowed.to_owned()).await;
+    for origin in [
+        "https://app.example",
+        "https://other.example",
+        "http://third.example",
+        "https://xn--bcher-kva.example",
+        "http://[2001:db8::1]:3000",
+    ] {
+        let from_there = [("origin", origin), ("sec-fetch-site", "cross-site")];
+        let answer = sign_out(&server.anonymous(), &from_there).await;
+        assert_eq!(answer.data("/signOut"), true, "{origin}");
+        assert_eq!(answer.headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+    }
+    for origin in [
+        "http://app.example",
+        "https://app.example:8443",
+        "https://other.example.evil.example",
+    ] {
+        let refused = sign_out(&server.anonymous(), &[("origin", origin)]).await;
+        assert_eq!(refused.code(), "CSRF_REFUSED", "{origin}");
+    }
+}
+
+/// Phones' web views have schemes of their own, and say `cross-site` or nothing beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_web_view_may_call_and_read_and_no_other() {
+    let allowed = "capacitor://localhost, Ionic://localhost/,tauri://localhost";
+    let server = TestApp::start_with(|options| options.allowed_origins = allowed.to_owned()).await;
+    let client = reqwest::Client::new();
+    for origin in [
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+    ] {
+        for with in [
+            &[("origin", origin)][..],
+            &[("origin", origin), ("sec-fetch-site", "cross-site")],
+        ] {
+            let answer = sign_out(&server.anonymous(), with).await;
+            assert_eq!(answer.data("/signOut"), true, "{with:?}");
+            let headers = answer.headers;
+            assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+            assert_eq!(headers[ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
+        }
+        let preflight = client
+            .request(Method::OPTIONS, format!("{}/graphql", server.base))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type");
+        let allowed = preflight.send().await.unwrap();
+        assert_eq!(allowed.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+    }
+    let alice = server.person("alice").await;
+    for origin in [
+        "null",
+        "capacitor://evil",
+        "capacitor://localhost.evil",
+        "evil://localhost",
+        "http://localhost",
+    ] {
+        for with in [
+            &[("origin", origin)][..],
+            &[("origin", origin), ("sec-fetch-site", "cross-site")],
+        ] {
+            let refused = sign_out(&alice, with).await;
+            assert_eq!(refused.code(), "CSRF_REFUSED", "{with:?}");
+            assert!(!refused.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+        }
+    }
+}
+
 /// A page can read a refusal only with the headers of CORS, whatever it is that is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_allowed_origins_can_read_refusals() {
