@@ -6,8 +6,9 @@ use cloakroom::error::Code;
 use serde_json::{Value, json};
 
 use crate::{
+    browser::browse,
     clients::{clients, node_at, python_at},
-    support::{Person, TestApp},
+    support::{Person, Program, TestApp, nginx::free_port},
 };
 
 const PAGE: &str = include_str!("../../docs/clients.md");
@@ -108,6 +109,32 @@ async fn the_snippet_for_python_uploads_and_lists() {
 
     assert_eq!(printed, "photo.jpg\nNOT_FOUND\n");
     assert_eq!(names(&alice, "files").await, json!(["photo.jpg"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snippet_for_a_video_renews_its_ticket() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let clip = "tests/fixtures/content_types/files/clip.webm";
+    let clip = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(clip)).unwrap();
+    let file = alice.upload("clip.webm", &clip).await;
+    let token = alice.token("[READ]").await;
+    let port = free_port().to_string();
+    // In real time, as a browser has it.
+    let process = Program::of(&server)
+        // Where its tickets say that it is.
+        .set("LISTEN", &format!("127.0.0.1:{}", free_port()))
+        .set("ALLOWED_ORIGINS", &format!("http://127.0.0.1:{port}"))
+        .set("TICKET_TTL", "11s")
+        .serve();
+    let directory = tempfile::tempdir().unwrap();
+    let snippet = directory.path().join("snippet.js");
+    std::fs::write(&snippet, snippets("video").concat()).unwrap();
+    let snippet = snippet.display().to_string();
+    browse(
+        "video.mjs",
+        &[&process.base, &port, &token, &file, &snippet],
+    );
 }
 
 /// The journey with Relay runs what the page shows.
