@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use crate::support::{TestApp, nginx::free_port, person::PASSWORD};
 
 /// Runs a script of `web/test` with Chromium; panics with what it printed when it fails.
-fn browse(script: &str, arguments: &[&str]) {
+pub fn browse(script: &str, arguments: &[&str]) {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     assert!(
         web.join("node_modules/playwright-core").exists(),

@@ -6,8 +6,9 @@ use cloakroom::error::Code;
 use serde_json::{Value, json};
 
 use crate::{
+    browser::browse,
     clients::{clients, node_at, python_at},
-    support::{Person, TestApp},
+    support::{Person, Program, TestApp, nginx::free_port},
 };
 
 const PAGE: &str = include_str!("../../docs/clients.md");
@@ -38,8 +39,22 @@ async fn names(person: &Person, list: &str) -> Value {
     names.map(|node| node["name"].clone()).collect()
 }
 
-/// Runs a snippet for pages: its fetch keeps cookies, as a browser's does.
-fn run_as_page(program: &str) {
+async fn upload_twenty(person: &Person) {
+    let query = "mutation($files: [Upload!]!) { uploadFiles(files: $files) { id } }";
+    let names: Vec<_> = (0..20)
+        .map(|n| (format!("variables.files.{n}"), format!("{n}.txt")))
+        .collect();
+    let files: Vec<_> = names
+        .iter()
+        .map(|(path, name)| (path.as_str(), name.as_str(), &b"x"[..]))
+        .collect();
+    let variables = json!({ "files": vec![Value::Null; files.len()] });
+    let answer = person.upload_all(query, variables, &files).await;
+    answer.data("/uploadFiles");
+}
+
+/// Runs a snippet for pages: its fetch keeps cookies, as a browser's does. What it printed.
+fn run_as_page(program: &str) -> String {
     // Below the installed clients, so that it finds them.
     let directory = tempfile::tempdir_in(clients().join("node_modules")).unwrap();
     let journey = clients().join("journey.mjs").display().to_string();
@@ -49,19 +64,21 @@ fn run_as_page(program: &str) {
     );
     let path = directory.path().join("snippet.mjs");
     std::fs::write(&path, format!("{prelude}{program}")).unwrap();
-    node_at(&path, &[]);
+    node_at(&path, &[])
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_snippet_for_apollo_client_uploads_shares_and_pages() {
     let server = TestApp::start().await;
     let (alice, bob) = (server.person("alice").await, server.person("bob").await);
-    for n in 0..101 {
-        alice.upload(&format!("{n}.txt"), b"x").await;
+    // More than a page.
+    for _ in 0..3 {
+        upload_twenty(&alice).await;
     }
 
-    run_as_page(&program("apollo", &server.base));
+    let printed = run_as_page(&program("apollo", &server.base));
 
+    assert!(printed.ends_with("\n61\nNOT_FOUND\n"), "{printed}");
     assert_eq!(names(&alice, "files").await[0], "hello.txt");
     assert_eq!(names(&bob, "sharedWithMe").await, json!(["hello.txt"]));
 }
@@ -71,8 +88,9 @@ async fn the_snippet_for_urql_signs_in_for_a_token_and_downloads() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
 
-    run_as_page(&program("urql", &server.base));
+    let printed = run_as_page(&program("urql", &server.base));
 
+    assert_eq!(printed, "5\n");
     assert_eq!(names(&alice, "files").await, json!(["hello.txt"]));
     let tokens = alice.ask("{ apiTokens { name } }").await;
     assert_eq!(tokens.text("/apiTokens/0/name"), "page");
@@ -91,6 +109,32 @@ async fn the_snippet_for_python_uploads_and_lists() {
 
     assert_eq!(printed, "photo.jpg\nNOT_FOUND\n");
     assert_eq!(names(&alice, "files").await, json!(["photo.jpg"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snippet_for_a_video_renews_its_ticket() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let clip = "tests/fixtures/content_types/files/clip.webm";
+    let clip = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(clip)).unwrap();
+    let file = alice.upload("clip.webm", &clip).await;
+    let token = alice.token("[READ]").await;
+    let port = free_port().to_string();
+    // In real time, as a browser has it.
+    let process = Program::of(&server)
+        // Where its tickets say that it is.
+        .set("LISTEN", &format!("127.0.0.1:{}", free_port()))
+        .set("ALLOWED_ORIGINS", &format!("http://127.0.0.1:{port}"))
+        .set("TICKET_TTL", "11s")
+        .serve();
+    let directory = tempfile::tempdir().unwrap();
+    let snippet = directory.path().join("snippet.js");
+    std::fs::write(&snippet, snippets("video").concat()).unwrap();
+    let snippet = snippet.display().to_string();
+    browse(
+        "video.mjs",
+        &[&process.base, &port, &token, &file, &snippet],
+    );
 }
 
 /// The journey with Relay runs what the page shows.

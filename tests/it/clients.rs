@@ -22,9 +22,9 @@ pub fn node(script: &str, arguments: &[&str]) {
     node_at(&clients().join(script), arguments);
 }
 
-/// The same for a script at any place.
-pub fn node_at(script: &Path, arguments: &[&str]) {
-    run(Path::new("node"), script, arguments);
+/// The same for a script at any place; what it printed.
+pub fn node_at(script: &Path, arguments: &[&str]) -> String {
+    run(Path::new("node"), script, arguments)
 }
 
 /// Runs a script for Python; panics with what it printed when it fails.
@@ -79,10 +79,10 @@ fn schemathesis(server: &str, token: &str, ids: &str) {
     succeed(command, "schemathesis");
 }
 
-fn run(program: &Path, script: &Path, arguments: &[&str]) {
+fn run(program: &Path, script: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
     command.arg(script).args(arguments);
-    succeed(command, &script.display().to_string());
+    succeed(command, &script.display().to_string())
 }
 
 /// Runs `command`, and returns what it printed; panics with that when it fails.
