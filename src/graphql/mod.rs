@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use async_graphql::{EmptySubscription, MergedObject, SchemaBuilder};
+use async_graphql::{EmptySubscription, MergedObject, SchemaBuilder, ValidationMode};
 
 use crate::{app::App, config::GraphiQl, error::Error};
 
@@ -64,6 +64,8 @@ pub struct Schema {
     plain: Library,
     /// For all else: each value does, which costs more than such a query.
     charged: Library,
+    /// Whether it describes itself.
+    introspection: bool,
     preparing: Preparing,
 }
 
@@ -78,6 +80,7 @@ pub fn schema(app: &App) -> Schema {
     Schema {
         plain: builder().finish(),
         charged: builder().extension(charges::Charges).finish(),
+        introspection: app.config.graphql.graphiql == GraphiQl::On,
         preparing: Preparing::default(),
     }
 }
@@ -91,8 +94,9 @@ pub fn sdl() -> String {
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    // `document` has measured every operation before it gets here, fragments included.
+    // `document` has measured and validated every operation before it gets here.
     Library::build(Query::default(), Mutation::default(), EmptySubscription)
+        .validation_mode(ValidationMode::Fast)
 }
 
 impl From<Error> for async_graphql::Error {

@@ -1,19 +1,18 @@
-//! From a request's text to a document that may run: scanned, parsed, measured, validated.
+//! From a request's text to an operation that may run: scanned, parsed, measured, validated, given its variables, collected.
 
-use std::{sync::Arc, thread::available_parallelism};
+use std::{collections::HashMap, sync::Arc, thread::available_parallelism};
 
 use async_graphql::{
-    Request, Response, ServerError, Variables,
-    parser::types::{ExecutableDocument, OperationType},
+    Pos, Positioned, Request, ServerError,
+    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition},
 };
-use futures_util::FutureExt;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Semaphore;
 
-use super::{Schema, charges::ValidateOnly, completion, document, types::TYPES};
+use super::{Schema, document, types::TYPES};
 use crate::{
     config::QueryLimits,
-    error::{Code, Error, Result},
+    error::{Error, Result},
 };
 
 /// What is no larger than this is prepared where it arrives, in some 50 µs; the rest elsewhere, for a thread that computes
@@ -27,6 +26,9 @@ const SMALL: Size = Size {
 
 /// At least so many documents are prepared at once, so that one that takes long is not waited for by all.
 const THREADS_MIN: usize = 2;
+
+/// Fields of one name may be looked at so often for each node of the document.
+const STEPS_A_NODE: usize = 8;
 
 struct Size {
     bytes: usize,
@@ -42,14 +44,10 @@ pub struct Asked {
     pub variables: Map<String, Json>,
 }
 
-/// A document that may run, with its variables. It does not print either.
+/// An operation that may run, with its variables in their places. It does not print either.
 pub struct Prepared {
-    pub document: ExecutableDocument,
-    pub operation: OperationType,
-    pub operation_name: Option<String>,
-    pub variables: Variables,
-    /// Otherwise it is validated where it runs, being small.
-    pub is_validated: bool,
+    /// Its selections are [collected](document::collect).
+    pub operation: OperationDefinition,
     /// Whether it is a small query, and none about the schema.
     pub is_plain: bool,
 }
@@ -64,6 +62,12 @@ pub enum Unfit {
 impl From<Error> for Unfit {
     fn from(error: Error) -> Self {
         Self::Refused(error)
+    }
+}
+
+impl From<Vec<ServerError>> for Unfit {
+    fn from(errors: Vec<ServerError>) -> Self {
+        Self::Invalid(errors)
     }
 }
 
@@ -89,7 +93,7 @@ pub async fn prepare(
     if asked.is_small(tokens) {
         let document = asked.check(limits)?;
         if document.nodes <= SMALL.nodes {
-            return Ok(asked.prepared(document));
+            return asked.prepared(schema, limits, document);
         }
     }
     let permit = Arc::clone(&schema.preparing.0).acquire_owned().await;
@@ -115,7 +119,7 @@ impl Asked {
     /// Prepares a document that was scanned, on this thread.
     pub fn prepare_here(self, schema: &Schema, limits: &QueryLimits) -> Result<Prepared, Unfit> {
         let document = self.check(limits)?;
-        self.prepared(document).validated(schema)
+        self.prepared(schema, limits, document)
     }
 
     fn check(&self, limits: &QueryLimits) -> Result<document::Document> {
@@ -123,16 +127,27 @@ impl Asked {
         document::check(&self.query, operation_name, &self.variables, limits)
     }
 
-    fn prepared(self, mut document: document::Document) -> Prepared {
-        completion::ask_types(&TYPES, &mut document.parsed);
-        Prepared {
-            document: document.parsed,
-            operation: document.operation,
-            operation_name: self.operation_name,
-            variables: Variables::from_json(self.variables.into()),
-            is_validated: false,
+    fn prepared(
+        self,
+        schema: &Schema,
+        limits: &QueryLimits,
+        document: document::Document,
+    ) -> Result<Prepared, Unfit> {
+        let parsed = &document.parsed;
+        let steps = limits.nodes.saturating_mul(STEPS_A_NODE);
+        document::validate(&TYPES, parsed, schema.introspection, steps)?;
+        let operation = document::select(parsed, self.operation_name.as_deref())?;
+        let values = document::coerce(&TYPES, operation, self.variables)?;
+        let selected = document::collect(&TYPES, parsed, operation, &values, steps)?;
+        Ok(Prepared {
+            operation: OperationDefinition {
+                ty: operation.ty,
+                variable_definitions: Vec::new(),
+                directives: Vec::new(),
+                selection_set: Positioned::new(selected, operation.selection_set.pos),
+            },
             is_plain: document.is_plain && document.nodes <= SMALL.nodes,
-        }
+        })
     }
 }
 
@@ -150,25 +165,14 @@ fn is_short(value: &Json) -> bool {
 }
 
 impl Prepared {
-    /// The request that runs the document, or validates it.
+    /// The request that runs the operation.
     pub fn request(&self) -> Request {
-        let mut request = Request::new(String::new()).variables(self.variables.clone());
-        request.operation_name.clone_from(&self.operation_name);
-        request.set_parsed_query(self.document.clone());
+        let operation = Positioned::new(self.operation.clone(), Pos::default());
+        let mut request = Request::new(String::new());
+        request.set_parsed_query(ExecutableDocument {
+            operations: DocumentOperations::Single(operation),
+            fragments: HashMap::new(),
+        });
         request
-    }
-
-    fn validated(self, schema: &Schema) -> Result<Self, Unfit> {
-        let request = self.request().data(ValidateOnly);
-        // Nothing in it waits, so the first look has the answer.
-        let answer = schema.charged.execute(request).now_or_never();
-        match answer {
-            Some(Response { errors, .. }) if errors.is_empty() => Ok(Self {
-                is_validated: true,
-                ..self
-            }),
-            Some(Response { errors, .. }) => Err(Unfit::Invalid(errors)),
-            None => Err(Error::new(Code::Internal, "The document could not be validated.").into()),
-        }
     }
 }

@@ -172,7 +172,7 @@ async fn run(
         Err(Unfit::Refused(error)) => return Err(error.into()),
         Err(Unfit::Invalid(errors)) => return Ok(GraphQlResponse::from_errors(errors)),
     };
-    if is_get && prepared.operation != OperationType::Query {
+    if is_get && prepared.operation.ty != OperationType::Query {
         return Err(RequestError {
             error: Error::new(
                 Code::BadUserInput,

@@ -12,12 +12,18 @@ use crate::{
     error::{Code, Error, Result},
 };
 
+mod collect;
 mod measure;
 mod scan;
 mod sizes;
+mod validate;
+mod variables;
 
+pub use collect::{CONCRETE, collect};
 use measure::Measure;
 use sizes::Sizes;
+pub use validate::validate;
+pub use variables::{Values, coerce};
 
 /// A document that is within the limits, and the kind of the operation that is to run.
 #[derive(Debug)]
@@ -85,7 +91,7 @@ fn check_variables(operation: &OperationDefinition, limits: &QueryLimits) -> Res
     within("variables", definitions.len(), limits.directives)?;
     for definition in definitions {
         let name = named(&definition.node.var_type.node);
-        if !TYPES.is_input(name) {
+        if TYPES.input(name).is_none() {
             return Err(Error::bad_input(
                 "query",
                 format!("{name:?} is no type that a variable can have."),
@@ -118,14 +124,18 @@ pub fn select<'d>(
 }
 
 fn within(what: &str, count: usize, limit: usize) -> Result<()> {
-    if count <= limit {
-        return Ok(());
+    match count <= limit {
+        true => Ok(()),
+        false => Err(too_many(what, limit)),
     }
-    Err(Error::new(
+}
+
+fn too_many(what: &str, limit: usize) -> Error {
+    Error::new(
         Code::QueryTooComplex,
         format!("The query has too many {what}: {limit} are allowed. Ask for less at once."),
     )
-    .with("limit", limit))
+    .with("limit", limit)
 }
 
 #[cfg(test)]
