@@ -30,9 +30,10 @@ mod users;
 pub use asker::Asker;
 use asker::ContextExt;
 pub use budget::too_large;
+pub use document::Unfit;
 pub use execute::execute;
 use prepare::Preparing;
-pub use prepare::{Asked, Prepared, Unfit, prepare};
+pub use prepare::{Asked, Prepared, prepare};
 pub use uploads::ReceivedFiles;
 
 /// Everything that can be asked.

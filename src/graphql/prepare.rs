@@ -3,13 +3,17 @@
 use std::{collections::HashMap, sync::Arc, thread::available_parallelism};
 
 use async_graphql::{
-    Pos, Positioned, Request, ServerError,
+    Pos, Positioned, Request,
     parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition},
 };
 use serde_json::{Map, Value as Json};
 use tokio::sync::Semaphore;
 
-use super::{Schema, document, types::TYPES};
+use super::{
+    Schema,
+    document::{self, Unfit},
+    types::TYPES,
+};
 use crate::{
     config::QueryLimits,
     error::{Error, Result},
@@ -50,25 +54,6 @@ pub struct Prepared {
     pub operation: OperationDefinition,
     /// Whether it is a small query, and none about the schema.
     pub is_plain: bool,
-}
-
-/// Why a document does not run.
-pub enum Unfit {
-    Refused(Error),
-    /// It is not of this schema.
-    Invalid(Vec<ServerError>),
-}
-
-impl From<Error> for Unfit {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl From<Vec<ServerError>> for Unfit {
-    fn from(errors: Vec<ServerError>) -> Self {
-        Self::Invalid(errors)
-    }
 }
 
 /// The threads that prepare large documents.
@@ -122,7 +107,7 @@ impl Asked {
         self.prepared(schema, limits, document)
     }
 
-    fn check(&self, limits: &QueryLimits) -> Result<document::Document> {
+    fn check(&self, limits: &QueryLimits) -> Result<document::Document, Unfit> {
         let operation_name = self.operation_name.as_deref();
         document::check(&self.query, operation_name, &self.variables, limits)
     }

@@ -1,8 +1,8 @@
 //! What a GraphQL document may ask for: measured before it runs, first as text, then as a tree.
 
-use async_graphql::parser::{
-    parse_query,
-    types::{ExecutableDocument, OperationDefinition, OperationType},
+use async_graphql::{
+    ServerError,
+    parser::types::{ExecutableDocument, OperationDefinition, OperationType},
 };
 use serde_json::{Map, Value as Json};
 
@@ -14,6 +14,7 @@ use crate::{
 
 mod collect;
 mod measure;
+mod parse;
 mod scan;
 mod sizes;
 mod validate;
@@ -21,6 +22,7 @@ mod variables;
 
 pub use collect::{CONCRETE, collect};
 use measure::Measure;
+pub use parse::parse;
 use sizes::Sizes;
 pub use validate::validate;
 pub use variables::{Values, coerce};
@@ -36,6 +38,26 @@ pub struct Document {
     pub is_plain: bool,
 }
 
+/// Why a document does not run.
+#[derive(Debug)]
+pub enum Unfit {
+    Refused(Error),
+    /// It is no document, or not of this schema, or its variables are not of their types.
+    Invalid(Vec<ServerError>),
+}
+
+impl From<Error> for Unfit {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Vec<ServerError>> for Unfit {
+    fn from(errors: Vec<ServerError>) -> Self {
+        Self::Invalid(errors)
+    }
+}
+
 /// The first look at `source`, linear in its length: `QUERY_TOO_COMPLEX` for text that need not be parsed to be refused.
 /// Answers how many tokens there are.
 pub fn scan(source: &str, limits: &QueryLimits) -> Result<usize> {
@@ -43,8 +65,8 @@ pub fn scan(source: &str, limits: &QueryLimits) -> Result<usize> {
     scan::scan(source, limits)
 }
 
-/// Parses and measures `source`, which was scanned. `BAD_USER_INPUT` when it is no document or has no operation of that
-/// name, `QUERY_TOO_COMPLEX` past a limit. The work is linear in the length.
+/// Parses and measures `source`, which was scanned. Refused when it is no document or has no operation of that name, and
+/// `QUERY_TOO_COMPLEX` past a limit. The work is linear in the length.
 ///
 /// All of the document counts, also operations that do not run and fragments that nobody uses, for all of it is validated.
 pub fn check(
@@ -52,10 +74,8 @@ pub fn check(
     operation_name: Option<&str>,
     variables: &Map<String, Json>,
     limits: &QueryLimits,
-) -> Result<Document> {
-    let parsed = parse_query(source).map_err(|error| {
-        Error::bad_input("query", format!("The document cannot be parsed: {error}"))
-    })?;
+) -> Result<Document, Unfit> {
+    let parsed = parse(source).map_err(|error| vec![error])?;
     let selected = select(&parsed, operation_name)?;
     let operation = selected.ty;
     within("variables", variables.len(), limits.directives)?;
@@ -154,10 +174,15 @@ mod tests {
     };
 
     fn code(source: &str) -> Option<Code> {
-        scan(source, &LIMITS)
-            .and_then(|_| check(source, None, &Map::new(), &LIMITS))
-            .err()
-            .map(|error| error.code)
+        let checked = match scan(source, &LIMITS) {
+            Ok(_) => check(source, None, &Map::new(), &LIMITS).map(drop),
+            Err(error) => Err(error.into()),
+        };
+        match checked {
+            Ok(()) => None,
+            Err(Unfit::Refused(error)) => Some(error.code),
+            Err(Unfit::Invalid(_)) => Some(Code::BadUserInput),
+        }
     }
 
     #[test]
