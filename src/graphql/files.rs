@@ -41,7 +41,7 @@ impl From<Readable<file::Model>> for File {
 #[Object(use_type_description)]
 impl File {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.into()
     }
 

@@ -18,6 +18,7 @@ mod files;
 mod limits;
 mod list;
 mod loaders;
+mod node;
 mod pagination;
 mod prepare;
 mod scalars;
@@ -44,6 +45,7 @@ pub struct Query(
     tickets::TicketQueries,
     api_tokens::ApiTokenQueries,
     limits::LimitsQueries,
+    node::NodeQueries,
 );
 
 /// Everything that can be done.

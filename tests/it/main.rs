@@ -56,6 +56,7 @@ mod multipart_parts;
 mod nginx;
 mod nginx_hostile;
 mod nginx_networks;
+mod nodes;
 mod pages;
 mod password_checks;
 mod policy;

@@ -197,7 +197,7 @@ fn positions_are_lines_and_columns() {
         at("{ a(b: \"é😀\") ! }"),
         Pos {
             line: 1,
-            column: 15
+            column: 14
         }
     );
     assert_eq!(at("{\r\n a\r b\n ! }"), Pos { line: 4, column: 2 });
