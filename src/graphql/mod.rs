@@ -20,6 +20,7 @@ mod list;
 mod loaders;
 mod node;
 mod pagination;
+mod persisted;
 mod prepare;
 mod scalars;
 mod shares;
@@ -33,8 +34,9 @@ use asker::ContextExt;
 pub use budget::too_large;
 pub use document::Unfit;
 pub use execute::execute;
+pub use persisted::{Hash, Persisted};
 use prepare::Preparing;
-pub use prepare::{Asked, Prepared, prepare};
+pub use prepare::{Asked, Prepared, Source, prepare};
 pub use uploads::ReceivedFiles;
 
 /// Everything that can be asked.
@@ -70,6 +72,8 @@ pub struct Schema {
     /// Whether it describes itself.
     introspection: bool,
     preparing: Preparing,
+    /// The documents that clients may name by their hash.
+    pub persisted: Persisted,
 }
 
 /// The schema that requests run against. It describes itself to clients where GraphiQL is on.
@@ -85,6 +89,7 @@ pub fn schema(app: &App) -> Schema {
         charged: builder().extension(charges::Charges).finish(),
         introspection: app.config.graphql.graphiql == GraphiQl::On,
         preparing: Preparing::default(),
+        persisted: Persisted::new(app.config.persisted_limits()),
     }
 }
 

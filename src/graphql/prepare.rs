@@ -43,9 +43,42 @@ struct Size {
 
 /// What a client asks for. It may hold passwords, so it does not print.
 pub struct Asked {
-    pub query: String,
+    pub query: Source,
     pub operation_name: Option<String>,
     pub variables: Map<String, Json>,
+}
+
+/// A document, as text or as it was prepared before: then it is valid.
+pub enum Source {
+    Text(String),
+    Known(Arc<Parsed>),
+}
+
+/// A document that was parsed, and how large its text is.
+pub struct Parsed {
+    document: ExecutableDocument,
+    bytes: usize,
+    tokens: usize,
+}
+
+/// What a token takes in memory once it is parsed, at most.
+const TOKEN_BYTES: usize = 256;
+
+impl Parsed {
+    /// How much memory it takes, about.
+    pub fn memory(&self) -> usize {
+        self.bytes
+            .saturating_add(self.tokens.saturating_mul(TOKEN_BYTES))
+    }
+
+    #[cfg(test)]
+    pub fn of(source: &str) -> Self {
+        Self {
+            document: document::parse(source).unwrap(),
+            bytes: source.len(),
+            tokens: 3,
+        }
+    }
 }
 
 /// An operation that may run, with its variables in their places. It does not print either.
@@ -54,6 +87,8 @@ pub struct Prepared {
     pub operation: OperationDefinition,
     /// Whether it is a small query, and none about the schema.
     pub is_plain: bool,
+    /// The document that it is of, which is valid.
+    pub parsed: Arc<Parsed>,
 }
 
 /// The threads that prepare large documents.
@@ -74,11 +109,12 @@ pub async fn prepare(
     limits: &QueryLimits,
     asked: Asked,
 ) -> Result<Prepared, Unfit> {
-    let tokens = document::scan(&asked.query, limits)?;
+    let tokens = asked.query.scan(limits)?;
     if asked.is_small(tokens) {
-        let document = asked.check(limits)?;
-        if document.nodes <= SMALL.nodes {
-            return asked.prepared(schema, limits, document);
+        let parsed = asked.query.parse(tokens)?;
+        let measured = asked.measure(&parsed, limits)?;
+        if measured.nodes <= SMALL.nodes {
+            return asked.prepared(schema, limits, parsed, measured);
         }
     }
     let permit = Arc::clone(&schema.preparing.0).acquire_owned().await;
@@ -93,37 +129,67 @@ pub async fn prepare(
     prepared.await.map_err(Error::internal)?
 }
 
+impl Source {
+    /// The first look at a text. Answers how many tokens there are.
+    fn scan(&self, limits: &QueryLimits) -> Result<usize> {
+        match self {
+            Self::Text(source) => document::scan(source, limits),
+            Self::Known(parsed) => Ok(parsed.tokens),
+        }
+    }
+
+    fn parse(&self, tokens: usize) -> Result<Arc<Parsed>, Unfit> {
+        match self {
+            Self::Text(source) => Ok(Arc::new(Parsed {
+                document: document::parse(source).map_err(|error| vec![error])?,
+                bytes: source.len(),
+                tokens,
+            })),
+            Self::Known(parsed) => Ok(Arc::clone(parsed)),
+        }
+    }
+}
+
 impl Asked {
     fn is_small(&self, tokens: usize) -> bool {
+        let bytes = match &self.query {
+            Source::Text(source) => source.len(),
+            Source::Known(parsed) => parsed.bytes,
+        };
         tokens <= SMALL.tokens
-            && self.query.len() <= SMALL.bytes
+            && bytes <= SMALL.bytes
             && self.variables.len() <= SMALL.variables
             && self.variables.values().all(is_short)
     }
 
-    /// Prepares a document that was scanned, on this thread.
+    /// Prepares a document on this thread.
     pub fn prepare_here(self, schema: &Schema, limits: &QueryLimits) -> Result<Prepared, Unfit> {
-        let document = self.check(limits)?;
-        self.prepared(schema, limits, document)
+        let tokens = self.query.scan(limits)?;
+        let parsed = self.query.parse(tokens)?;
+        let measured = self.measure(&parsed, limits)?;
+        self.prepared(schema, limits, parsed, measured)
     }
 
-    fn check(&self, limits: &QueryLimits) -> Result<document::Document, Unfit> {
+    fn measure(&self, parsed: &Parsed, limits: &QueryLimits) -> Result<document::Measured> {
         let operation_name = self.operation_name.as_deref();
-        document::check(&self.query, operation_name, &self.variables, limits)
+        document::measure(&parsed.document, operation_name, &self.variables, limits)
     }
 
     fn prepared(
         self,
         schema: &Schema,
         limits: &QueryLimits,
-        document: document::Document,
+        parsed: Arc<Parsed>,
+        measured: document::Measured,
     ) -> Result<Prepared, Unfit> {
-        let parsed = &document.parsed;
+        let document = &parsed.document;
         let steps = limits.nodes.saturating_mul(STEPS_A_NODE);
-        document::validate(&TYPES, parsed, schema.introspection, steps)?;
-        let operation = document::select(parsed, self.operation_name.as_deref())?;
+        if matches!(self.query, Source::Text(_)) {
+            document::validate(&TYPES, document, schema.introspection, steps)?;
+        }
+        let operation = document::select(document, self.operation_name.as_deref())?;
         let values = document::coerce(&TYPES, operation, self.variables)?;
-        let selected = document::collect(&TYPES, parsed, operation, &values, steps)?;
+        let selected = document::collect(&TYPES, document, operation, &values, steps)?;
         Ok(Prepared {
             operation: OperationDefinition {
                 ty: operation.ty,
@@ -131,7 +197,8 @@ impl Asked {
                 directives: Vec::new(),
                 selection_set: Positioned::new(selected, operation.selection_set.pos),
             },
-            is_plain: document.is_plain && document.nodes <= SMALL.nodes,
+            is_plain: measured.is_plain && measured.nodes <= SMALL.nodes,
+            parsed,
         })
     }
 }

@@ -21,6 +21,7 @@ mod layers;
 mod multipart;
 mod negotiation;
 mod params;
+mod persisted;
 mod problem;
 mod profile;
 mod request_id;

@@ -8,14 +8,15 @@ use crate::error::{Code, Error, Result};
 /// The members of a request, by any transport.
 #[derive(Debug, Deserialize)]
 pub struct Params {
-    pub query: String,
+    /// The document, unless an extension names it.
+    #[serde(default)]
+    pub query: Option<String>,
     #[serde(default, rename = "operationName")]
     pub operation_name: Option<String>,
     #[serde(default)]
     pub variables: Option<Map<String, Value>>,
-    /// Clients may send it; nothing here reads it, but it has to be an object.
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
+    #[serde(default)]
+    pub extensions: Option<Map<String, Value>>,
 }
 
 impl Params {

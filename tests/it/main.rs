@@ -59,6 +59,7 @@ mod nginx_networks;
 mod nodes;
 mod pages;
 mod password_checks;
+mod persisted_queries;
 mod policy;
 mod query_limits;
 mod quotas;

@@ -313,7 +313,8 @@ impl<'d> Measure<'d> {
         match variables.get(variable.as_str()) {
             Some(Json::Null) => None,
             Some(Json::Number(number)) => Some(number.as_u64().unwrap_or(MAX_PAGE)),
-            Some(_) => Some(MAX_PAGE),
+            // What is no number is refused before anything runs.
+            Some(_) => None,
             None => {
                 let definitions = self.definitions.iter();
                 let mut named = definitions.filter(|it| it.node.name.node == *variable);

@@ -27,14 +27,19 @@ use sizes::Sizes;
 pub use validate::validate;
 pub use variables::{Values, coerce};
 
-/// A document that is within the limits, and the kind of the operation that is to run.
+/// A document that is within the limits.
 #[derive(Debug)]
 pub struct Document {
     pub parsed: ExecutableDocument,
-    pub operation: OperationType,
-    /// How many selections, arguments and values the library visits to validate it, or more.
+    pub measured: Measured,
+}
+
+/// What a document comes to.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// How many selections, arguments and values its operations have with their fragments written out, or more.
     pub nodes: usize,
-    /// Whether it is a query, and none about the schema.
+    /// Whether the operation that is to run is a query, and none about the schema.
     pub is_plain: bool,
 }
 
@@ -76,14 +81,24 @@ pub fn check(
     limits: &QueryLimits,
 ) -> Result<Document, Unfit> {
     let parsed = parse(source).map_err(|error| vec![error])?;
-    let selected = select(&parsed, operation_name)?;
-    let operation = selected.ty;
+    let measured = measure(&parsed, operation_name, variables, limits)?;
+    Ok(Document { parsed, measured })
+}
+
+/// Measures a document. The work is linear in its length.
+pub fn measure(
+    parsed: &ExecutableDocument,
+    operation_name: Option<&str>,
+    variables: &Map<String, Json>,
+    limits: &QueryLimits,
+) -> Result<Measured> {
+    let selected = select(parsed, operation_name)?;
     within("variables", variables.len(), limits.directives)?;
     for (_, operation) in parsed.operations.iter() {
         check_variables(&operation.node, limits)?;
     }
-    let sizes = Sizes::of(&parsed, variables);
-    let mut measure = Measure::new(&parsed, Some(variables), &sizes, limits.list);
+    let sizes = Sizes::of(parsed, variables);
+    let mut measure = Measure::new(parsed, Some(variables), &sizes, limits.list);
     let cost = measure.operation(selected)?;
     cost.check(limits)?;
     measure.all_fragments()?;
@@ -91,17 +106,15 @@ pub fn check(
     let others = parsed.operations.iter();
     let others = others.filter(|(_, other)| !std::ptr::eq(&other.node, selected));
     // The variables are not meant for these.
-    let mut measure = Measure::new(&parsed, None, &sizes, limits.list);
+    let mut measure = Measure::new(parsed, None, &sizes, limits.list);
     for (_, other) in others {
         measure.operation(&other.node)?.check(limits)?;
     }
     nodes = nodes.saturating_add(measure.nodes);
     within("nodes with its fragments written out", nodes, limits.nodes)?;
-    Ok(Document {
-        parsed,
-        operation,
+    Ok(Measured {
         nodes,
-        is_plain: operation == OperationType::Query && !cost.is_about_schema(),
+        is_plain: selected.ty == OperationType::Query && !cost.is_about_schema(),
     })
 }
 

@@ -49,8 +49,11 @@ pub enum Scalar {
     Int,
     String,
     /// One of this schema's own.
-    Own(fn(&ConstValue) -> bool),
+    Own(Takes),
 }
+
+/// Whether a scalar takes a value.
+pub type Takes = fn(&ConstValue) -> bool;
 
 /// A directive that documents may have, once at a place: the library's parser of SDL does not tell which may be repeated,
 /// and this schema has none.
@@ -71,7 +74,7 @@ pub const SCALARS: [(&str, Scalar); 5] = [
 
 /// What the schema's own scalars take. A scalar that is not here takes anything, for its resolver to refuse; a test holds
 /// that all are here.
-pub const OWN_SCALARS: [(&str, fn(&ConstValue) -> bool); 3] = [
+pub const OWN_SCALARS: [(&str, Takes); 3] = [
     ("DateTime", is::<DateTime>),
     ("Int64", is::<Int64>),
     ("Upload", is::<Upload>),
