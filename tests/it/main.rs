@@ -44,6 +44,7 @@ mod hostile_documents;
 mod hostile_names;
 mod http_errors;
 mod janitors;
+mod judged_documents;
 mod layering;
 mod listening;
 mod lock_outs;
