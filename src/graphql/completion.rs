@@ -1,7 +1,9 @@
 //! Answers as the specification has them (GraphQL §6.4), made of those that async-graphql gives: since its version 7.1 it
-//! leaves a failed field out of its object, and puts members in the order in which they were ready.
+//! leaves a failed field out of its object (async-graphql#1746), and puts members in the order in which they were ready.
 //!
-//! Here members follow the query, and a failed field is null, or else the nearest thing around it that may be null.
+//! Here members follow the query, and a failed field is null, or else the nearest thing around it that may be null. What
+//! comes before the execution, `document` does: parsing, validation, the values of variables, and collecting fields, so that
+//! this knows each field that was asked for, of each type, and is told nothing of fragments, variables or directives.
 
 use std::collections::HashMap;
 

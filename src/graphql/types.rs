@@ -5,15 +5,10 @@ use std::{
     sync::LazyLock,
 };
 
-use async_graphql::{
-    Positioned,
-    parser::{
-        parse_schema,
-        types::{BaseType, FieldDefinition, OperationType, Type, TypeKind, TypeSystemDefinition},
-    },
-};
+use async_graphql::parser::types::{BaseType, OperationType, Type};
 
 mod inputs;
+mod sdl;
 
 pub use inputs::{DirectiveType, Input, InputType};
 
@@ -72,19 +67,19 @@ pub static TYPES: LazyLock<Types> = LazyLock::new(|| Types::of(&super::sdl()));
 
 impl Types {
     pub(super) fn of(sdl: &str) -> Self {
-        let (kinds, directives, one_of) = definitions(sdl);
-        let (introspection, ..) = definitions(INTROSPECTION);
+        let (kinds, directives, one_of) = sdl::definitions(sdl);
+        let (introspection, ..) = sdl::definitions(INTROSPECTION);
         let mut types = Self {
-            objects: objects(&kinds),
-            introspection: objects(&introspection),
-            possible: possible(&kinds),
+            objects: sdl::objects(&kinds),
+            introspection: sdl::objects(&introspection),
+            possible: sdl::possible(&kinds),
             inputs: inputs::standard(),
             directives,
             count: kinds.len() + inputs::SCALARS.len() + OF_INTROSPECTION,
             longest: DIRECTIVE_LOCATIONS,
         };
         for (name, kind) in &kinds {
-            types.longest = types.longest.max(longest(kind));
+            types.longest = types.longest.max(sdl::longest(kind));
             if let Some(input) = InputType::of(name, kind, one_of.contains(name)) {
                 types.inputs.insert(name.clone(), input);
             }
@@ -156,123 +151,12 @@ impl Types {
     }
 }
 
-type Kinds = HashMap<String, TypeKind>;
-
-/// What `sdl` defines: types, directives, and the names of those input types of which exactly one field is given.
-fn definitions(sdl: &str) -> (Kinds, HashMap<String, DirectiveType>, HashSet<String>) {
-    let document = parse_schema(sdl).expect("the schema is well formed");
-    let (mut kinds, mut directives) = (HashMap::new(), HashMap::new());
-    let mut one_of = HashSet::new();
-    for definition in document.definitions {
-        match definition {
-            TypeSystemDefinition::Type(of) => {
-                let name = of.node.name.node.to_string();
-                let mut of_type = of.node.directives.iter();
-                if of_type.any(|directive| directive.node.name.node == "oneOf") {
-                    one_of.insert(name.clone());
-                }
-                kinds.insert(name, of.node.kind);
-            }
-            TypeSystemDefinition::Directive(of) => {
-                let locations = of.node.locations.iter();
-                let directive = DirectiveType {
-                    arguments: inputs::inputs(&of.node.arguments),
-                    locations: locations.map(|location| location.node).collect(),
-                };
-                directives.insert(of.node.name.node.to_string(), directive);
-            }
-            TypeSystemDefinition::Schema(_) => {}
-        }
-    }
-    (kinds, directives, one_of)
-}
-
-/// The object types and interfaces among `kinds`.
-fn objects(kinds: &Kinds) -> HashMap<String, Fields> {
-    let mut objects = HashMap::new();
-    for (name, kind) in kinds {
-        let Some(fields) = fields_of(kind) else {
-            continue;
-        };
-        let fields = fields.iter().map(|field| {
-            let of = FieldType {
-                rows: rows(name, &field.node, kinds),
-                kind: field.node.ty.node.clone(),
-                arguments: inputs::inputs(&field.node.arguments),
-            };
-            (field.node.name.node.to_string(), of)
-        });
-        objects.insert(name.clone(), fields.collect());
-    }
-    objects
-}
-
-fn fields_of(kind: &TypeKind) -> Option<&[Positioned<FieldDefinition>]> {
-    match kind {
-        TypeKind::Object(object) => Some(&object.fields),
-        TypeKind::Interface(interface) => Some(&interface.fields),
-        _ => None,
-    }
-}
-
-/// The longest list that introspection has to tell of the type.
-fn longest(kind: &TypeKind) -> usize {
-    match kind {
-        TypeKind::Enum(values) => values.values.len(),
-        TypeKind::InputObject(input) => input.fields.len(),
-        TypeKind::Union(members) => members.members.len(),
-        TypeKind::Scalar => 0,
-        TypeKind::Object(_) | TypeKind::Interface(_) => {
-            let fields = fields_of(kind).unwrap_or_default();
-            let arguments = fields.iter().map(|field| field.node.arguments.len());
-            fields.len().max(arguments.max().unwrap_or_default())
-        }
-    }
-}
-
-/// The object types of each interface and union.
-fn possible(kinds: &Kinds) -> HashMap<String, HashSet<String>> {
-    let mut possible: HashMap<String, HashSet<String>> = HashMap::new();
-    for (name, kind) in kinds {
-        match kind {
-            TypeKind::Interface(_) => {
-                possible.entry(name.clone()).or_default();
-            }
-            TypeKind::Union(union) => {
-                let members = union.members.iter().map(|member| member.node.to_string());
-                possible.entry(name.clone()).or_default().extend(members);
-            }
-            TypeKind::Object(object) => {
-                for interface in &object.implements {
-                    let objects = possible.entry(interface.node.to_string()).or_default();
-                    objects.insert(name.clone());
-                }
-            }
-            _ => {}
-        }
-    }
-    possible
-}
-
 /// The type that an operation begins with.
 pub fn root(operation: OperationType) -> &'static str {
     match operation {
         OperationType::Query => "Query",
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
-    }
-}
-
-/// How many rows `field` of the type `parent` answers with.
-fn rows(parent: &str, field: &FieldDefinition, kinds: &Kinds) -> Rows {
-    match &field.ty.node.base {
-        BaseType::Named(name) if is_page(name) => Rows::Page,
-        BaseType::Named(_) => Rows::One,
-        BaseType::List(_) if is_page(parent) => Rows::One,
-        BaseType::List(item) => match kinds.get(named(item)) {
-            Some(TypeKind::Enum(values)) => Rows::Few(values.values.len()),
-            _ => Rows::List,
-        },
     }
 }
 
@@ -291,6 +175,11 @@ pub fn named(kind: &Type) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::parser::{
+        parse_schema,
+        types::{TypeKind, TypeSystemDefinition},
+    };
+
     use super::*;
 
     /// A new list that is no page has to be thought about: it counts as the longest page, and may never have more rows.

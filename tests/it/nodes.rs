@@ -144,27 +144,26 @@ async fn a_fragment_is_fetched_again_and_paged_as_relay_does() {
     let file = alice.upload("a.txt", b"x").await;
     alice.share_with(&file, "bob").await;
     alice.share_with_everyone(&file).await;
-    let query = "query FileSharesPaginationQuery($after: String, $first: Int = 1, $id: ID!) {
-        node(id: $id) { __typename ...FileShares_file id } }
-        fragment FileShares_file on File {
-            name
-            shares(first: $first, after: $after) {
-                edges { node { id audience __typename } cursor }
-                pageInfo { endCursor hasNextPage }
-            }
-            id
-        }";
-    let first = alice.ask_with(query, json!({ "id": file })).await;
+    // The compiler's own text, of a fragment with `@refetchable(queryName: "FileRefetchQuery")`.
+    let query = "query FileRefetchQuery(\n  $count: Int = 10\n  $cursor: String\n  $id: ID!\n) {\n  node(id: $id) {\n    __typename\n    ...Files_file_1G22uz\n    id\n  }\n}\n\nfragment Files_file_1G22uz on File {\n  name\n  shares(first: $count, after: $cursor) {\n    edges {\n      node {\n        id\n        audience\n        user {\n          username\n          id\n        }\n        __typename\n      }\n      cursor\n    }\n    pageInfo {\n      endCursor\n      hasNextPage\n    }\n  }\n  id\n}\n";
+    let first = alice
+        .ask_with(query, json!({ "id": file, "count": 1 }))
+        .await;
+    assert_eq!(first.text("/node/__typename"), "File");
     assert_eq!(
         first.text("/node/shares/edges/0/node/audience"),
         "AUTHENTICATED"
     );
     assert_eq!(first.data("/node/shares/pageInfo/hasNextPage"), true);
-    let after = first.text("/node/shares/pageInfo/endCursor");
+    let cursor = first.text("/node/shares/pageInfo/endCursor");
     let second = alice
-        .ask_with(query, json!({ "id": file, "after": after }))
+        .ask_with(query, json!({ "id": file, "cursor": cursor }))
         .await;
-    assert_eq!(second.text("/node/shares/edges/0/node/audience"), "USER");
+    assert_eq!(
+        second.text("/node/shares/edges/0/node/user/username"),
+        "bob"
+    );
+    assert_eq!(second.data("/node/shares/pageInfo/hasNextPage"), false);
     // A part that must not be null fails, and with it the nearest thing around it that may be null.
     let events = "query($id: ID!) { node(id: $id) { id ... on File { name events { edges { cursor } } } } me { username } }";
     let refused = bob.ask_with(events, json!({ "id": file })).await;

@@ -7,17 +7,17 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use async_graphql::{
     Name, Pos, Positioned, ServerError,
-    indexmap::IndexMap,
     parser::types::{
         BaseType, Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition,
         FragmentSpread, InlineFragment, OperationDefinition, OperationType, Selection,
         SelectionSet, Type, TypeCondition, VariableDefinition,
     },
 };
-use async_graphql_value::{ConstValue, Number, Value};
+use async_graphql_value::Value;
 
 mod lexer;
 mod strings;
+mod values;
 
 use lexer::{Lexer, Token, syntax_error};
 
@@ -323,76 +323,6 @@ impl<'s> Parser<'s> {
             directives.push(Positioned::new(Directive { name, arguments }, pos));
         }
         Ok(directives)
-    }
-
-    fn constant(&mut self) -> Parsed<ConstValue> {
-        let pos = self.pos;
-        let value = self.value(true)?.into_const();
-        value.ok_or_else(|| syntax_error(pos, "there is no variable here."))
-    }
-
-    /// A value, without variables if it `is_const`.
-    fn value(&mut self, is_const: bool) -> Parsed<Value> {
-        match self.token {
-            Token::Mark(b'$') if !is_const => {
-                self.advance()?;
-                Ok(Value::Variable(self.name()?.node))
-            }
-            Token::Mark(b'[') => {
-                self.advance()?;
-                let mut items = Vec::new();
-                while !self.take(b']')? {
-                    items.push(self.value(is_const)?);
-                }
-                Ok(Value::List(items))
-            }
-            Token::Mark(b'{') => self.object(is_const),
-            Token::Int(text) | Token::Float(text) => {
-                let whole = text.parse::<i64>().map(Number::from);
-                let Ok(number) = whole.or_else(|_| text.parse()) else {
-                    return Err(syntax_error(self.pos, "this number is too large."));
-                };
-                self.advance()?;
-                Ok(Value::Number(number))
-            }
-            Token::String(_) | Token::Block(_) => self.string().map(Value::String),
-            Token::Name(name) => {
-                self.advance()?;
-                Ok(match name {
-                    "true" => Value::Boolean(true),
-                    "false" => Value::Boolean(false),
-                    "null" => Value::Null,
-                    name => Value::Enum(Name::new(name)),
-                })
-            }
-            _ => self.expected("a value"),
-        }
-    }
-
-    fn object(&mut self, is_const: bool) -> Parsed<Value> {
-        self.advance()?;
-        let mut members = IndexMap::new();
-        while !self.take(b'}')? {
-            let name = self.name()?;
-            self.mark(b':')?;
-            let value = self.value(is_const)?;
-            if members.insert(name.node, value).is_some() {
-                return Err(syntax_error(name.pos, "this field is there twice."));
-            }
-        }
-        Ok(Value::Object(members))
-    }
-
-    fn string(&mut self) -> Parsed<String> {
-        let text = match self.token {
-            Token::String(written) => strings::text(written),
-            Token::Block(written) => Some(strings::block_text(written)),
-            _ => return self.expected("a string"),
-        };
-        let wrong = || syntax_error(self.pos, "this string has an escape that means nothing.");
-        let text = text.ok_or_else(wrong)?;
-        self.advance()?;
-        Ok(text)
     }
 }
 
