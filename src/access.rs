@@ -106,7 +106,6 @@
 use std::ops::Deref;
 
 use entity::{Timestamp, file, share};
-use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{
@@ -128,7 +127,7 @@ pub use destination::{Destination, Payer};
 pub use facts::{Claim, FileFacts};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
-pub use shares::shares_of;
+pub use shares::{shares_of, visible_share};
 
 /// What a check needs: who is signed in, and what reads the facts.
 #[derive(Debug)]
@@ -383,33 +382,29 @@ pub async fn claimed_file(
     look(access, claim, State::Live).await
 }
 
+/// The file `id`, if `viewer` may see it: what is in the trash is its owner's alone.
+pub async fn visible_file(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Option<Sight>> {
+    let found = access.file_facts.of(claim(viewer, id)).await?;
+    let Some((file, facts)) = found else {
+        return Ok(None);
+    };
+    match sight(file, &facts, facts.state, viewer.subject()) {
+        Ok(file) if facts.state == State::Trashed => Ok(Some(trashed(file.into_owned()?).into())),
+        Ok(file) => Ok(Some(file.into())),
+        Err(Refusal::FileGone | Refusal::NotGranted) => Ok(None),
+        Err(refusal @ Refusal::UserInactive) => Err(refusal.into()),
+    }
+}
+
 /// The share `id`, where `viewer` owns its file, in the trash too; `FORBIDDEN` for a viewer whom it merely reaches,
 /// `NOT_FOUND` for others.
-#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 pub async fn owned_share(
     access: &Access,
     viewer: &Viewer,
     id: Uuid,
 ) -> Result<Owned<share::Model>> {
-    let share = access.db.one(share::Entity::find_by_id(id)).await?;
-    let share = share.ok_or_else(Error::not_found)?;
-    let found = access.file_facts.of(claim(viewer, share.file_id)).await?;
-    let (file, facts) = found.ok_or_else(Error::not_found)?;
-    let sight = sight(file, &facts, facts.state, viewer.subject())?;
-    if !sight.owned {
-        let reaching = share::Entity::find_by_id(id).filter(audiences::grants(
-            &audiences::of_user(viewer.id()),
-            Expr::value(access.clock.now()),
-        ));
-        let reaching = access.db.one(reaching).await?;
-        reaching.ok_or_else(Error::not_found)?;
-    }
-    let share = Readable {
-        row: share,
-        until: None,
-        owned: sight.owned,
-        viewer: viewer.subject(),
-    };
+    let visible = visible_share(access, viewer, id).await?;
+    let (share, _) = visible.ok_or_else(Error::not_found)?;
     share.into_owned()
 }
 

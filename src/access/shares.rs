@@ -15,6 +15,7 @@ use super::{
     audiences::{self, unexpired},
     facts::is_in,
     policy::State,
+    visible_file,
 };
 use crate::{
     auth::Viewer,
@@ -26,6 +27,36 @@ use crate::{
 const OF_PAGE: &str = "of_page";
 
 type Shares = HashMap<Uuid, Vec<share::Model>>;
+
+/// The share `id` and its file, if `viewer` may know it: the owner of the file, in the trash too, and whoever it reaches.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
+pub async fn visible_share(
+    access: &Access,
+    viewer: &Viewer,
+    id: Uuid,
+) -> Result<Option<(Readable<share::Model>, Sight)>> {
+    let Some(share) = access.db.one(share::Entity::find_by_id(id)).await? else {
+        return Ok(None);
+    };
+    let Some(file) = visible_file(access, viewer, share.file_id).await? else {
+        return Ok(None);
+    };
+    if !file.is_owned() {
+        let audiences = audiences::of_user(viewer.id());
+        let reaches = audiences::grants(&audiences, Expr::value(access.clock.now()));
+        let reaching = share::Entity::find_by_id(id).filter(reaches);
+        if access.db.one(reaching).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    let share = Readable {
+        until: share.expires_at,
+        owned: file.is_owned(),
+        viewer: viewer.subject(),
+        row: share,
+    };
+    Ok(Some((share, file)))
+}
 
 /// Of each of `files`, the page of the shares that `viewer` may know, newest first: all of their own files', in the trash
 /// too, and of others' those that reach them. None of a file that somebody else was let see.

@@ -202,6 +202,13 @@ settings! {
         /// How many directives a document may have, and how many variables
         max_query_directives: usize = "50", number(1..=1_000_000);
 
+        /// How many documents are kept in memory for clients that name them by a hash (automatic persisted queries), a
+        /// quarter of them from one client address at most (IPv6: one /48). The one used longest ago makes room. `0`: none
+        persisted_queries: usize = "2000", number(0..=10_000);
+
+        /// How much memory those documents may take, and a quarter of it those from one client address
+        persisted_query_bytes: usize = "16MiB", memory();
+
         /// The largest answer. One that grows larger is replaced by QUERY_TOO_COMPLEX; mutations that have run by then
         /// are not undone
         max_answer_bytes: usize = "4MiB", memory();

@@ -145,6 +145,15 @@ pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<api_token::Model>> {
     app.db.all(tokens).await
 }
 
+/// The valid token `id` of `viewer`, if it is one.
+#[expect(clippy::disallowed_methods, reason = "tokens are shown to their owner")]
+pub async fn of_id(app: &App, viewer: &Viewer, id: Uuid) -> Result<Option<api_token::Model>> {
+    let token = api_token::Entity::find_by_id(id)
+        .filter(api_token::Column::UserId.eq(viewer.id()))
+        .filter(api_token::Column::CredentialEpoch.eq(viewer.epoch()));
+    app.db.one(token).await
+}
+
 /// Ends a token of `viewer` at once. `NOT_FOUND` for anybody else's.
 #[expect(
     clippy::disallowed_methods,

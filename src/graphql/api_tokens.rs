@@ -29,12 +29,12 @@ pub enum ApiTokenScope {
 
 /// An API token, without its secret.
 #[derive(Description)]
-pub struct ApiToken(api_token::Model);
+pub struct ApiToken(pub api_token::Model);
 
 #[Object(use_type_description)]
 impl ApiToken {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.into()
     }
 

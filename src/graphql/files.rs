@@ -34,7 +34,7 @@ impl<S: Into<Sight>> From<S> for File {
 #[Object(use_type_description)]
 impl File {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.into()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use async_graphql::{EmptySubscription, MergedObject, SchemaBuilder};
+use async_graphql::{EmptySubscription, MergedObject, SchemaBuilder, ValidationMode};
 
 use crate::{app::App, config::GraphiQl, error::Error};
 
@@ -18,7 +18,9 @@ mod files;
 mod limits;
 mod list;
 mod loaders;
+mod node;
 mod pagination;
+mod persisted;
 mod prepare;
 mod scalars;
 mod shares;
@@ -30,9 +32,11 @@ mod users;
 pub use asker::Asker;
 use asker::ContextExt;
 pub use budget::too_large;
+pub use document::Unfit;
 pub use execute::execute;
+pub use persisted::{Hash, Persisted};
 use prepare::Preparing;
-pub use prepare::{Asked, Prepared, Unfit, prepare};
+pub use prepare::{Asked, Prepared, Source, prepare};
 pub use uploads::ReceivedFiles;
 
 /// Everything that can be asked.
@@ -43,6 +47,7 @@ pub struct Query(
     tickets::TicketQueries,
     api_tokens::ApiTokenQueries,
     limits::LimitsQueries,
+    node::NodeQueries,
 );
 
 /// Everything that can be done.
@@ -64,7 +69,11 @@ pub struct Schema {
     plain: Library,
     /// For all else: each value does, which costs more than such a query.
     charged: Library,
+    /// Whether it describes itself.
+    introspection: bool,
     preparing: Preparing,
+    /// The documents that clients may name by their hash.
+    pub persisted: Persisted,
 }
 
 /// The schema that requests run against. It describes itself to clients where GraphiQL is on.
@@ -78,7 +87,9 @@ pub fn schema(app: &App) -> Schema {
     Schema {
         plain: builder().finish(),
         charged: builder().extension(charges::Charges).finish(),
+        introspection: app.config.graphql.graphiql == GraphiQl::On,
         preparing: Preparing::default(),
+        persisted: Persisted::new(app.config.persisted_limits()),
     }
 }
 
@@ -91,8 +102,9 @@ pub fn sdl() -> String {
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    // `document` has measured every operation before it gets here, fragments included.
+    // `document` has measured and validated every operation before it gets here.
     Library::build(Query::default(), Mutation::default(), EmptySubscription)
+        .validation_mode(ValidationMode::Fast)
 }
 
 impl From<Error> for async_graphql::Error {

@@ -40,7 +40,7 @@ pub struct Share {
 #[Object(use_type_description)]
 impl Share {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.share.id.into()
     }
 

@@ -38,7 +38,7 @@ pub struct Usage {
 #[Object(use_type_description)]
 impl User {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.user.id.into()
     }
 

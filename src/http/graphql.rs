@@ -19,7 +19,7 @@ use super::{
     graphiql, multipart, negotiation,
     negotiation::MediaType,
     params::{self, Params},
-    problem,
+    persisted, problem,
 };
 use crate::{
     access::Destination,
@@ -171,8 +171,10 @@ async fn run(
     is_get: bool,
 ) -> Result<GraphQlResponse, RequestError> {
     let Context { app, schema, .. } = context;
+    let persisted = &schema.persisted;
+    let (query, hash) = persisted::query(persisted, params.query, params.extensions.as_ref())?;
     let asked = Asked {
-        query: params.query,
+        query,
         operation_name: params.operation_name,
         variables: params.variables.unwrap_or_default(),
     };
@@ -186,7 +188,10 @@ async fn run(
         Err(Unfit::Refused(error)) => return Err(error.into()),
         Err(Unfit::Invalid(errors)) => return Ok(GraphQlResponse::from_errors(errors)),
     };
-    if is_get && prepared.operation != OperationType::Query {
+    if let Some(hash) = hash {
+        persisted.keep(&caller.client, hash, &prepared.parsed);
+    }
+    if is_get && prepared.operation.ty != OperationType::Query {
         return Err(RequestError {
             error: Error::new(
                 Code::BadUserInput,

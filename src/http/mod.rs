@@ -23,6 +23,7 @@ mod multipart;
 mod negotiation;
 mod pages;
 mod params;
+mod persisted;
 mod problem;
 mod profile;
 mod request_id;

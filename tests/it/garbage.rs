@@ -11,7 +11,7 @@ use cloakroom::{
         file_name,
         tickets::{self, Disposition},
     },
-    graphql::document,
+    graphql::{Unfit, document},
     http::{
         self,
         disposition::{self, Spelling},
@@ -136,14 +136,18 @@ async fn any_document_is_measured_or_refused() {
     for n in 0..INPUTS {
         let input = numbers.mutated(seeds[n % seeds.len()], &words);
         let text = String::from_utf8_lossy(&input);
-        let checked = document::scan(&text, limits)
-            .and_then(|_| document::check(&text, None, &Map::new(), limits));
+        let checked = match document::scan(&text, limits) {
+            Ok(_) => document::check(&text, None, &Map::new(), limits),
+            Err(error) => Err(error.into()),
+        };
         match checked {
             Ok(document) => {
                 fine += 1;
                 assert!(document::select(&document.parsed, None).is_ok(), "{text}");
             }
-            Err(error) => {
+            // These are `BAD_USER_INPUT`.
+            Err(Unfit::Invalid(errors)) => refused += usize::from(!errors.is_empty()),
+            Err(Unfit::Refused(error)) => {
                 refused += 1;
                 let code = error.code.as_str();
                 assert!(

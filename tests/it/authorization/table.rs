@@ -127,7 +127,13 @@ pub const FIELDS: &[Row] = &[
     row("Query.trash", OWN_LIST, "{ trash { nodes { id } } }"),
     row("Query.downloadTicket", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("Query.apiTokens", OWN_LIST_IN_PERSON, "{ apiTokens { id } }"),
+    row("Query.node", VISIBLE_OR_NULL, "{ node(id: $file) { id } }"),
+    row("Query.node", VISIBLE_OR_NULL, "{ node(id: $share) { id } }"),
+    row("Query.node", OWN_OR_NULL, "{ node(id: $trashed) { id } }"),
+    row("Query.node", OWN_OR_NULL_IN_PERSON, "{ node(id: $token) { id } }"),
     row("Query.limits", PUBLIC, "{ limits { maxPageSize } }"),
+
+    row("Node.id", VISIBLE_OR_NULL, "{ node(id: $file) { id } }"),
 
     row("File.id", VISIBLE, "{ file(id: $file) { id } }"),
     row("File.name", VISIBLE, "{ file(id: $file) { name } }"),
