@@ -96,11 +96,11 @@ impl Past {
         let mut command = trace::command(&trace);
         let sync = match program.database_url() {
             None => SYNCS_TO_BEGIN + random.below(60),
-            // The database's are not among them. A start makes one for each directory above, and three more; the server
+            // The database's are not among them. A start makes one for each directory above, and five more; the server
             // is to get over it.
             Some(_) => {
                 let above = program.data_dir().ancestors().count();
-                above as u64 + 3 + random.below(20)
+                above as u64 + 5 + random.below(20)
             }
         };
         command.extend(trace::stop_at_sync(sync));
