@@ -37,9 +37,9 @@
 //! No other module can make a proof:
 //!
 //! ```compile_fail,E0451
-//! # use {cloakroom::{access::Owned, auth::Subject}, entity::file};
-//! fn forge(row: file::Model, owner: Subject) -> Owned<file::Model> {
-//!     Owned { row, owner }
+//! # use {cloakroom::access::Owned, entity::file, uuid::Uuid};
+//! fn forge(row: file::Model, owner_id: Uuid, epoch: i64) -> Owned<file::Model> {
+//!     Owned { row, owner_id, epoch }
 //! }
 //! ```
 //!
@@ -91,6 +91,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::{Auth, Subject, Viewer},
+    config::Links,
     error::{Code, Error, Result},
     tasks::Tasks,
 };
@@ -99,6 +100,7 @@ use policy::{Decision, Facts, State, decide};
 mod audiences;
 mod destination;
 mod facts;
+mod links;
 mod lists;
 mod policy;
 mod shares;
@@ -106,6 +108,7 @@ mod shares;
 pub use audiences::EVERYONE;
 pub use destination::{Destination, Payer};
 pub use facts::{Claim, FileFacts};
+pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
 pub use shares::shares_of;
@@ -168,13 +171,15 @@ impl<T> Deref for Readable<T> {
 #[derive(Clone, Debug)]
 pub struct Owned<T> {
     row: T,
-    owner: Subject,
+    owner_id: Uuid,
+    /// Of the owner's credentials.
+    epoch: i64,
 }
 
 impl<T> Owned<T> {
     /// The owner, who is also who asked.
     pub fn owner_id(&self) -> Uuid {
-        self.owner.user_id()
+        self.owner_id
     }
 }
 
@@ -192,7 +197,10 @@ impl<T> From<Owned<T>> for Readable<T> {
             row: owned.row,
             until: None,
             owned: true,
-            viewer: owned.owner,
+            viewer: Subject::User {
+                id: owned.owner_id,
+                epoch: owned.epoch,
+            },
         }
     }
 }
@@ -200,16 +208,17 @@ impl<T> From<Owned<T>> for Readable<T> {
 impl<T> Readable<T> {
     /// The same row as its owner's; `FORBIDDEN` for those who only see it.
     pub fn into_owned(self) -> Result<Owned<T>> {
-        if self.owned {
-            return Ok(Owned {
+        match self.viewer {
+            Subject::User { id, epoch } if self.owned => Ok(Owned {
                 row: self.row,
-                owner: self.viewer,
-            });
+                owner_id: id,
+                epoch,
+            }),
+            _ => Err(Error::new(
+                Code::Forbidden,
+                "Only the owner of this file may do that.",
+            )),
         }
-        Err(Error::new(
-            Code::Forbidden,
-            "Only the owner of this file may do that.",
-        ))
     }
 }
 
@@ -227,8 +236,19 @@ impl Owned<file::Model> {
         match row.file_id == self.id {
             true => Ok(Owned {
                 row,
-                owner: self.owner,
+                owner_id: self.owner_id,
+                epoch: self.epoch,
             }),
+            false => Err(Error::not_found()),
+        }
+    }
+}
+
+impl Owned<share::Model> {
+    /// The same share, as a transaction that has just changed it left it.
+    pub(crate) fn changed(&self, row: share::Model) -> Result<Self> {
+        match (row.id, row.file_id) == (self.id, self.file_id) {
+            true => Ok(Self { row, ..*self }),
             false => Err(Error::not_found()),
         }
     }
@@ -298,6 +318,17 @@ pub async fn owned_share(
     share.into_owned()
 }
 
+/// The file of a share of `viewer`'s, in the trash too.
+pub async fn file_of_share(
+    access: &Access,
+    viewer: &Viewer,
+    share: &Owned<share::Model>,
+) -> Result<Owned<file::Model>> {
+    let found = access.file_facts.of(claim(viewer, share.file_id)).await?;
+    let (file, facts) = found.ok_or_else(Error::not_found)?;
+    sight(file, &facts, facts.state, viewer.subject())?.into_owned()
+}
+
 fn claim(viewer: &Viewer, file_id: Uuid) -> Claim {
     Claim {
         file_id,
@@ -311,6 +342,10 @@ async fn look(
     claim: Claim,
     wanted: State,
 ) -> Result<Result<Readable<file::Model>, Refusal>> {
+    if matches!(claim.subject, Subject::Link { .. }) && access.config.strangers.links == Links::Off
+    {
+        return Ok(Err(Refusal::NotGranted));
+    }
     let found = access.file_facts.of(claim).await?;
     let found = found.ok_or(Refusal::FileGone);
     Ok(found.and_then(|(file, facts)| sight(file, &facts, wanted, claim.subject)))

@@ -60,6 +60,7 @@ codes! {
     TicketInvalid    "TICKET_INVALID"    NOT_FOUND              "This is not a ticket";
     TicketExpired    "TICKET_EXPIRED"    GONE                   "The ticket has expired";
     AccessRevoked    "ACCESS_REVOKED"    FORBIDDEN              "The ticket's user may no longer see this file";
+    LinkExhausted    "LINK_EXHAUSTED"    GONE                   "The link has had all its downloads";
     FileGone         "FILE_GONE"         NOT_FOUND              "The ticket's file has been deleted";
 }
 

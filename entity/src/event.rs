@@ -31,6 +31,7 @@ pub enum Kind {
     ShareRevoked,
     Downloaded,
     DownloadRefused,
+    LinkRefused,
 }
 
 /// Who did it.
@@ -44,6 +45,8 @@ pub enum ActorKind {
     User,
     /// Somebody who had not signed in.
     Anonymous,
+    /// Whoever came by a link: the id is that of its share.
+    Link,
     /// Whoever types commands at the server.
     Operator,
     /// The server itself, when something had its time.

@@ -5,6 +5,8 @@ pub mod discarded_content;
 pub mod event;
 pub mod event_once;
 pub mod file;
+pub mod link;
+pub mod link_download;
 pub mod session;
 pub mod settled_time;
 pub mod share;

@@ -14,6 +14,8 @@ mod m20261124_000008_create_throttle;
 mod m20261124_000009_create_event;
 mod m20261124_000010_create_settled_time;
 mod m20261124_000011_create_event_once;
+mod m20261124_000012_create_link;
+mod m20261124_000013_create_link_download;
 
 pub struct Migrator;
 
@@ -32,6 +34,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000009_create_event::Migration),
             Box::new(m20261124_000010_create_settled_time::Migration),
             Box::new(m20261124_000011_create_event_once::Migration),
+            Box::new(m20261124_000012_create_link::Migration),
+            Box::new(m20261124_000013_create_link_download::Migration),
         ]
     }
 }

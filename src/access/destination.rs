@@ -60,13 +60,13 @@ impl Destination {
     /// The file that a transaction has just added, for its uploader. No further query is needed, which could fail although the
     /// file was added.
     pub(crate) fn added(&self, row: file::Model) -> Result<Owned<file::Model>> {
-        let is_own = row.owner_id == self.owner_id && self.owner_id == self.uploader.user_id();
-        match is_own {
-            true => Ok(Owned {
+        match self.uploader {
+            Subject::User { id, epoch } if [row.owner_id, self.owner_id] == [id; 2] => Ok(Owned {
                 row,
-                owner: self.uploader,
+                owner_id: id,
+                epoch,
             }),
-            false => Err(Error::not_found()),
+            _ => Err(Error::not_found()),
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod api_token;
 mod caller;
 pub mod client;
 pub mod common_passwords;
+pub mod link;
 pub mod password;
 pub mod session;
 pub mod signing;
@@ -120,5 +121,10 @@ pub(crate) fn is_active(user: &user::Model, epoch: i64) -> bool {
 pub(crate) fn active(epoch: impl Into<Expr>) -> Condition {
     Condition::all()
         .add(user::Column::CredentialEpoch.into_expr().eq(epoch.into()))
-        .add(user::Column::Disabled.eq(false))
+        .add(enabled())
+}
+
+/// The users who are active with whatever credentials: what others do by links of theirs does not depend on those.
+pub(crate) fn enabled() -> Expr {
+    user::Column::Disabled.eq(false)
 }

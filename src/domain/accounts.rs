@@ -9,7 +9,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::events::{self, By, Event, Object};
+use super::{
+    events::{self, By, Event, Object},
+    links,
+};
 use crate::{
     app::App,
     auth::{
@@ -258,7 +261,8 @@ pub async fn change_password(
     Ok(changed.into())
 }
 
-/// Stops or restores an account, found by name; stopping voids its sessions, tokens and tickets for good.
+/// Stops or restores an account, found by name; stopping voids its sessions, tokens and tickets for good,
+/// and those of visitors of its links.
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
 pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<()> {
     let user = find(app, username).await?.ok_or_else(Error::not_found)?;
@@ -280,6 +284,7 @@ pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<(
                 .filter(user::Column::Id.eq(user.id))
                 .exec(transaction)
                 .await?;
+            links::void_tickets(transaction, user.id).await?;
             events::record(transaction, event).await
         })
     });

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     access::Owned,
     app::App,
-    auth::client::ClientAddress,
+    auth::{Subject, client::ClientAddress},
     clock::before,
     db::{Page, Rows, Transaction},
     error::Result,
@@ -35,9 +35,20 @@ pub enum By {
     User(Uuid),
     /// Somebody who had not signed in.
     Anonymous,
+    /// Whoever came by a link: the id of its share.
+    Link(Uuid),
     /// Whoever types commands at the server.
     Operator,
     Janitor,
+}
+
+impl From<Subject> for By {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::User { id, .. } => Self::User(id),
+            Subject::Link { id, .. } => Self::Link(id),
+        }
+    }
 }
 
 /// What something was done to.
@@ -122,6 +133,7 @@ impl Event {
         let (actor_kind, actor_id) = match self.by {
             By::User(id) => (ActorKind::User, Some(id)),
             By::Anonymous => (ActorKind::Anonymous, None),
+            By::Link(id) => (ActorKind::Link, Some(id)),
             By::Operator => (ActorKind::Operator, None),
             By::Janitor => (ActorKind::Janitor, None),
         };

@@ -8,6 +8,7 @@ mod emoji_flags;
 pub mod events;
 pub mod file_name;
 pub mod files;
+pub mod links;
 pub mod quota;
 pub mod shares;
 pub mod tickets;

@@ -6,7 +6,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 use tower_sessions::Session;
 
 use super::{
-    loaders::{self, ShareLoader, UserLoader},
+    loaders::{self, LinkLoader, ShareLoader, UserLoader},
     uploads::ReceivedFiles,
 };
 use crate::{
@@ -23,6 +23,7 @@ pub struct Asker {
     files: ReceivedFiles,
     users: DataLoader<UserLoader>,
     shares: DataLoader<ShareLoader>,
+    links: DataLoader<LinkLoader>,
 }
 
 impl Asker {
@@ -32,6 +33,7 @@ impl Asker {
             app: SharedApp::clone(app),
             users: loaders::users(app),
             shares: loaders::shares(app, caller.actor.viewer().cloned()),
+            links: loaders::links(app),
             caller,
             files,
         }
@@ -68,6 +70,10 @@ pub trait ContextExt<'a> {
 
     fn shares(&self) -> &'a DataLoader<ShareLoader> {
         &self.asker().shares
+    }
+
+    fn links(&self) -> &'a DataLoader<LinkLoader> {
+        &self.asker().links
     }
 }
 

@@ -11,7 +11,7 @@ use entity::{file, share};
 use uuid::Uuid;
 
 use crate::{
-    access::{self, Readable},
+    access::{self, LinkTerms, Owned, Readable},
     app::SharedApp,
     auth::{Account, Viewer},
     db::{Page, Rows},
@@ -29,6 +29,9 @@ pub struct ShareLoader {
     viewer: Option<Viewer>,
 }
 
+/// What shares by link are besides, by their owned shares.
+pub struct LinkLoader(SharedApp);
+
 /// An error that every waiting row gets.
 #[derive(Clone, Debug)]
 pub struct LoadError(Arc<Error>);
@@ -37,6 +40,12 @@ pub struct LoadError(Arc<Error>);
 pub fn users(app: &SharedApp) -> DataLoader<UserLoader> {
     let users = UserLoader(SharedApp::clone(app));
     DataLoader::new(users, |load| tokio::spawn(patience::inherit(load)))
+}
+
+/// Links, for one operation.
+pub fn links(app: &SharedApp) -> DataLoader<LinkLoader> {
+    let links = LinkLoader(SharedApp::clone(app));
+    DataLoader::new(links, |load| tokio::spawn(patience::inherit(load)))
 }
 
 /// Shares that `viewer` may know, for one operation.
@@ -106,6 +115,41 @@ impl Loader<SharesOf> for ShareLoader {
             }
         }
         Ok(loaded)
+    }
+}
+
+/// A share of the viewer's own.
+#[derive(Clone)]
+pub struct LinkOf(pub Owned<share::Model>);
+
+impl PartialEq for LinkOf {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for LinkOf {}
+
+impl Hash for LinkOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl Loader<LinkOf> for LinkLoader {
+    type Value = LinkTerms;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[LinkOf]) -> Result<HashMap<LinkOf, LinkTerms>, LoadError> {
+        let shares: Vec<_> = keys.iter().map(|LinkOf(share)| share).collect();
+        let mut links = access::links_of(&self.0, &shares)
+            .await
+            .map_err(for_all_rows)?;
+        let found = keys.iter().filter_map(|key| {
+            let terms = links.remove(&key.0.id)?;
+            Some((key.clone(), terms))
+        });
+        Ok(found.collect())
     }
 }
 

@@ -16,6 +16,7 @@ mod events;
 mod execute;
 mod files;
 mod limits;
+mod links;
 mod list;
 mod loaders;
 mod pagination;
@@ -42,6 +43,7 @@ pub struct Query(
     files::FileQueries,
     tickets::TicketQueries,
     api_tokens::ApiTokenQueries,
+    links::LinkQueries,
     limits::LimitsQueries,
 );
 

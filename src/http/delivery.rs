@@ -10,7 +10,7 @@ use axum::{
     Extension,
     body::{Body, Bytes},
     extract::{Path, Request, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use entity::file;
@@ -43,7 +43,8 @@ pub async fn redeem(
 ) -> Result<Response> {
     // Bytes that are not UTF-8 are no ticket either.
     let ticket = ticket.map_or_else(|_| String::new(), |Path(ticket)| ticket);
-    let (file, disposition) = tickets::redeem(&app, &client, &ticket).await?;
+    let bytes = request.method() != Method::HEAD;
+    let (file, disposition) = tickets::redeem(&app, &client, &ticket, bytes).await?;
     let key = ContentKey::parse(&file.content_key)
         .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
     let headers = content_headers(&file, disposition)?;

@@ -10,11 +10,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use futures_util::StreamExt;
 
 use super::{
     Context,
     answer::{RequestError, not_acceptable, respond},
+    body::read_whole,
     graphiql, multipart, negotiation,
     negotiation::MediaType,
     params::{self, Params},
@@ -127,25 +127,6 @@ fn is_utf8(content_type: &str) -> bool {
     parameters
         .find_map(|parameter| parameter.strip_prefix("charset="))
         .is_none_or(|charset| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
-}
-
-/// The whole body, of `limit` bytes at most, whatever its announced length. Copied piece by piece: a body that comes in
-/// pieces of one byte would take many times its size otherwise.
-async fn read_whole(body: Body, limit: usize) -> Result<Vec<u8>> {
-    let mut pieces = body.into_data_stream();
-    let mut whole = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|_| Error::new(Code::BadUserInput, "The request broke off."))?;
-        if whole.len() + piece.len() > limit {
-            return Err(Error::new(
-                Code::PayloadTooLarge,
-                format!("The request may have {limit} bytes at most."),
-            )
-            .with("limitBytes", limit));
-        }
-        whole.extend_from_slice(&piece);
-    }
-    Ok(whole)
 }
 
 /// Prepares the document and runs it. A mutation does not run by GET, which others may send in a user's name.

@@ -87,15 +87,20 @@ pub fn signed_in<S: Clone + Send + Sync + 'static>(
     headers: PageHeaders,
     router: Router<S>,
 ) -> Router<S> {
-    router
+    let router = router
         .layer(sessions(app))
-        .layer(csrf(&app.config, profile))
-        // Around whatever may refuse: the rest of a refused body is read before the connection closes.
-        .layer(middleware::from_fn_with_state(
-            SharedApp::clone(app),
-            body_pace::enforce,
-        ))
-        .layer(cors(&app.config, methods, headers))
+        .layer(csrf(&app.config, profile));
+    // Around whatever may refuse: the rest of a refused body is read before the connection closes.
+    with_body(app, router).layer(cors(&app.config, methods, headers))
+}
+
+/// What a route is inside of that reads a body.
+pub fn with_body<S: Clone + Send + Sync + 'static>(
+    app: &SharedApp,
+    router: Router<S>,
+) -> Router<S> {
+    let app = SharedApp::clone(app);
+    router.layer(middleware::from_fn_with_state(app, body_pace::enforce))
 }
 
 fn sessions(app: &SharedApp) -> SessionManagerLayer<Store> {

@@ -9,6 +9,7 @@ use axum::{
 use crate::{app::SharedApp, graphql::Schema};
 
 mod answer;
+mod body;
 mod body_pace;
 mod caller;
 mod client_address;
@@ -18,8 +19,10 @@ mod graphiql;
 mod graphql;
 mod health;
 mod layers;
+mod links;
 mod multipart;
 mod negotiation;
+mod pages;
 mod params;
 mod problem;
 mod profile;
@@ -63,6 +66,12 @@ pub const ROUTES: &[Route] = &[
         methods: &[Method::GET, Method::HEAD],
         handler: || get(delivery::redeem),
         profile: Profile::Public,
+    },
+    Route {
+        path: "/s/{token}",
+        methods: &[Method::GET, Method::HEAD, Method::POST],
+        handler: || get(links::get).post(links::post),
+        profile: Profile::Form,
     },
     Route {
         path: "/healthz",

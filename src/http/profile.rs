@@ -16,6 +16,8 @@ pub enum Profile {
     Api,
     /// It knows no cookies, so a page of another site can do nothing here in a user's name.
     Public,
+    /// The same, and people send it a form.
+    Form,
 }
 
 /// Headers that pages of allowed origins may use, apart from those that browsers let every page use.
@@ -44,6 +46,7 @@ impl Profile {
                 layers::signed_in(app, self, methods, headers, router)
             }
             Self::Public => router,
+            Self::Form => layers::with_body(app, router),
         }
     }
 
@@ -51,7 +54,7 @@ impl Profile {
     pub fn refuse(self, error: Error) -> Response {
         match self {
             Self::Api => answer::request_error(error),
-            Self::Public => error.into_response(),
+            Self::Public | Self::Form => error.into_response(),
         }
     }
 }
@@ -71,6 +74,7 @@ mod tests {
                 "application/graphql-response+json; charset=utf-8",
             ),
             (Profile::Public, "application/problem+json"),
+            (Profile::Form, "application/problem+json"),
         ] {
             let refusal = profile.refuse(Error::new(Code::CsrfRefused, "No."));
             assert_eq!(refusal.status(), StatusCode::FORBIDDEN, "{profile:?}");

@@ -45,6 +45,8 @@ mod hostile_names;
 mod http_errors;
 mod janitors;
 mod layering;
+mod link_programs;
+mod links;
 mod listening;
 mod lock_outs;
 mod locks;

@@ -30,6 +30,7 @@ struct Ids {
     alice: Uuid,
     token: Uuid,
     file: Uuid,
+    link: Uuid,
 }
 
 /// Does all that there is an event for.
@@ -56,6 +57,9 @@ async fn everything(server: &TestApp) -> Ids {
     alice.revoke(&share).await.data("/revokeShare");
     let ticket = alice.ticket(&file).await;
     assert_eq!(alice.get(&ticket).await.status, 200);
+    let link = alice.link_with(&file, json!({ "password": "p" })).await;
+    let refused = alice.visit(&link.token, Some("q")).await;
+    assert_eq!(refused.code(), "FORBIDDEN");
     let purge = "mutation($f: ID!) { purgeFile(id: $f) }";
     for query in [
         "mutation($f: ID!) { renameFile(id: $f, name: \"b.txt\") { id } }",
@@ -78,6 +82,7 @@ async fn everything(server: &TestApp) -> Ids {
         alice: id(&user),
         token: id(&token),
         file: id(&file),
+        link: id(&link.share),
     }
 }
 
@@ -119,6 +124,10 @@ fn expected(kind: Kind, ids: &Ids) -> [(Option<Uuid>, String); 2] {
         | Kind::PasswordChanged
         | Kind::PasswordChangeRefused => [user, account],
         Kind::ApiTokenCreated | Kind::ApiTokenRevoked => [user, token],
+        Kind::LinkRefused => [
+            (Some(ids.link), format!("{:?}", ActorKind::Link)),
+            of(ObjectKind::File, ids.file),
+        ],
         Kind::Uploaded
         | Kind::Renamed
         | Kind::Trashed
@@ -146,8 +155,14 @@ async fn every_event_says_who_did_it_and_what_it_was_done_to() {
         ];
         assert_eq!(said, expected(event.kind, &ids), "{event:?}");
         let is_of_a_share = [Kind::Shared, Kind::ShareRevoked].contains(&event.kind);
-        let audience = is_of_a_share.then_some((Audience::Authenticated, Uuid::nil()));
-        assert_eq!(event.audience.zip(event.audience_id), audience, "{event:?}");
+        let audiences = [
+            (Audience::Authenticated, Uuid::nil()),
+            (Audience::Link, ids.link),
+        ];
+        match event.audience.zip(event.audience_id) {
+            Some(audience) => assert!(is_of_a_share && audiences.contains(&audience), "{event:?}"),
+            None => assert!(!is_of_a_share, "{event:?}"),
+        }
     }
 }
 

@@ -76,7 +76,7 @@ async fn commit(
         let destination = upload.record.destination;
         files.push(destination.added(file.clone())?);
         let event = Event::of_file(Kind::Uploaded, &file)
-            .by(By::User(destination.uploader().user_id()))
+            .by(By::from(destination.uploader()))
             .from(client)
             .detail(&file.name);
         stored.push(Stored {
