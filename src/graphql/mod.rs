@@ -7,6 +7,7 @@ use async_graphql::{EmptySubscription, MergedObject, SchemaBuilder};
 use crate::{app::App, config::GraphiQl, error::Error};
 
 mod api_tokens;
+mod arguments;
 mod asker;
 mod budget;
 mod charges;

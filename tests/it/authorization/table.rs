@@ -40,7 +40,8 @@ pub struct RouteRow {
     /// The method and the route, as the route table has it.
     pub route: &'static str,
     pub class: Statuses,
-    /// The path and the query; the route's own path where nothing else is said. `{ticket}` is the caller's ticket.
+    /// The path and the query; the route's own path where nothing else is said. `{ticket}` is the caller's ticket, and
+    /// `{link}` the token of the caller's link.
     pub path: Option<&'static str>,
     pub headers: &'static [(&'static str, &'static str)],
     pub body: &'static str,
@@ -93,6 +94,11 @@ pub const CHANGED_BY_ROUTES: &[(&str, &str)] = &[
         "event_once",
         "it says which tickets the trail has, and is written with it",
     ),
+    ("link", "it counts the downloads of a link"),
+    (
+        "link_download",
+        "it says which tickets of a link were counted",
+    ),
 ];
 
 #[rustfmt::skip]
@@ -103,6 +109,9 @@ pub const ROUTES: &[RouteRow] = &[
     route("GET /graphiql/{*path}", ABSENT).at("/graphiql/no-such-file"),
     route("GET /download/{ticket}", TICKET_HOLDERS),
     route("HEAD /download/{ticket}", TICKET_HOLDERS),
+    route("GET /s/{token}", LINKED_TO).at("/s/{link}"),
+    route("HEAD /s/{token}", LINKED_TO).at("/s/{link}"),
+    route("POST /s/{token}", LINKED_TO).at("/s/{link}"),
     route("GET /healthz", ANSWERED),
     route("GET /readyz", ANSWERED),
 ];
@@ -117,6 +126,7 @@ pub const FIELDS: &[Row] = &[
     row("Query.trash", OWN_LIST, "{ trash { nodes { id } } }"),
     row("Query.downloadTicket", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("Query.apiTokens", OWN_LIST_IN_PERSON, "{ apiTokens { id } }"),
+    row("Query.sharedLink", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
     row("Query.limits", PUBLIC, "{ limits { maxPageSize } }"),
 
     row("File.id", VISIBLE, "{ file(id: $file) { id } }"),
@@ -150,6 +160,8 @@ pub const FIELDS: &[Row] = &[
     row("Event.count", OWNER_ONLY, "{ file(id: $file) { events { edges { node { count } } } } }"),
     row("Event.kind", OWNER_ONLY, "{ file(id: $file) { events { edges { node { kind } } } } }"),
     row("Event.user", OWNER_ONLY, "{ file(id: $file) { events { edges { node { user { id } } } } } }"),
+    // The second oldest event is about the link.
+    row("Event.shareId", OWNER_ONLY, "{ file(id: $file) { events(last: 2) { edges { node { shareId } } } } }"),
     row("Event.detail", OWNER_ONLY, "{ file(id: $file) { events { edges { node { detail } } } } }"),
 
     row("ShareConnection.edges", VISIBLE, "{ file(id: $file) { shares { edges { cursor } } } }"),
@@ -163,6 +175,12 @@ pub const FIELDS: &[Row] = &[
     row("Share.audience", VISIBLE, "{ file(id: $file) { shares { nodes { audience } } } }"),
     // The one share that reaches everyone names nobody, and the other is none of their business.
     row("Share.user", VISIBLE_NAME_OF_SHARE, "{ file(id: $file) { shares { nodes { user { id } } } } }"),
+    // The owner's oldest share is the link.
+    row("Share.link", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { url } } } } }"),
+    row("ShareLink.url", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { url } } } } }"),
+    row("ShareLink.hasPassword", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { hasPassword } } } } }"),
+    row("ShareLink.maxDownloads", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { maxDownloads } } } } }"),
+    row("ShareLink.downloads", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { downloads } } } } }"),
     row("Share.createdAt", VISIBLE, "{ file(id: $file) { shares { nodes { createdAt } } } }"),
     row("Share.expiresAt", VISIBLE, "{ file(id: $file) { shares { nodes { expiresAt } } } }"),
 
@@ -175,6 +193,17 @@ pub const FIELDS: &[Row] = &[
     row("Usage.quotaBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { quotaBytes } } }"#),
     row("Usage.files", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { files } } }"#),
     row("Usage.maxFiles", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { maxFiles } } }"#),
+
+    row("SharedLink.hasPassword", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
+    row("SharedLink.expiresAt", LINKED, "{ sharedLink(token: $link) { expiresAt } }"),
+    row("SharedLink.downloadsLeft", LINKED, "{ sharedLink(token: $link) { downloadsLeft } }"),
+    row("SharedLink.file", LINKED, "{ sharedLink(token: $link) { file { name } } }"),
+    row("LinkedFile.name", LINKED, "{ sharedLink(token: $link) { file { name } } }"),
+    row("LinkedFile.size", LINKED, "{ sharedLink(token: $link) { file { size } } }"),
+    row("LinkedFile.contentType", LINKED, "{ sharedLink(token: $link) { file { contentType } } }"),
+    row("LinkedFile.sha256", LINKED, "{ sharedLink(token: $link) { file { sha256 } } }"),
+    row("LinkedFile.createdAt", LINKED, "{ sharedLink(token: $link) { file { createdAt } } }"),
+    row("LinkedFile.downloadTicket", LINKED, "{ sharedLink(token: $link) { file { downloadTicket { url } } } }"),
 
     row("DownloadTicket.url", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("DownloadTicket.expiresAt", VISIBLE, "{ downloadTicket(fileId: $file) { expiresAt } }"),
@@ -197,6 +226,9 @@ pub const FIELDS: &[Row] = &[
     row("Limits.maxSharesPerFile", PUBLIC, "{ limits { maxSharesPerFile } }"),
     row("Limits.changesPerHour", PUBLIC, "{ limits { changesPerHour } }"),
     row("Limits.signUpOpen", PUBLIC, "{ limits { signUpOpen } }"),
+    row("Limits.linksOn", PUBLIC, "{ limits { linksOn } }"),
+    row("Limits.linkPasswordRequired", PUBLIC, "{ limits { linkPasswordRequired } }"),
+    row("Limits.linkMaxTtlSeconds", PUBLIC, "{ limits { linkMaxTtlSeconds } }"),
 
     row("Mutation.createApiToken", FOR_PEOPLE, r#"mutation { createApiToken(name: "x", scopes: [READ]) { secret } }"#),
     row("Mutation.revokeApiToken", OWNER_IN_PERSON, "mutation { revokeApiToken(id: $token) }"),
@@ -208,6 +240,8 @@ pub const FIELDS: &[Row] = &[
     row("Mutation.purgeFile", OWNER_WRITES_UNSEEN, "mutation { purgeFile(id: $trashed) }"),
     row("Mutation.shareWithUser", OWNER_WRITES, r#"mutation { shareWithUser(fileId: $file, username: "sam") { id } }"#),
     row("Mutation.shareWithAuthenticated", OWNER_WRITES, "mutation { shareWithAuthenticated(fileId: $file) { id } }"),
+    row("Mutation.shareByLink", OWNER_WRITES, "mutation { shareByLink(fileId: $file) { id } }"),
+    row("Mutation.updateShare", OWNER_WRITES, "mutation { updateShare(id: $share, expiresAt: null) { id } }"),
     row("Mutation.revokeShare", OWNER_WRITES, "mutation { revokeShare(id: $share) }"),
 
     // These change who the caller is.

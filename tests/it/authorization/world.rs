@@ -16,11 +16,12 @@ use crate::support::{Answer, Person, TestApp, person::PASSWORD};
 
 /// What the operations of the table may use: things of the owner, the caller's name, everyone's password, and a file
 /// that comes with the request.
-const VARIABLES: [(&str, &str); 7] = [
+const VARIABLES: [(&str, &str); 8] = [
     ("file", "ID!"),
     ("share", "ID!"),
     ("trashed", "ID!"),
     ("token", "ID!"),
+    ("link", "String!"),
     ("me", "String!"),
     ("password", "String!"),
     ("upload", "Upload!"),
@@ -46,15 +47,21 @@ struct Things {
     share: String,
     trashed: String,
     token: String,
+    /// The token of a link to the file; not one of ours for who does not know it.
+    link: String,
 }
 
 impl World {
     pub async fn of(caller: Caller) -> Self {
-        let server = TestApp::start_with(|options| options.user_quota = Some("1GiB".into())).await;
+        let server = TestApp::start_with(|options| {
+            options.user_quota = Some("1GiB".into());
+            options.link_max_ttl = Some("30d".into());
+        })
+        .await;
         let owner = server.person("olivia").await;
         let (recipient, stranger) = (server.person("rita").await, server.person("sam").await);
         let person = match caller {
-            Anonymous => server.anonymous(),
+            Anonymous | LinkVisitor => server.anonymous(),
             Stranger | Everyone => stranger,
             Recipient => recipient,
             Owner | Disabled => owner.clone(),
@@ -62,7 +69,7 @@ impl World {
             Writer => owner.with_token(&owner.token("[WRITE]").await),
         };
         let things = things(&server, &owner, caller).await;
-        let ticket = ticket(&owner, &person, &things.file, caller).await;
+        let ticket = ticket(&owner, &person, &things, caller).await;
         if caller == Disabled {
             disable(&server).await;
         }
@@ -97,10 +104,11 @@ impl World {
             "share": self.things.share,
             "trashed": self.things.trashed,
             "token": self.things.token,
+            "link": self.things.link,
             "me": match self.caller {
                 Stranger | Everyone => "sam",
                 Recipient => "rita",
-                Anonymous | Owner | Disabled | Reader | Writer => "olivia",
+                Anonymous | Owner | Disabled | Reader | Writer | LinkVisitor => "olivia",
             },
             "password": PASSWORD,
         });
@@ -126,7 +134,10 @@ impl World {
     /// Sends a row's request as the caller.
     pub async fn status(&self, row: &RouteRow) -> u16 {
         let (method, path) = row.route.split_once(' ').unwrap();
-        let path = row.path.unwrap_or(path).replace("{ticket}", &self.ticket);
+        let path = row.path.unwrap_or(path);
+        let path = path
+            .replace("{ticket}", &self.ticket)
+            .replace("{link}", &self.things.link);
         let url = format!("{}{path}", self.server.base);
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self.person.request(method, &url).body(row.body);
@@ -180,9 +191,16 @@ async fn disable(server: &TestApp) {
     disable.await.unwrap();
 }
 
-/// A file shared with Rita and, for those whom that is about, with everyone; a file in the trash; an API token.
+/// A file shared by link, then with Rita and, for those whom that is about, with everyone; a file in the trash; an API token.
 async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
     let file = owner.upload("notes.txt", b"hello").await;
+    let link = owner
+        .link_with(&file, json!({ "maxDownloads": 1000 }))
+        .await;
+    let link = match caller {
+        Owner | Disabled | Reader | Writer | LinkVisitor => link.token,
+        Anonymous | Stranger | Recipient | Everyone => "A".repeat(link.token.len()),
+    };
     let end = server.date_in(Duration::from_secs(3600));
     let with_user = "mutation($f: ID!, $e: DateTime) {
         made: shareWithUser(fileId: $f, username: \"rita\", expiresAt: $e) { id } }";
@@ -205,12 +223,15 @@ async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
         token: token.text("/made/apiToken/id"),
         file,
         trashed,
+        link,
     }
 }
 
-async fn ticket(owner: &Person, person: &Person, file: &str, caller: Caller) -> String {
+async fn ticket(owner: &Person, person: &Person, things: &Things, caller: Caller) -> String {
+    let file = &things.file;
     let url = match caller {
         Anonymous => return "no-ticket".to_owned(),
+        LinkVisitor => person.link_ticket(&things.link, None).await,
         Stranger => {
             let share = owner.share_with(file, "sam").await;
             let url = person.ticket(file).await;
