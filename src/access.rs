@@ -77,9 +77,9 @@
 //! ```
 //!
 //! ```compile_fail,E0451
-//! # use {cloakroom::{access::{Destination, Payer}, auth::Subject}, uuid::Uuid};
-//! fn forge(uploader: Subject, owner_id: Uuid, payer: Payer) -> Destination {
-//!     Destination { uploader, owner_id, payer }
+//! # use {cloakroom::access::{Destination, Payer, Uploader}, uuid::Uuid};
+//! fn forge(uploader: Uploader, owner_id: Uuid, payer: Payer) -> Destination {
+//!     Destination { uploader, owner_id, payer, max_file_size: None }
 //! }
 //! ```
 
@@ -99,6 +99,7 @@ use policy::{Decision, Facts, State, decide};
 
 mod audiences;
 mod destination;
+mod drops;
 mod facts;
 mod links;
 mod lists;
@@ -106,7 +107,8 @@ mod policy;
 mod shares;
 
 pub use audiences::EVERYONE;
-pub use destination::{Destination, Payer};
+pub use destination::{Destination, Payer, Uploader};
+pub use drops::{Drop, drops_of, drops_of_files, files_of_drop, owned_drop};
 pub use facts::{Claim, FileFacts};
 pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
 pub use lists::{files_of, shared_with, trash_of};

@@ -19,7 +19,9 @@ pub use table::{
     Accounts, Config, Database, Graphql, Logging, Options, Server, Storage, Strangers, Sweeps,
     Tickets, Uploads, Users,
 };
-pub use values::{Delivery, GraphiQl, LinkPassword, Links, Listen, LogFormat, Secret, SignUp};
+pub use values::{
+    Delivery, Drops, GraphiQl, LinkPassword, Links, Listen, LogFormat, Secret, SignUp,
+};
 
 /// What one GraphQL document may ask for.
 #[derive(Clone, Copy, Debug)]

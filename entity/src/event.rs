@@ -32,6 +32,9 @@ pub enum Kind {
     Downloaded,
     DownloadRefused,
     LinkRefused,
+    DropCreated,
+    DropClosed,
+    DropRefused,
 }
 
 /// Who did it.
@@ -47,6 +50,8 @@ pub enum ActorKind {
     Anonymous,
     /// Whoever came by a link: the id is that of its share.
     Link,
+    /// Whoever came by a drop.
+    Drop,
     /// Whoever types commands at the server.
     Operator,
     /// The server itself, when something had its time.
@@ -65,6 +70,7 @@ pub enum ObjectKind {
     /// A user's account.
     User,
     ApiToken,
+    Drop,
 }
 
 /// No foreign keys: the trail outlives what it speaks of.

@@ -2,6 +2,8 @@
 
 pub mod api_token;
 pub mod discarded_content;
+pub mod drop;
+pub mod dropped_file;
 pub mod event;
 pub mod event_once;
 pub mod file;

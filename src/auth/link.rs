@@ -1,9 +1,5 @@
 //! Links: from the token in a URL, and a password where the link has one, to who may see its file.
-//!
-//! A token is base64url (RFC 4648 §5) without padding: the id of the link's share, and a tag of it by our key. So the URL can
-//! be shown again, and a copy of the database opens nothing.
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::link;
 use sea_orm::EntityTrait;
 use uuid::Uuid;
@@ -11,32 +7,14 @@ use uuid::Uuid;
 use super::{
     Auth, Subject,
     client::ClientAddress,
-    password::{Hasher, Line, Verdict},
-    signing::{Keyring, Signer, TAG_BYTES},
-    throttle,
+    password::Hasher,
+    signing::Keyring,
+    url_secret::{self, Password},
 };
 use crate::{
     config::Secret,
     error::{Error, Result},
 };
-
-const ID_BYTES: usize = 16;
-
-/// The token of the record `id`.
-fn write(signer: &Signer, id: Uuid) -> Secret {
-    let token = [&id.as_bytes()[..], &signer.tag(id.as_bytes())].concat();
-    Secret::from(BASE64_URL_SAFE_NO_PAD.encode(token))
-}
-
-/// The id of the record whose token this is. There is one spelling of a token that passes.
-fn read(signer: &Signer, token: &str) -> Option<Uuid> {
-    let mut bytes = [0; ID_BYTES + TAG_BYTES];
-    let decoded = BASE64_URL_SAFE_NO_PAD.decode_slice(token, &mut bytes);
-    let (id, tag) = bytes.split_first_chunk::<ID_BYTES>()?;
-    let is_whole = decoded.is_ok_and(|length| length == bytes.len());
-    let is_ours = is_whole && signer.made_tag(id, tag.first_chunk()?);
-    is_ours.then_some(Uuid::from_bytes(*id))
-}
 
 /// Says that whoever asks has the URL of a link, which may have ended since. Only a good token makes one.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +23,7 @@ pub struct LinkKey(Uuid);
 impl LinkKey {
     /// The key that `token` is.
     pub fn of_token(keyring: &Keyring, token: &str) -> Option<Self> {
-        read(&keyring.links, token).map(Self)
+        url_secret::read(&keyring.links, token).map(Self)
     }
 
     /// The id of the link's share.
@@ -56,7 +34,7 @@ impl LinkKey {
 
 /// The token of the link that is the share `id`.
 pub fn token(keyring: &Keyring, id: Uuid) -> Secret {
-    write(&keyring.links, id)
+    url_secret::write(&keyring.links, id)
 }
 
 /// Whoever has opened a link: has its URL, and its password where it has one. Only [`unlock`] makes one.
@@ -106,29 +84,23 @@ pub async fn unlock(
         share_id: link.share_id,
         epoch: link.epoch,
     });
-    let Some(hash) = link.password_hash else {
-        return Ok(open);
-    };
-    // No link has an empty one.
-    let Some(password) = password.filter(|password| !password.expose().is_empty()) else {
-        return Ok(Unlocked::NoPassword);
-    };
-    let mut place = hasher.line_up(Line::of(client))?;
-    let mut charged = throttle::link(auth, key.0, client, place.begun()).await?;
-    let verdict = place.verify(password, Some(hash)).await;
-    charged.judge(matches!(verdict, Ok(Verdict::Wrong)));
-    if verdict? == Verdict::Wrong {
-        return Ok(Unlocked::WrongPassword);
-    }
-    charged.was_right(auth).await?;
-    Ok(open)
+    let name = format!("link:{}", link.share_id);
+    let given = url_secret::check(auth, hasher, client, &name, link.password_hash, password);
+    Ok(match given.await? {
+        Password::Right => open,
+        Password::Missing => Unlocked::NoPassword,
+        Password::Wrong => Unlocked::WrongPassword,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
     use super::*;
+    use crate::auth::drop::{self, DropKey};
 
     fn keyring(secrets: &[&str]) -> Keyring {
         let secrets: Vec<_> = secrets
@@ -167,6 +139,17 @@ mod tests {
         for other in spelled {
             assert_eq!(read(&other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_token_of_a_link_is_none_of_a_drop_and_the_other_way_round() {
+        let keyring = keyring(&["one"]);
+        let id = Uuid::from_u128(9);
+        let (link, drop) = (token(&keyring, id), drop::token(&keyring, id));
+        assert!(LinkKey::of_token(&keyring, link.expose()).is_some());
+        assert!(DropKey::of_token(&keyring, drop.expose()).is_some());
+        assert!(LinkKey::of_token(&keyring, drop.expose()).is_none());
+        assert!(DropKey::of_token(&keyring, link.expose()).is_none());
     }
 
     #[test]

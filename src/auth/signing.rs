@@ -15,6 +15,7 @@ pub type KeyId = [u8; 4];
 
 const TICKETS: &[u8] = b"cloakroom ticket v1";
 const LINKS: &[u8] = b"cloakroom link v1";
+const DROPS: &[u8] = b"cloakroom drop v1";
 const PSEUDONYMS: &[u8] = b"cloakroom pseudonym v1";
 
 /// The keys of all uses.
@@ -22,6 +23,7 @@ const PSEUDONYMS: &[u8] = b"cloakroom pseudonym v1";
 pub struct Keyring {
     pub tickets: Signer,
     pub links: Signer,
+    pub drops: Signer,
     pub pseudonyms: Signer,
 }
 
@@ -37,6 +39,7 @@ impl Keyring {
         Ok(Self {
             tickets: Signer::derive(&secrets, TICKETS),
             links: Signer::derive(&secrets, LINKS),
+            drops: Signer::derive(&secrets, DROPS),
             pseudonyms: Signer::derive(&secrets, PSEUDONYMS),
         })
     }

@@ -82,20 +82,24 @@ pub async fn sign_in(
     take(auth, account, client, begun).await
 }
 
-/// The same at the password of the link that is the share `id`. It has as many tries as an account, also of its own for each
-/// network that it was opened from; and may be opened as often as anybody knows the password.
-pub async fn link(auth: &Auth, id: Uuid, client: &ClientAddress, begun: Begun) -> Result<Try> {
+/// The same at the password of a link or drop, called `name`. It has as many tries as an account, also of its own for each network
+/// that it was opened from; and may be opened as often as anybody knows the password.
+pub(super) async fn url_secret(
+    auth: &Auth,
+    name: &str,
+    client: &ClientAddress,
+    begun: Begun,
+) -> Result<Try> {
     let config = &auth.config.accounts;
     let own = |subject| Bucket::new(subject, config.sign_in_tries, config.sign_in_window);
-    let name = format!("link:{id}");
     let here = own(format!("{name}:{}", client.network()));
-    let link = Account {
-        tries: own(name.clone()),
+    let tried = Account {
+        tries: own(name.to_owned()),
         sign_ins: None,
         // No user's name has a colon.
-        mark: Mark::new(auth, &name, client),
+        mark: Mark::new(auth, name, client),
     };
-    take(auth, Some((link, here)), client, begun).await
+    take(auth, Some((tried, here)), client, begun).await
 }
 
 /// Takes a try of the address of `client`, and of an account: of those that it has where `client` is, if it knows that.

@@ -122,6 +122,10 @@ choices! {
     Links { On = "on", Off = "off", } or "on, off"
 }
 choices! {
+    /// Whether strangers may leave files.
+    Drops { On = "on", Off = "off", } or "on, off"
+}
+choices! {
     /// Whether every link needs a password.
     LinkPassword { Optional = "optional", Required = "required", } or "optional, required"
 }

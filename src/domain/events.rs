@@ -13,7 +13,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    access::Owned,
+    access::{Owned, Uploader},
     app::App,
     auth::{Subject, client::ClientAddress},
     clock::before,
@@ -37,6 +37,8 @@ pub enum By {
     Anonymous,
     /// Whoever came by a link: the id of its share.
     Link(Uuid),
+    /// Whoever came by a drop.
+    Drop(Uuid),
     /// Whoever types commands at the server.
     Operator,
     Janitor,
@@ -51,6 +53,15 @@ impl From<Subject> for By {
     }
 }
 
+impl From<Uploader> for By {
+    fn from(uploader: Uploader) -> Self {
+        match uploader {
+            Uploader::User { id, .. } => Self::User(id),
+            Uploader::Drop(id) => Self::Drop(id),
+        }
+    }
+}
+
 /// What something was done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Object {
@@ -58,6 +69,7 @@ pub enum Object {
     /// A user's account.
     User(Uuid),
     ApiToken(Uuid),
+    Drop(Uuid),
 }
 
 /// Something that happened.
@@ -134,6 +146,7 @@ impl Event {
             By::User(id) => (ActorKind::User, Some(id)),
             By::Anonymous => (ActorKind::Anonymous, None),
             By::Link(id) => (ActorKind::Link, Some(id)),
+            By::Drop(id) => (ActorKind::Drop, Some(id)),
             By::Operator => (ActorKind::Operator, None),
             By::Janitor => (ActorKind::Janitor, None),
         };
@@ -141,6 +154,7 @@ impl Event {
             Object::File(id) => (ObjectKind::File, id),
             Object::User(id) => (ObjectKind::User, id),
             Object::ApiToken(id) => (ObjectKind::ApiToken, id),
+            Object::Drop(id) => (ObjectKind::Drop, id),
         });
         let (object_kind, object_id) = object.unzip();
         let (audience, audience_id) = self.audience.unzip();

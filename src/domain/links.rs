@@ -128,13 +128,17 @@ pub(super) fn end(app: &App, wanted: Option<Timestamp>) -> Result<Option<Timesta
 
 /// Refuses what can be no link's password, and none where one is required.
 pub(super) fn check_password(app: &App, password: Option<&Secret>) -> Result<()> {
-    let refused = |detail: &str| Err(Error::bad_input("password", detail));
-    let Some(password) = password else {
-        return match app.config.strangers.link_password {
-            LinkPassword::Optional => Ok(()),
-            LinkPassword::Required => refused("Links need a password here."),
-        };
-    };
+    match (password, app.config.strangers.link_password) {
+        (Some(password), _) => check_length(password),
+        (None, LinkPassword::Optional) => Ok(()),
+        (None, LinkPassword::Required) => {
+            Err(Error::bad_input("password", "Links need a password here."))
+        }
+    }
+}
+
+/// Refuses what can be no password of a link or a drop.
+pub(super) fn check_length(password: &Secret) -> Result<()> {
     // A character of the prepared password is spelled by four at most, so that no more need be looked at.
     let is_endless = password.expose().chars().nth(4 * PASSWORD_MAX).is_some();
     let count = match is_endless {
@@ -143,7 +147,10 @@ pub(super) fn check_password(app: &App, password: Option<&Secret>) -> Result<()>
     };
     match (1..=PASSWORD_MAX).contains(&count) {
         true => Ok(()),
-        false => refused("A link's password has 1 to 128 characters."),
+        false => Err(Error::bad_input(
+            "password",
+            "Such a password has 1 to 128 characters.",
+        )),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod api_tokens;
 pub mod changes;
 pub mod content_type;
+pub mod drops;
 mod emoji_flags;
 pub mod events;
 pub mod file_name;

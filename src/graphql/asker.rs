@@ -6,7 +6,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 use tower_sessions::Session;
 
 use super::{
-    loaders::{self, LinkLoader, ShareLoader, UserLoader},
+    loaders::{self, DropLoader, LinkLoader, ShareLoader, UserLoader},
     uploads::ReceivedFiles,
 };
 use crate::{
@@ -24,6 +24,7 @@ pub struct Asker {
     users: DataLoader<UserLoader>,
     shares: DataLoader<ShareLoader>,
     links: DataLoader<LinkLoader>,
+    drops: DataLoader<DropLoader>,
 }
 
 impl Asker {
@@ -34,6 +35,7 @@ impl Asker {
             users: loaders::users(app),
             shares: loaders::shares(app, caller.actor.viewer().cloned()),
             links: loaders::links(app),
+            drops: loaders::drops(app, caller.actor.viewer().cloned()),
             caller,
             files,
         }
@@ -74,6 +76,10 @@ pub trait ContextExt<'a> {
 
     fn links(&self) -> &'a DataLoader<LinkLoader> {
         &self.asker().links
+    }
+
+    fn drops(&self) -> &'a DataLoader<DropLoader> {
+        &self.asker().drops
     }
 }
 

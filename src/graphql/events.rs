@@ -67,6 +67,12 @@ pub enum EventKind {
     DownloadRefused,
     /// A visitor of a link gave a wrong password.
     LinkRefused,
+    /// A drop was made; the detail is its name.
+    DropCreated,
+    /// A drop was closed.
+    DropClosed,
+    /// A visitor of a drop gave a wrong password.
+    DropRefused,
 }
 
 /// Something that happened to a file.
@@ -124,6 +130,15 @@ impl Event {
             .audience_id
             .filter(|_| self.0.audience == Some(Audience::Link));
         by.or(to).map(ID::from)
+    }
+
+    /// The id of the drop by which the file came; null for every other event.
+    async fn drop_id(&self) -> Option<ID> {
+        let by = self
+            .0
+            .actor_id
+            .filter(|_| self.0.actor_kind == ActorKind::Drop);
+        by.map(ID::from)
     }
 
     /// How often it happened: downloads of one user within a minute are one event. The time is that of the first.

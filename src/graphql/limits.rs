@@ -5,7 +5,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use super::{ContextExt, pagination::MAX_PAGE, scalars::Int64};
 use crate::{
     clock::millis,
-    config::{LinkPassword, Links, SignUp},
+    config::{Drops, LinkPassword, Links, SignUp},
 };
 
 /// What this server allows.
@@ -37,6 +37,10 @@ pub struct Limits {
     link_password_required: bool,
     /// How long a link may live, seconds; null when there is no limit.
     link_max_ttl_seconds: Option<Int64>,
+    /// Whether there may be drops.
+    drops_on: bool,
+    /// How many open drops a user may have.
+    max_drops_per_user: i32,
 }
 
 #[derive(Default)]
@@ -64,6 +68,8 @@ impl LimitsQueries {
             sign_up_open: config.accounts.sign_up == SignUp::Open,
             links_on: config.strangers.links == Links::On,
             link_password_required: config.strangers.link_password == LinkPassword::Required,
+            drops_on: config.strangers.drops == Drops::On,
+            max_drops_per_user: small(config.strangers.max_drops_per_user.into()),
             link_max_ttl_seconds: config.strangers.link_max_ttl.map(seconds).map(Int64),
         }
     }

@@ -32,6 +32,12 @@ pub struct ShareLoader {
 /// What shares by link are besides, by their owned shares.
 pub struct LinkLoader(SharedApp);
 
+/// The drops by which files of `viewer`'s came.
+pub struct DropLoader {
+    app: SharedApp,
+    viewer: Option<Viewer>,
+}
+
 /// An error that every waiting row gets.
 #[derive(Clone, Debug)]
 pub struct LoadError(Arc<Error>);
@@ -40,6 +46,13 @@ pub struct LoadError(Arc<Error>);
 pub fn users(app: &SharedApp) -> DataLoader<UserLoader> {
     let users = UserLoader(SharedApp::clone(app));
     DataLoader::new(users, |load| tokio::spawn(patience::inherit(load)))
+}
+
+/// Drops by which files of `viewer`'s came, for one operation.
+pub fn drops(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<DropLoader> {
+    let app = SharedApp::clone(app);
+    let drops = DropLoader { app, viewer };
+    DataLoader::new(drops, |load| tokio::spawn(patience::inherit(load)))
 }
 
 /// Links, for one operation.
@@ -148,6 +161,43 @@ impl Loader<LinkOf> for LinkLoader {
         let found = keys.iter().filter_map(|key| {
             let terms = links.remove(&key.0.id)?;
             Some((key.clone(), terms))
+        });
+        Ok(found.collect())
+    }
+}
+
+/// A file of the viewer's own.
+#[derive(Clone)]
+pub struct DropOf(pub Owned<file::Model>);
+
+impl PartialEq for DropOf {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for DropOf {}
+
+impl Hash for DropOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl Loader<DropOf> for DropLoader {
+    type Value = Owned<access::Drop>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[DropOf]) -> Result<HashMap<DropOf, Self::Value>, LoadError> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let files: Vec<_> = keys.iter().map(|DropOf(file)| file).collect();
+        let drops = access::drops_of_files(&self.app, viewer, &files).await;
+        let mut drops = drops.map_err(for_all_rows)?;
+        let found = keys.iter().filter_map(|key| {
+            let drop = drops.remove(&key.0.id)?;
+            Some((key.clone(), drop))
         });
         Ok(found.collect())
     }

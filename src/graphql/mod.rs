@@ -13,6 +13,7 @@ mod budget;
 mod charges;
 mod completion;
 pub mod document;
+mod drops;
 mod events;
 mod execute;
 mod files;
@@ -45,6 +46,7 @@ pub struct Query(
     tickets::TicketQueries,
     api_tokens::ApiTokenQueries,
     links::LinkQueries,
+    drops::DropQueries,
     limits::LimitsQueries,
 );
 
@@ -56,6 +58,7 @@ pub struct Mutation(
     uploads::UploadMutations,
     files::FileMutations,
     shares::ShareMutations,
+    drops::DropMutations,
 );
 
 type Library = async_graphql::Schema<Query, Mutation, EmptySubscription>;

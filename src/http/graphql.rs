@@ -24,6 +24,7 @@ use crate::{
     access::Destination,
     auth::{Actor, Caller},
     config::GraphiQl,
+    domain::drops,
     error::{Code, Error, Result},
     graphql::{self, Asked, Asker, ReceivedFiles, Unfit},
 };
@@ -103,11 +104,18 @@ async fn read(
             Ok((params::of_json(&body)?, ReceivedFiles::default()))
         }
         "multipart/form-data" => {
-            let into = Destination::own(actor.writer()?);
+            let into = match actor {
+                Actor::Drop(visitor) => Destination::by_drop(visitor)?,
+                _ => Destination::own(actor.writer()?),
+            };
             let expected = headers
                 .get(header::CONTENT_LENGTH)
                 .and_then(|length| length.to_str().ok()?.parse().ok());
-            Ok(multipart::read(&context.app, &into, content_type, expected, body).await?)
+            let received = multipart::read(&context.app, &into, content_type, expected, body).await;
+            Ok(match actor {
+                Actor::Drop(_) => received.map_err(drops::for_visitor)?,
+                _ => received?,
+            })
         }
         _ => Err(unsupported(
             "Send application/json in UTF-8, or multipart/form-data to upload.",

@@ -15,6 +15,7 @@ mod caller;
 mod client_address;
 mod delivery;
 pub mod disposition;
+mod drops;
 mod graphiql;
 mod graphql;
 mod health;
@@ -71,6 +72,12 @@ pub const ROUTES: &[Route] = &[
         path: "/s/{token}",
         methods: &[Method::GET, Method::HEAD, Method::POST],
         handler: || get(links::get).post(links::post),
+        profile: Profile::Form,
+    },
+    Route {
+        path: "/drop/{token}",
+        methods: &[Method::GET, Method::HEAD, Method::POST],
+        handler: || get(drops::get).post(drops::post),
         profile: Profile::Form,
     },
     Route {

@@ -203,6 +203,11 @@ async fn the_table_holds_for_the_visitor_of_a_link() {
     holds_for(Caller::LinkVisitor).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_holds_for_the_visitor_of_a_drop() {
+    holds_for(Caller::DropVisitor).await;
+}
+
 /// The audiences of the shares of `file` that `person` sees, with the names in them.
 async fn shares_seen(person: &Person, file: &str) -> Vec<String> {
     let query = "query($f: ID!) { file(id: $f) { shares(last: 100) { nodes { audience user { username } } } } }";

@@ -31,6 +31,7 @@ struct Ids {
     token: Uuid,
     file: Uuid,
     link: Uuid,
+    drop: Uuid,
 }
 
 /// Does all that there is an event for.
@@ -60,6 +61,10 @@ async fn everything(server: &TestApp) -> Ids {
     let link = alice.link_with(&file, json!({ "password": "p" })).await;
     let refused = alice.visit(&link.token, Some("q")).await;
     assert_eq!(refused.code(), "FORBIDDEN");
+    let drop = alice.drop_with(json!({ "password": "p" })).await;
+    let refused = alice.look_at_drop(&drop.token, Some("q")).await;
+    assert_eq!(refused.code(), "FORBIDDEN");
+    alice.close_drop(&drop).await.data("/closeDrop");
     let purge = "mutation($f: ID!) { purgeFile(id: $f) }";
     for query in [
         "mutation($f: ID!) { renameFile(id: $f, name: \"b.txt\") { id } }",
@@ -83,6 +88,7 @@ async fn everything(server: &TestApp) -> Ids {
         token: id(&token),
         file: id(&file),
         link: id(&link.share),
+        drop: id(&drop.id),
     }
 }
 
@@ -124,6 +130,11 @@ fn expected(kind: Kind, ids: &Ids) -> [(Option<Uuid>, String); 2] {
         | Kind::PasswordChanged
         | Kind::PasswordChangeRefused => [user, account],
         Kind::ApiTokenCreated | Kind::ApiTokenRevoked => [user, token],
+        Kind::DropCreated | Kind::DropClosed => [user, of(ObjectKind::Drop, ids.drop)],
+        Kind::DropRefused => [
+            (Some(ids.drop), format!("{:?}", ActorKind::Drop)),
+            of(ObjectKind::Drop, ids.drop),
+        ],
         Kind::LinkRefused => [
             (Some(ids.link), format!("{:?}", ActorKind::Link)),
             of(ObjectKind::File, ids.file),

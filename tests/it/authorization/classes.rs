@@ -26,6 +26,8 @@ pub enum Caller {
     Writer,
     /// Nobody, with a link to the file.
     LinkVisitor,
+    /// Nobody, with a drop of the owner's.
+    DropVisitor,
 }
 
 impl Caller {
@@ -33,7 +35,7 @@ impl Caller {
     fn refusal(self) -> Outcome {
         match self {
             // They are not signed in.
-            Anonymous | Disabled | LinkVisitor => Unauth,
+            Anonymous | Disabled | LinkVisitor | DropVisitor => Unauth,
             // What they may not see does not exist.
             Stranger | Recipient | Everyone | Owner => Hidden,
             // The token's scope does not reach so far.
@@ -100,7 +102,7 @@ fn given<T: Copy>(clauses: &[Clause<T>], caller: Caller) -> Option<T> {
 
 #[rustfmt::skip]
 const ANYBODY: &[Caller] =
-    &[Anonymous, Stranger, Recipient, Everyone, Owner, Disabled, Reader, Writer, LinkVisitor];
+    &[Anonymous, Stranger, Recipient, Everyone, Owner, Disabled, Reader, Writer, LinkVisitor, DropVisitor];
 const SIGNED_IN: &[Caller] = &[Stranger, Recipient, Everyone, Owner, Reader, Writer];
 /// Signed in by a browser's session, not by a token.
 const PEOPLE: &[Caller] = &[Stranger, Recipient, Everyone, Owner];
@@ -112,6 +114,8 @@ const OWNERS: &[Caller] = &[Owner, Reader, Writer];
 const OWNERS_WRITING: &[Caller] = &[Owner, Writer];
 /// Those who know a link to the file. The owner can look it up; who is not mentioned has a link that never was.
 const LINK_HOLDERS: &[Caller] = &[LinkVisitor, Owner, Reader, Writer];
+/// Those who know the owner's drop.
+const DROP_HOLDERS: &[Caller] = &[DropVisitor, Owner, Reader, Writer];
 
 // Classes of fields.
 
@@ -139,6 +143,12 @@ pub const VISIBLE_OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 pub const OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Denied, RECIPIENTS)];
 /// Whoever has a link to the file, signed in or not. It rests while its owner is disabled.
 pub const LINKED: Outcomes = &[(Yes, LINK_HOLDERS), (Hidden, ANYBODY)];
+/// Whoever has a drop of the owner's, signed in or not. It rests while its owner is disabled.
+pub const DROPPED: Outcomes = &[(Yes, DROP_HOLDERS), (Hidden, ANYBODY)];
+/// Whoever comes by the drop, and nobody who is signed in.
+pub const BY_DROP: Outcomes = &[(Yes, &[DropVisitor]), (Unauth, ANYBODY)];
+/// The file came by a drop of the owner's, of which nobody else learns.
+pub const VISIBLE_DROP: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 /// What the owner's share by link is, which nobody else has any of; a recipient looks at the share of their own.
 pub const OWNER_ONLY_OF_SHARE: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 /// The owner changes the file; those who may see the file are told that they may not.
@@ -177,6 +187,16 @@ pub const TICKET_HOLDERS: Statuses = Statuses {
         (200, &[LinkVisitor]),
         (403, &[Stranger, Disabled]),
     ],
+    refused: 404,
+};
+/// Whoever has the owner's drop.
+pub const DROP_PAGE: Statuses = Statuses {
+    given: &[(200, DROP_HOLDERS)],
+    refused: 404,
+};
+/// The same, with a form that has no file in it.
+pub const DROP_FORM: Statuses = Statuses {
+    given: &[(400, DROP_HOLDERS)],
     refused: 404,
 };
 /// Whoever has a link to the file: they are led to the file itself.

@@ -41,7 +41,7 @@ pub struct RouteRow {
     pub route: &'static str,
     pub class: Statuses,
     /// The path and the query; the route's own path where nothing else is said. `{ticket}` is the caller's ticket, and
-    /// `{link}` the token of the caller's link.
+    /// `{link}` and `{drop}` the tokens of the caller's link and drop.
     pub path: Option<&'static str>,
     pub headers: &'static [(&'static str, &'static str)],
     pub body: &'static str,
@@ -112,6 +112,9 @@ pub const ROUTES: &[RouteRow] = &[
     route("GET /s/{token}", LINKED_TO).at("/s/{link}"),
     route("HEAD /s/{token}", LINKED_TO).at("/s/{link}"),
     route("POST /s/{token}", LINKED_TO).at("/s/{link}"),
+    route("GET /drop/{token}", DROP_PAGE).at("/drop/{drop}"),
+    route("HEAD /drop/{token}", DROP_PAGE).at("/drop/{drop}"),
+    route("POST /drop/{token}", DROP_FORM).at("/drop/{drop}"),
     route("GET /healthz", ANSWERED),
     route("GET /readyz", ANSWERED),
 ];
@@ -127,6 +130,8 @@ pub const FIELDS: &[Row] = &[
     row("Query.downloadTicket", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("Query.apiTokens", OWN_LIST_IN_PERSON, "{ apiTokens { id } }"),
     row("Query.sharedLink", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
+    row("Query.drops", OWN_LIST, "{ drops { nodes { id } } }"),
+    row("Query.dropTarget", DROPPED, "{ dropTarget(token: $drop) { name } }"),
     row("Query.limits", PUBLIC, "{ limits { maxPageSize } }"),
 
     row("File.id", VISIBLE, "{ file(id: $file) { id } }"),
@@ -140,6 +145,9 @@ pub const FIELDS: &[Row] = &[
     row("File.shares", VISIBLE, "{ file(id: $file) { shares { nodes { id } } } }"),
     row("File.downloadTicket", VISIBLE, "{ file(id: $file) { downloadTicket { url } } }"),
     row("File.events", OWNER_ONLY, "{ file(id: $file) { events { edges { cursor } } } }"),
+
+    // The one file in the list that came by a drop is older than the others.
+    row("File.drop", VISIBLE_DROP, "{ file(id: $file) { drop { id } } }"),
 
     row("FileConnection.edges", OWN_LIST, "{ files { edges { cursor } } }"),
     row("FileConnection.nodes", OWN_LIST, "{ files { nodes { id } } }"),
@@ -162,6 +170,8 @@ pub const FIELDS: &[Row] = &[
     row("Event.user", OWNER_ONLY, "{ file(id: $file) { events { edges { node { user { id } } } } } }"),
     // The second oldest event is about the link.
     row("Event.shareId", OWNER_ONLY, "{ file(id: $file) { events(last: 2) { edges { node { shareId } } } } }"),
+    // The oldest event is the upload.
+    row("Event.dropId", OWNER_ONLY, "{ file(id: $file) { events(last: 1) { edges { node { dropId } } } } }"),
     row("Event.detail", OWNER_ONLY, "{ file(id: $file) { events { edges { node { detail } } } } }"),
 
     row("ShareConnection.edges", VISIBLE, "{ file(id: $file) { shares { edges { cursor } } } }"),
@@ -205,6 +215,32 @@ pub const FIELDS: &[Row] = &[
     row("LinkedFile.createdAt", LINKED, "{ sharedLink(token: $link) { file { createdAt } } }"),
     row("LinkedFile.downloadTicket", LINKED, "{ sharedLink(token: $link) { file { downloadTicket { url } } } }"),
 
+    row("Drop.id", OWN_LIST, "{ drops(last: 1) { nodes { id } } }"),
+    row("Drop.url", OWN_LIST, "{ drops(last: 1) { nodes { url } } }"),
+    row("Drop.name", OWN_LIST, "{ drops(last: 1) { nodes { name } } }"),
+    row("Drop.hasPassword", OWN_LIST, "{ drops(last: 1) { nodes { hasPassword } } }"),
+    row("Drop.maxFiles", OWN_LIST, "{ drops(last: 1) { nodes { maxFiles } } }"),
+    row("Drop.maxFileSize", OWN_LIST, "{ drops(last: 1) { nodes { maxFileSize } } }"),
+    row("Drop.expiresAt", OWN_LIST, "{ drops(last: 1) { nodes { expiresAt } } }"),
+    row("Drop.createdAt", OWN_LIST, "{ drops(last: 1) { nodes { createdAt } } }"),
+    // The newest drop is closed.
+    row("Drop.closedAt", OWN_LIST, "{ drops(first: 1) { nodes { closedAt } } }"),
+    row("Drop.files", OWN_LIST, "{ drops(last: 1) { nodes { files { nodes { id } } } } }"),
+    row("DropConnection.edges", OWN_LIST, "{ drops { edges { cursor } } }"),
+    row("DropConnection.nodes", OWN_LIST, "{ drops { nodes { id } } }"),
+    row("DropConnection.pageInfo", FOR_SIGNED_IN, "{ drops { pageInfo { hasNextPage } } }"),
+    row("DropEdge.node", OWN_LIST, "{ drops { edges { node { id } } } }"),
+    row("DropEdge.cursor", OWN_LIST, "{ drops { edges { cursor } } }"),
+    row("DropTarget.name", DROPPED, "{ dropTarget(token: $drop) { name } }"),
+    row("DropTarget.hasPassword", DROPPED, "{ dropTarget(token: $drop) { hasPassword } }"),
+    row("DropTarget.owner", DROPPED, "{ dropTarget(token: $drop) { owner } }"),
+    row("DropTarget.maxFileSize", DROPPED, "{ dropTarget(token: $drop) { maxFileSize } }"),
+    row("DropTarget.filesLeft", DROPPED, "{ dropTarget(token: $drop) { filesLeft } }"),
+    row("DropTarget.expiresAt", DROPPED, "{ dropTarget(token: $drop) { expiresAt } }"),
+    row("DroppedFile.name", BY_DROP, "mutation { dropFile(file: $upload) { name } }"),
+    row("DroppedFile.size", BY_DROP, "mutation { dropFile(file: $upload) { size } }"),
+    row("DroppedFile.sha256", BY_DROP, "mutation { dropFile(file: $upload) { sha256 } }"),
+
     row("DownloadTicket.url", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("DownloadTicket.expiresAt", VISIBLE, "{ downloadTicket(fileId: $file) { expiresAt } }"),
 
@@ -226,6 +262,8 @@ pub const FIELDS: &[Row] = &[
     row("Limits.maxSharesPerFile", PUBLIC, "{ limits { maxSharesPerFile } }"),
     row("Limits.changesPerHour", PUBLIC, "{ limits { changesPerHour } }"),
     row("Limits.signUpOpen", PUBLIC, "{ limits { signUpOpen } }"),
+    row("Limits.dropsOn", PUBLIC, "{ limits { dropsOn } }"),
+    row("Limits.maxDropsPerUser", PUBLIC, "{ limits { maxDropsPerUser } }"),
     row("Limits.linksOn", PUBLIC, "{ limits { linksOn } }"),
     row("Limits.linkPasswordRequired", PUBLIC, "{ limits { linkPasswordRequired } }"),
     row("Limits.linkMaxTtlSeconds", PUBLIC, "{ limits { linkMaxTtlSeconds } }"),
@@ -240,6 +278,9 @@ pub const FIELDS: &[Row] = &[
     row("Mutation.purgeFile", OWNER_WRITES_UNSEEN, "mutation { purgeFile(id: $trashed) }"),
     row("Mutation.shareWithUser", OWNER_WRITES, r#"mutation { shareWithUser(fileId: $file, username: "sam") { id } }"#),
     row("Mutation.shareWithAuthenticated", OWNER_WRITES, "mutation { shareWithAuthenticated(fileId: $file) { id } }"),
+    row("Mutation.createDrop", FOR_WRITERS, r#"mutation { createDrop(name: "x") { id } }"#),
+    row("Mutation.closeDrop", OWNER_WRITES_UNSEEN, "mutation { closeDrop(id: $dropId) }"),
+    row("Mutation.dropFile", BY_DROP, "mutation { dropFile(file: $upload) { name } }"),
     row("Mutation.shareByLink", OWNER_WRITES, "mutation { shareByLink(fileId: $file) { id } }"),
     row("Mutation.updateShare", OWNER_WRITES, "mutation { updateShare(id: $share, expiresAt: null) { id } }"),
     row("Mutation.revokeShare", OWNER_WRITES, "mutation { revokeShare(id: $share) }"),

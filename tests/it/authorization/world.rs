@@ -16,12 +16,14 @@ use crate::support::{Answer, Person, TestApp, person::PASSWORD};
 
 /// What the operations of the table may use: things of the owner, the caller's name, everyone's password, and a file
 /// that comes with the request.
-const VARIABLES: [(&str, &str); 8] = [
+const VARIABLES: [(&str, &str); 10] = [
     ("file", "ID!"),
     ("share", "ID!"),
     ("trashed", "ID!"),
     ("token", "ID!"),
     ("link", "String!"),
+    ("drop", "String!"),
+    ("dropId", "ID!"),
     ("me", "String!"),
     ("password", "String!"),
     ("upload", "Upload!"),
@@ -49,6 +51,9 @@ struct Things {
     token: String,
     /// The token of a link to the file; not one of ours for who does not know it.
     link: String,
+    /// The same of a drop by which the file came.
+    drop: String,
+    drop_id: String,
 }
 
 impl World {
@@ -61,7 +66,7 @@ impl World {
         let owner = server.person("olivia").await;
         let (recipient, stranger) = (server.person("rita").await, server.person("sam").await);
         let person = match caller {
-            Anonymous | LinkVisitor => server.anonymous(),
+            Anonymous | LinkVisitor | DropVisitor => server.anonymous(),
             Stranger | Everyone => stranger,
             Recipient => recipient,
             Owner | Disabled => owner.clone(),
@@ -70,6 +75,10 @@ impl World {
         };
         let things = things(&server, &owner, caller).await;
         let ticket = ticket(&owner, &person, &things, caller).await;
+        let person = match caller {
+            DropVisitor => person.dropping(&things.drop, None),
+            _ => person,
+        };
         if caller == Disabled {
             disable(&server).await;
         }
@@ -105,10 +114,14 @@ impl World {
             "trashed": self.things.trashed,
             "token": self.things.token,
             "link": self.things.link,
+            "drop": self.things.drop,
+            "dropId": self.things.drop_id,
             "me": match self.caller {
                 Stranger | Everyone => "sam",
                 Recipient => "rita",
-                Anonymous | Owner | Disabled | Reader | Writer | LinkVisitor => "olivia",
+                Anonymous | Owner | Disabled | Reader | Writer | LinkVisitor | DropVisitor => {
+                    "olivia"
+                }
             },
             "password": PASSWORD,
         });
@@ -137,7 +150,8 @@ impl World {
         let path = row.path.unwrap_or(path);
         let path = path
             .replace("{ticket}", &self.ticket)
-            .replace("{link}", &self.things.link);
+            .replace("{link}", &self.things.link)
+            .replace("{drop}", &self.things.drop);
         let url = format!("{}{path}", self.server.base);
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self.person.request(method, &url).body(row.body);
@@ -193,15 +207,28 @@ async fn disable(server: &TestApp) {
 
 /// A file shared by link, then with Rita and, for those whom that is about, with everyone; a file in the trash; an API token.
 async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
-    let file = owner.upload("notes.txt", b"hello").await;
+    let end = server.date_in(Duration::from_secs(3600));
+    let terms = json!({ "maxFiles": 1000, "maxFileSize": 1000, "expiresAt": end });
+    let drop = owner.drop_with(terms).await;
+    let visitor = server.anonymous().dropping(&drop.token, None);
+    visitor.leave("notes.txt", b"hello").await.data("/dropFile");
+    let files = owner.ask("{ files(first: 1) { nodes { id } } }").await;
+    let file = files.text("/files/nodes/0/id");
+    let closed = owner.drop_with(json!({})).await;
+    owner.close_drop(&closed).await.data("/closeDrop");
     let link = owner
         .link_with(&file, json!({ "maxDownloads": 1000 }))
         .await;
-    let link = match caller {
-        Owner | Disabled | Reader | Writer | LinkVisitor => link.token,
-        Anonymous | Stranger | Recipient | Everyone => "A".repeat(link.token.len()),
+    let unknown = "A".repeat(link.token.len());
+    let owner_s = matches!(caller, Owner | Disabled | Reader | Writer);
+    let link = match owner_s || caller == LinkVisitor {
+        true => link.token,
+        false => unknown.clone(),
     };
-    let end = server.date_in(Duration::from_secs(3600));
+    let drop_token = match owner_s || caller == DropVisitor {
+        true => drop.token,
+        false => unknown,
+    };
     let with_user = "mutation($f: ID!, $e: DateTime) {
         made: shareWithUser(fileId: $f, username: \"rita\", expiresAt: $e) { id } }";
     let with_everyone = "mutation($f: ID!, $e: DateTime) {
@@ -224,13 +251,15 @@ async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
         file,
         trashed,
         link,
+        drop: drop_token,
+        drop_id: drop.id,
     }
 }
 
 async fn ticket(owner: &Person, person: &Person, things: &Things, caller: Caller) -> String {
     let file = &things.file;
     let url = match caller {
-        Anonymous => return "no-ticket".to_owned(),
+        Anonymous | DropVisitor => return "no-ticket".to_owned(),
         LinkVisitor => person.link_ticket(&things.link, None).await,
         Stranger => {
             let share = owner.share_with(file, "sam").await;

@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod cluster;
 pub mod database;
+pub mod drop;
 pub mod link;
 pub mod multipart;
 pub mod nginx;
