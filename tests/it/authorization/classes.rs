@@ -146,7 +146,11 @@ pub const LINKED: Outcomes = &[(Yes, LINK_HOLDERS), (Hidden, ANYBODY)];
 /// Whoever has a drop of the owner's, signed in or not. It rests while its owner is disabled.
 pub const DROPPED: Outcomes = &[(Yes, DROP_HOLDERS), (Hidden, ANYBODY)];
 /// Whoever comes by the drop, and nobody who is signed in.
-pub const BY_DROP: Outcomes = &[(Yes, &[DropVisitor]), (Unauth, ANYBODY)];
+pub const BY_DROP: Outcomes = &[
+    (Yes, &[DropVisitor]),
+    (Denied, &[Reader]),
+    (Unauth, ANYBODY),
+];
 /// The file came by a drop of the owner's, of which nobody else learns.
 pub const VISIBLE_DROP: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 /// What the owner's share by link is, which nobody else has any of; a recipient looks at the share of their own.
