@@ -62,6 +62,22 @@ async fn a_busy_day(server: &Serving) -> Vec<String> {
     let wrong = bob.visit(&link.token, Some(typed)).await;
     assert_eq!(wrong.code(), "FORBIDDEN");
     secrets.extend([link.token, typed_at_link.to_owned()]);
+    // A drop, by the header and by the page's form.
+    let typed_at_drop = "typed-at-a-drop";
+    let drop = alice.drop_with(json!({ "password": typed_at_drop })).await;
+    let visitor = bob.dropping(&drop.token, Some(typed_at_drop));
+    visitor.leave("b.txt", b"b").await.data("/dropFile");
+    let wrong = bob.look_at_drop(&drop.token, Some(typed)).await;
+    assert_eq!(wrong.code(), "FORBIDDEN");
+    let form = Parts::new()
+        .text("password", typed_at_drop)
+        .file("file", b"c");
+    let sent = bob
+        .client
+        .post(&drop.url)
+        .header("content-type", CONTENT_TYPE);
+    assert_eq!(sent.body(form.end()).send().await.unwrap().status(), 200);
+    secrets.extend([drop.token, typed_at_drop.to_owned()]);
     // A query by GET, whose address holds a variable and a bearer token that is wrong.
     let url = format!(
         "{}/graphql?query={{me{{id}}}}&variables={{\"p\":\"{typed}\"}}",
@@ -90,7 +106,7 @@ async fn no_secret_is_in_the_log_or_in_the_database() {
             .set("LOG", level);
         let server = program.serve();
         let secrets = a_busy_day(&server).await;
-        assert!(secrets.len() >= 13, "{secrets:?}");
+        assert!(secrets.len() >= 15, "{secrets:?}");
         let mut log = server.log().await;
         assert!(
             log.contains("Downloaded") && log.contains("SignInRefused"),

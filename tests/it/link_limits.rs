@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, header::RANGE};
 use serde_json::json;
 
-use crate::support::{Download, Person, TestApp, link::fetch};
+use crate::support::{Download, Person, Program, TestApp, link::fetch};
 
 const BYTES: &[u8] = b"the bytes of the file";
 
@@ -151,6 +151,38 @@ async fn a_count_survives_a_restart_and_a_sweep() {
     server.advance(std::time::Duration::from_secs(24 * 60 * 60));
     server.sweep().await;
     assert_eq!(server.rows("link_download").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_behind_a_counted_download_gives_none_away() {
+    let program = Program::new().await;
+    let server = program.serve();
+    let alice = Person::anonymous(&server.base);
+    alice.sign_up("alice").await;
+    let file = alice.upload("a.txt", BYTES).await;
+    let link = alice.link_with(&file, json!({ "maxDownloads": 2 })).await;
+    let mut tickets = Vec::new();
+    for _ in 0..3 {
+        let ticket = alice.link_ticket(&link.token, None).await;
+        let (_, ticket) = ticket.split_once("/download/").unwrap();
+        tickets.push(ticket.to_owned());
+    }
+    let url = |base: &str, n: usize| format!("{base}/download/{}", tickets[n]);
+    assert_eq!(get(&url(&server.base, 0)).await.0, 200);
+    server.kill();
+    let server = program.serve();
+    assert_eq!(get(&url(&server.base, 1)).await.0, 200);
+    server.kill();
+
+    let server = program.serve();
+
+    assert!(is_refused(&get(&url(&server.base, 2)).await));
+    for n in [0, 1] {
+        assert_eq!(get(&url(&server.base, n)).await.0, 200, "it goes on");
+    }
+    let visitor = Person::anonymous(&server.base);
+    let seen = visitor.visit(&link.token, None).await;
+    assert_eq!(seen.data("/sharedLink/downloadsLeft"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
