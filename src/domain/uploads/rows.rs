@@ -209,7 +209,7 @@ async fn admit(
 ) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome::Swept; groups.len()];
     // Ordered, or two transactions could wait for each other.
-    let mut by_payer: BTreeMap<(Uuid, Option<i64>), Vec<(usize, Change)>> = BTreeMap::new();
+    let mut by_payer: BTreeMap<_, Vec<(usize, Change)>> = BTreeMap::new();
     for (index, group) in groups.iter().enumerate() {
         if let Some(outcome) = refused.get(&index) {
             outcomes[index] = *outcome;
