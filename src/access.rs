@@ -107,7 +107,7 @@ mod policy;
 mod shares;
 
 pub use audiences::EVERYONE;
-pub use destination::{Destination, Payer, Uploader};
+pub use destination::{Destination, Payer, Uploader, drop_is_full};
 pub use drops::{Drop, drops_of, drops_of_files, files_of_drop, owned_drop};
 pub use facts::{Claim, FileFacts};
 pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};

@@ -42,6 +42,14 @@ pub struct Payer {
     pub usage: Usage,
 }
 
+/// The refusal of a file too many.
+pub fn drop_is_full() -> Error {
+    Error::new(
+        Code::QuotaExceeded,
+        "Nothing more can be left here; ask whoever sent you the address.",
+    )
+}
+
 impl Destination {
     /// The account of `viewer`: what they add is theirs, and they pay for it.
     pub fn own(viewer: &Viewer) -> Self {
@@ -64,10 +72,7 @@ impl Destination {
     /// full.
     pub fn by_drop(visitor: &DropVisitor) -> Result<Self> {
         if visitor.files_left() == Some(0) {
-            return Err(Error::new(
-                Code::QuotaExceeded,
-                "Nothing more can be left here; ask whoever sent you the address.",
-            ));
+            return Err(drop_is_full());
         }
         let owner = visitor.owner();
         Ok(Self {

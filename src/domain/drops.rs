@@ -12,7 +12,7 @@ use super::{
     visible::shows_nothing,
 };
 use crate::{
-    access::{Drop, Owned},
+    access::{Drop, Owned, drop_is_full},
     app::App,
     auth::{
         Viewer,
@@ -220,18 +220,10 @@ pub async fn enter(
     })
 }
 
-/// The refusal of a file too many.
-pub(crate) fn full() -> Error {
-    Error::new(
-        Code::QuotaExceeded,
-        "Nothing more can be left here; ask whoever sent you the address.",
-    )
-}
-
 /// `error` as a visitor of a drop may see it: what its owner keeps, and may keep, is none of the visitor's business.
 pub fn for_visitor(error: Error) -> Error {
     match error.code {
-        Code::QuotaExceeded => full(),
+        Code::QuotaExceeded => drop_is_full(),
         Code::Unauthenticated => Error::not_found(),
         _ => error,
     }

@@ -8,7 +8,7 @@ use super::{
     rows::{Outcome, Stored},
 };
 use crate::{
-    access::{Destination, Owned},
+    access::{Destination, Owned, drop_is_full},
     app::{App, SharedApp},
     auth::client::ClientAddress,
     domain::{
@@ -131,7 +131,7 @@ async fn commit<T>(
         Outcome::Committed => {}
         Outcome::TooMany => return Err(quota::too_many_files(app)),
         Outcome::Ended => return Err(Error::unauthenticated()),
-        Outcome::DropFull => return Err(drops::full()),
+        Outcome::DropFull => return Err(drop_is_full()),
         Outcome::DropClosed => return Err(Error::not_found()),
         // An upload that was silent so long that it was swept has no bytes any more.
         Outcome::Swept => {
