@@ -38,6 +38,22 @@ pub fn token(keyring: &Keyring, id: Uuid) -> Secret {
 }
 
 /// Whoever has opened a link: has its URL, and its password where it has one. Only [`unlock`] makes one.
+///
+/// ```compile_fail,E0451
+/// # use {cloakroom::auth::link::LinkHolder, uuid::Uuid};
+/// fn pose(share_id: Uuid) -> LinkHolder {
+///     LinkHolder { share_id, epoch: 0 }
+/// }
+/// ```
+///
+/// To have the URL is not enough:
+///
+/// ```compile_fail,E0308
+/// # use cloakroom::{access, app::App, auth::link::LinkKey, error::Result};
+/// async fn peek(app: &App, key: &LinkKey) -> Result<()> {
+///     access::linked_file(app, key).await.map(drop)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct LinkHolder {
     share_id: Uuid,
