@@ -1,7 +1,7 @@
 //! The upstream that decides nothing, which Cloakroom is measured against: `constant_upstream LISTEN [DATABASE_URL]`.
 //!
 //! It answers every redemption with one fixed `X-Accel-Redirect`, and every GraphQL request with one fixed body. With a
-//! PostgreSQL database it first runs `SELECT 1`, prepared, on a connection of the pool that Cloakroom itself would use.
+//! PostgreSQL database it first runs `SELECT 1`, prepared, on a connection of a pool such as Cloakroom's.
 
 use axum::{
     Router,
@@ -9,8 +9,7 @@ use axum::{
     http::{HeaderName, StatusCode, header},
     routing::{get, post},
 };
-use cloakroom::{db::Db, tasks::Tasks};
-use sea_orm::sqlx::{self, PgPool};
+use sea_orm::sqlx::{self, PgPool, postgres::PgPoolOptions};
 use tokio::net::{TcpListener, UnixListener};
 
 type Redirect = [(HeaderName, &'static str); 4];
@@ -36,7 +35,6 @@ const ME: ([(HeaderName, &str); 1], &str) = (
 );
 
 #[tokio::main]
-#[expect(clippy::disallowed_methods, reason = "the bare database is measured")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let listen = arguments
@@ -45,8 +43,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let download = match arguments.next() {
         None => get(async || REDIRECT),
         Some(url) => {
-            let db = Db::connect(&url, &Tasks::default()).await?;
-            get(after_select).with_state(db.read().pool().get_postgres_connection_pool().clone())
+            // As many connections as Cloakroom reads by, and none asked first whether it is still one.
+            let pool = PgPoolOptions::new()
+                .max_connections(8)
+                .test_before_acquire(false);
+            get(after_select).with_state(pool.connect(&url).await?)
         }
     };
     let router = Router::new()

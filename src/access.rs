@@ -34,6 +34,26 @@
 //! }
 //! ```
 //!
+//! A file in the trash is of another type: it cannot be deleted or opened again, and a live one cannot be purged:
+//!
+//! ```compile_fail,E0308
+//! # use {cloakroom::{access, app::App, auth::{Viewer, client::ClientAddress}, domain::files, error::Result}};
+//! # use {entity::file, uuid::Uuid};
+//! async fn purge(app: &App, client: &ClientAddress, asks: &Viewer, id: Uuid) -> Result<()> {
+//!     let file = access::owned_file(app, asks, id).await?;
+//!     files::purge(app, client, &file).await
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use {cloakroom::{access, app::App, auth::{Viewer, client::ClientAddress}, domain::files, error::Result}};
+//! # use {entity::file, uuid::Uuid};
+//! async fn delete(app: &App, client: &ClientAddress, asks: &Viewer, id: Uuid) -> Result<()> {
+//!     let file = access::owned_trashed_file(app, asks, id).await?;
+//!     files::trash(app, client, &file).await
+//! }
+//! ```
+//!
 //! No other module can make a proof:
 //!
 //! ```compile_fail,E0451
@@ -86,7 +106,6 @@
 use std::ops::Deref;
 
 use entity::{Timestamp, file, share};
-use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{
@@ -108,14 +127,14 @@ mod shares;
 
 pub use audiences::EVERYONE;
 pub use destination::{Destination, Payer, Uploader, drop_is_full};
-pub use drops::{Drop, drops_of, drops_of_files, files_of_drop, owned_drop};
+pub use drops::{Drop, drops_of, drops_of_files, files_of_drop, owned_drop, visible_drop};
 pub use facts::{Claim, FileFacts};
 pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
-pub use shares::shares_of;
+pub use shares::{shares_of, visible_share};
 
-/// What the policy is asked with.
+/// What a check needs: who is signed in, and what reads the facts.
 #[derive(Debug)]
 pub struct Access {
     pub auth: Auth,
@@ -183,6 +202,13 @@ impl<T> Owned<T> {
     pub fn owner_id(&self) -> Uuid {
         self.owner_id
     }
+
+    fn viewer(&self) -> Subject {
+        Subject::User {
+            id: self.owner_id,
+            epoch: self.epoch,
+        }
+    }
 }
 
 impl<T> Deref for Owned<T> {
@@ -193,16 +219,90 @@ impl<T> Deref for Owned<T> {
     }
 }
 
+/// A file in the trash: it can be restored and purged, and not opened, shared or renamed.
+#[derive(Clone, Debug)]
+pub struct Trashed(file::Model);
+
+impl Deref for Trashed {
+    type Target = file::Model;
+
+    fn deref(&self) -> &file::Model {
+        &self.0
+    }
+}
+
+/// A file that the one who asked may see: live, or in their own trash.
+#[derive(Clone, Debug)]
+pub enum Sight {
+    Live(Readable<file::Model>),
+    Trashed(Owned<Trashed>),
+}
+
+impl Sight {
+    fn viewer(&self) -> Subject {
+        match self {
+            Self::Live(file) => file.viewer,
+            Self::Trashed(file) => file.viewer(),
+        }
+    }
+
+    fn is_owned(&self) -> bool {
+        match self {
+            Self::Live(file) => file.owned,
+            Self::Trashed(_) => true,
+        }
+    }
+
+    /// The id of the file, as its owner's; `FORBIDDEN` for those who only see the file.
+    pub fn owned_id(&self) -> Result<Owned<Uuid>> {
+        let (owner_id, epoch) = match self {
+            Self::Live(file) => file.owner()?,
+            Self::Trashed(file) => (file.owner_id, file.epoch),
+        };
+        Ok(Owned {
+            row: self.id,
+            owner_id,
+            epoch,
+        })
+    }
+}
+
+impl Deref for Sight {
+    type Target = file::Model;
+
+    fn deref(&self) -> &file::Model {
+        match self {
+            Self::Live(file) => file,
+            Self::Trashed(file) => file,
+        }
+    }
+}
+
+impl From<Readable<file::Model>> for Sight {
+    fn from(file: Readable<file::Model>) -> Self {
+        Self::Live(file)
+    }
+}
+
+impl From<Owned<file::Model>> for Sight {
+    fn from(file: Owned<file::Model>) -> Self {
+        Self::Live(file.into())
+    }
+}
+
+impl From<Owned<Trashed>> for Sight {
+    fn from(file: Owned<Trashed>) -> Self {
+        Self::Trashed(file)
+    }
+}
+
 impl<T> From<Owned<T>> for Readable<T> {
     fn from(owned: Owned<T>) -> Self {
         Self {
-            row: owned.row,
             until: None,
             owned: true,
-            viewer: Subject::User {
-                id: owned.owner_id,
-                epoch: owned.epoch,
-            },
+            viewer: owned.viewer(),
+            row: owned.row,
         }
     }
 }
@@ -210,27 +310,51 @@ impl<T> From<Owned<T>> for Readable<T> {
 impl<T> Readable<T> {
     /// The same row as its owner's; `FORBIDDEN` for those who only see it.
     pub fn into_owned(self) -> Result<Owned<T>> {
+        let (owner_id, epoch) = self.owner()?;
+        Ok(Owned {
+            row: self.row,
+            owner_id,
+            epoch,
+        })
+    }
+
+    /// The credentials of the owner, who asked; `FORBIDDEN` for those who only see the row.
+    fn owner(&self) -> Result<(Uuid, i64)> {
         match self.viewer {
-            Subject::User { id, epoch } if self.owned => Ok(Owned {
-                row: self.row,
-                owner_id: id,
-                epoch,
-            }),
-            _ => Err(Error::new(
-                Code::Forbidden,
-                "Only the owner of this file may do that.",
-            )),
+            Subject::User { id, epoch } if self.owned => Ok((id, epoch)),
+            _ => Err(only_its_owner()),
         }
+    }
+}
+
+fn only_its_owner() -> Error {
+    Error::new(Code::Forbidden, "Only the owner of this file may do that.")
+}
+
+impl Owned<Trashed> {
+    /// The same file, as the transaction that has just restored it left it.
+    pub(crate) fn restored(&self, row: file::Model) -> Result<Owned<file::Model>> {
+        live((self.owner_id, self.epoch), self.id, row)
+    }
+}
+
+/// The file `id` of the owner with these credentials, as a transaction that has just changed it left it: live.
+fn live((owner_id, epoch): (Uuid, i64), id: Uuid, row: file::Model) -> Result<Owned<file::Model>> {
+    let is_the_same = (row.id, row.owner_id) == (id, owner_id);
+    match is_the_same && facts::state(&row) == State::Live {
+        true => Ok(Owned {
+            row,
+            owner_id,
+            epoch,
+        }),
+        false => Err(Error::not_found()),
     }
 }
 
 impl Owned<file::Model> {
     /// The same file, as a transaction that has just changed it left it.
     pub(crate) fn renewed(&self, row: file::Model) -> Result<Self> {
-        match (row.id, row.owner_id) == (self.id, self.owner_id()) {
-            true => Ok(Self { row, ..*self }),
-            false => Err(Error::not_found()),
-        }
+        live((self.owner_id, self.epoch), self.id, row)
     }
 
     /// A share of this file, as the transaction that has just made or changed it left it.
@@ -275,10 +399,18 @@ pub async fn owned_trashed_file(
     access: &Access,
     viewer: &Viewer,
     id: Uuid,
-) -> Result<Owned<file::Model>> {
-    look(access, claim(viewer, id), State::Trashed)
-        .await??
-        .into_owned()
+) -> Result<Owned<Trashed>> {
+    let file = look(access, claim(viewer, id), State::Trashed).await??;
+    Ok(trashed(file.into_owned()?))
+}
+
+/// `file`, which was found among those in the trash.
+fn trashed(file: Owned<file::Model>) -> Owned<Trashed> {
+    Owned {
+        row: Trashed(file.row),
+        owner_id: file.owner_id,
+        epoch: file.epoch,
+    }
 }
 
 /// The live file that `claim` asks for, or why its user may not see the file.
@@ -289,34 +421,29 @@ pub async fn claimed_file(
     look(access, claim, State::Live).await
 }
 
-/// The share `id`, where `viewer` owns its file, in the trash too; `FORBIDDEN` where it only reaches them, `NOT_FOUND` for others.
-#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
+/// The file `id`, if `viewer` may see it: what is in the trash is its owner's alone.
+pub async fn visible_file(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Option<Sight>> {
+    let found = access.file_facts.of(claim(viewer, id)).await?;
+    let Some((file, facts)) = found else {
+        return Ok(None);
+    };
+    match sight(file, &facts, facts.state, viewer.subject()) {
+        Ok(file) if facts.state == State::Trashed => Ok(Some(trashed(file.into_owned()?).into())),
+        Ok(file) => Ok(Some(file.into())),
+        Err(Refusal::FileGone | Refusal::NotGranted) => Ok(None),
+        Err(refusal @ Refusal::UserInactive) => Err(refusal.into()),
+    }
+}
+
+/// The share `id`, where `viewer` owns its file, in the trash too; `FORBIDDEN` for a viewer whom it merely reaches,
+/// `NOT_FOUND` for others.
 pub async fn owned_share(
     access: &Access,
     viewer: &Viewer,
     id: Uuid,
 ) -> Result<Owned<share::Model>> {
-    let share = share::Entity::find_by_id(id).one(access.db.read()).await?;
-    let share = share.ok_or_else(Error::not_found)?;
-    let found = access.file_facts.of(claim(viewer, share.file_id)).await?;
-    let (file, facts) = found.ok_or_else(Error::not_found)?;
-    let sight = sight(file, &facts, facts.state, viewer.subject())?;
-    if !sight.owned {
-        let reaching = share::Entity::find_by_id(id)
-            .filter(audiences::grants(
-                &audiences::of_user(viewer.id()),
-                Expr::value(access.clock.now()),
-            ))
-            .one(access.db.read())
-            .await?;
-        reaching.ok_or_else(Error::not_found)?;
-    }
-    let share = Readable {
-        row: share,
-        until: None,
-        owned: sight.owned,
-        viewer: viewer.subject(),
-    };
+    let visible = visible_share(access, viewer, id).await?;
+    let (share, _) = visible.ok_or_else(Error::not_found)?;
     share.into_owned()
 }
 

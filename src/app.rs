@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+use uuid::Uuid;
+
 use crate::{
     access::Access,
     auth::{
@@ -26,8 +28,9 @@ use crate::{
         events,
         uploads::{self, LiveUploads},
     },
-    error::Result,
+    installation,
     janitor::SettledTime,
+    operator_error::OperatorError,
     private,
     storage::{Local, Room, Storage},
     tasks::Tasks,
@@ -52,6 +55,15 @@ pub struct App {
 
 pub type SharedApp = Arc<App>;
 
+/// What a command works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Accounts and the like. There need not be a data directory.
+    Database,
+    /// The content directory has to be there, and of the same installation as the database.
+    Content,
+}
+
 /// Each layer below takes its own part of this: [`Auth`], [`Access`].
 impl Deref for App {
     type Target = Access;
@@ -62,30 +74,71 @@ impl Deref for App {
 }
 
 impl App {
-    /// Opens everything `config` names: connects and migrates the database, makes the directories, loads the keys.
-    pub async fn open(config: Config, clock: Clock) -> Result<SharedApp> {
-        make_data_dir(&config.storage.data_dir)?;
+    /// Opens everything `config` names for the server: makes what is missing, migrates the database, loads the keys.
+    pub async fn open(config: Config, clock: Clock) -> Result<SharedApp, OperatorError> {
+        let data_dir = &config.storage.data_dir;
+        make_data_dir(data_dir)?;
+        let tasks = Tasks::default();
+        let db = make_database(&config, &tasks).await?;
+        installation::check(&db, data_dir).await?;
+        db.migrate().await?;
+        let id = installation::begin(&db, &clock, data_dir).await?;
+        let local = Local::open_dir(data_dir, id, room(&config, &db), &tasks)?;
+        installation::note_mark(&db, id).await?;
+        let keyring = Keyring::load(&config.tickets.secret, data_dir)?;
+        Self::of(config, clock, db, local, keyring, tasks).await
+    }
+
+    /// Opens what is there, for a command beside the server: nothing is made, and nothing migrated.
+    pub async fn open_existing(
+        config: Config,
+        clock: Clock,
+        needs: Needs,
+    ) -> Result<SharedApp, OperatorError> {
+        let data_dir = &config.storage.data_dir;
+        check_data_dir(data_dir)?;
         let tasks = Tasks::default();
         let db = Db::connect(config.database.database_url.expose(), &tasks).await?;
-        db.migrate().await?;
+        db.check_schema().await?;
+        let id = match needs {
+            Needs::Content => installation::check_strictly(&db, data_dir).await?,
+            Needs::Database => {
+                installation::check(&db, data_dir).await?;
+                // Whatever asks for content then is told that it is not there.
+                Uuid::nil()
+            }
+        };
+        let local = Local::at(data_dir, id, room(&config, &db), &tasks);
+        if needs == Needs::Content {
+            local.check_closed()?;
+        }
+        let keyring = Keyring::load_existing(&config.tickets.secret, data_dir)?;
+        Self::of(config, clock, db, local, keyring, tasks).await
+    }
+
+    async fn of(
+        config: Config,
+        clock: Clock,
+        db: Db,
+        local: Local,
+        keyring: Keyring,
+        tasks: Tasks,
+    ) -> Result<SharedApp, OperatorError> {
+        let settled_time = SettledTime::load(&db, &clock).await;
         Ok(Arc::new(Self {
-            storage: Storage::Local(Local::open_dir(
-                &config.storage.data_dir,
-                room(&config, &db),
-                &tasks,
-            )?),
+            storage: Storage::Local(local),
             hasher: hasher(&config),
             live_uploads: LiveUploads::default(),
             aborted_uploads: uploads::Aborted::default(),
             upload_rows: uploads::Rows::start(&db, config.users.max_files_per_user, &tasks),
             uploads_last_seen: uploads::LastSeen::default(),
-            settled_time: SettledTime::load(&db, &clock).await?,
+            settled_time: settled_time.map_err(|error| db.unusable(error.cause()))?,
             ticket_guesses: TicketGuesses::default(),
             events: events::Queue::default(),
             changes: Changes::default(),
             access: Access::start(
                 Auth {
-                    keyring: Keyring::load(&config.tickets.secret, &config.storage.data_dir)?,
+                    keyring,
                     config: Arc::new(config),
                     clock,
                     db,
@@ -95,6 +148,18 @@ impl App {
             tasks,
         }))
     }
+}
+
+/// The database, which may have no tables yet. It is made when it is missing, unless there is content that another one knows.
+pub async fn make_database(config: &Config, tasks: &Tasks) -> Result<Db, OperatorError> {
+    let (url, data_dir) = (
+        config.database.database_url.expose(),
+        &config.storage.data_dir,
+    );
+    if let Some(missing) = Db::missing(url) {
+        installation::check_before_making(&missing, data_dir)?;
+    }
+    Db::connect_or_create(url, tasks).await
 }
 
 fn hasher(config: &Config) -> Hasher {
@@ -119,12 +184,23 @@ fn room(config: &Config, db: &Db) -> Room {
     )
 }
 
+const SETTING: &str = "CLOAKROOM_DATA_DIR";
+
 /// nginx's group passes through to the content; nobody else does.
-fn make_data_dir(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o750).create(path)?;
-    // Its name, and those of the directories that were made on the way to it, are to survive a power loss as well.
+pub fn make_data_dir(path: &Path) -> Result<(), OperatorError> {
+    let cannot = |error| OperatorError::at("use the data directory", path, SETTING, &error);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(path)
+        .map_err(|error| OperatorError::at("make the data directory", path, SETTING, &error))?;
+    private::check_directory(path).map_err(cannot)?;
+    sync_way_to(path).map_err(cannot)
+}
+
+/// Its name, and those of the directories that were made on the way to it, are to survive a power loss as well.
+fn sync_way_to(path: &Path) -> io::Result<()> {
     let path = path.canonicalize()?;
-    private::check_directory(&path)?;
     let device = path.metadata()?.dev();
     for directory in path.ancestors().skip(1) {
         // What another disk is mounted on was there before.
@@ -138,4 +214,15 @@ fn make_data_dir(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Fails when others may write in the data directory. No matter if it is missing.
+fn check_data_dir(path: &Path) -> Result<(), OperatorError> {
+    match private::check_directory(path) {
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
+            Ok(())
+        }
+        checked => checked
+            .map_err(|error| OperatorError::at("use the data directory", path, SETTING, &error)),
+    }
 }

@@ -54,12 +54,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match self {
             #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-            Self::System => {
-                let since_epoch = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                Timestamp(millis(since_epoch))
-            }
+            Self::System => timestamp(SystemTime::now()),
             Self::Manual(clock) => Timestamp(clock.now.load(Ordering::Relaxed)),
         }
     }
@@ -108,4 +103,10 @@ pub fn to_date(timestamp: Timestamp) -> OffsetDateTime {
 pub fn from_date(date: OffsetDateTime) -> Timestamp {
     let millis = date.unix_timestamp_nanos() / 1_000_000;
     Timestamp(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
+/// A moment as the system tells it, to the millisecond. What was before 1970 is 1970.
+pub fn timestamp(time: SystemTime) -> Timestamp {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(millis(since_epoch))
 }

@@ -8,13 +8,15 @@ use std::fmt;
 mod check;
 mod declare;
 mod descriptors;
+mod env_file;
 mod kinds;
 mod listing;
+mod origin;
 mod table;
 mod values;
 
 pub use declare::{SETTINGS, Setting};
-pub use listing::{Unknown, markdown, unknown};
+pub use listing::{Unknown, check_texts, markdown, unknown};
 pub use table::{
     Accounts, Config, Database, Graphql, Logging, Options, Server, Storage, Strangers, Sweeps,
     Tickets, Uploads, Users,
@@ -47,6 +49,13 @@ pub struct AnswerLimits {
     pub values: usize,
 }
 
+/// What the documents that are kept may come to.
+#[derive(Clone, Copy, Debug)]
+pub struct PersistedLimits {
+    pub documents: usize,
+    pub bytes: usize,
+}
+
 impl Config {
     /// Whether clients reach us by TLS, which cookies then insist on.
     pub fn is_https(&self) -> bool {
@@ -64,6 +73,13 @@ impl Config {
             directives: self.graphql.max_query_directives,
             // Files of an upload, and rows as in the longest page: `apiTokens` has 100 at most.
             list: self.uploads.max_files_per_request.max(100),
+        }
+    }
+
+    pub fn persisted_limits(&self) -> PersistedLimits {
+        PersistedLimits {
+            documents: self.graphql.persisted_queries,
+            bytes: self.graphql.persisted_query_bytes,
         }
     }
 

@@ -2,25 +2,25 @@
 //! at a time on SQLite, and survive a client that hangs up.
 
 use std::{
-    fs::OpenOptions,
+    fmt::Display,
     future::Future,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     pin::Pin,
+    sync::Arc,
 };
 
 use group_commit::GroupCommit;
-use postgres::{Connections, Waiting, Writes};
+use postgres::{Waiting, Writes};
 use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait, IntoActiveModel, Select, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, TryIntoModel,
 };
 use transaction::Done;
 
 use crate::{
     error::{Code, Error, Result},
-    private,
-    tasks::Tasks,
+    operator_error::OperatorError,
 };
 
 mod connect;
@@ -28,13 +28,17 @@ mod due;
 mod group_commit;
 mod lookups;
 mod migrate;
+mod open;
 mod page;
+mod place;
 mod postgres;
+mod prepared;
 mod reader;
 mod transaction;
 
 pub use lookups::Lookups;
 pub use page::{Page, Rows};
+pub use postgres::Connections;
 pub use reader::Reader;
 pub use transaction::Transaction;
 
@@ -48,16 +52,16 @@ pub type InTransaction<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 
 pub struct Db {
     reader: Reader,
     writer: Writer,
-    /// On SQLite, for the reads that every request makes.
-    lookups: Option<Lookups>,
     sqlite_path: Option<PathBuf>,
+    /// What operators call it.
+    name: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
 enum Writer {
-    /// It has one: writes that wait share a commit.
+    /// One connection: writes that wait share a commit.
     Sqlite(DatabaseConnection, GroupCommit),
-    /// It has several, and groups commits itself.
+    /// Several connections: PostgreSQL groups commits itself.
     Postgres(Writes),
 }
 
@@ -71,45 +75,38 @@ impl Writer {
 }
 
 impl Db {
-    /// Connects, creating an SQLite database that does not exist yet; only the server's user may read it.
-    pub async fn connect(url: &str, tasks: &Tasks) -> Result<Self> {
-        if let Some(rest) = url.strip_prefix("sqlite:") {
-            let path = rest
-                .split('?')
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("//");
-            // A failure to create it is SQLite's to report. Its other files take their mode from this one.
-            let _ = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o600)
-                .open(path);
-            for file in ["", "-wal", "-shm"] {
-                private::check_file(Path::new(&format!("{path}{file}")))?;
-            }
-            connect::sync_log(path)?;
-            let writer = Database::connect(connect::sqlite(url, 1, false)).await?;
-            let reader = Database::connect(connect::sqlite(url, connect::READERS, true)).await?;
-            let group = GroupCommit::start(writer.clone(), tasks);
-            return Ok(Self {
-                reader: Reader::Sqlite(reader),
-                writer: Writer::Sqlite(writer, group),
-                lookups: Some(Lookups::start(Path::new(path))?),
-                sqlite_path: Some(path.into()),
-            });
-        }
-        let writes = Writes::through(Connections::open(url, postgres::WRITERS).await?);
-        Ok(Self {
-            reader: Reader::Postgres(Connections::open(url, postgres::READERS).await?),
-            writer: Writer::Postgres(writes),
-            lookups: None,
-            sqlite_path: None,
-        })
+    /// What operators call this database, with its path or address and without its password.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// For queries outside a transaction. On SQLite these connections cannot write.
-    pub fn read(&self) -> &Reader {
+    /// What an error of this database says to the operator.
+    pub fn unusable(&self, error: impl Display) -> OperatorError {
+        OperatorError::new(format!("cannot use {}: {error}", self.name))
+    }
+
+    /// The rows that `select` selects, outside a transaction.
+    pub async fn all<E>(&self, select: Select<E>) -> Result<Vec<E::Model>>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + 'static,
+        E::ActiveModel: ActiveModelTrait<Entity = E> + TryIntoModel<E::Model>,
+    {
+        self.reader.all(select).await
+    }
+
+    /// The first of the rows that `select` selects, outside a transaction.
+    pub async fn one<E>(&self, select: Select<E>) -> Result<Option<E::Model>>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + 'static,
+        E::ActiveModel: ActiveModelTrait<Entity = E> + TryIntoModel<E::Model>,
+    {
+        self.reader.one(select).await
+    }
+
+    /// What `all` and `one` read through, for queries that are written for one database or the other.
+    pub fn reader(&self) -> &Reader {
         &self.reader
     }
 
@@ -118,14 +115,9 @@ impl Db {
         self.sqlite_path.as_deref()
     }
 
-    /// The quicker way to look up single rows, on SQLite.
-    pub fn lookups(&self) -> Option<&Lookups> {
-        self.lookups.as_ref()
-    }
-
-    /// Runs `work` in one transaction and commits what it returns `Ok` from. When this returns, the commit is durable.
+    /// Runs `work` in one transaction and commits it if it returns `Ok`. When this returns, the commit is durable.
     ///
-    /// Once its commit has begun, it ends even if the caller goes away. Nothing but the database may be awaited in `work`.
+    /// Once it has begun (on PostgreSQL: once its commit has), it ends even if the caller goes away. Nothing but the database may be awaited in `work`.
     /// `UNAVAILABLE` when the caller's patience or time ends first: then nothing is committed.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
@@ -181,13 +173,19 @@ impl Db {
     /// Fails when nothing can be read.
     #[expect(clippy::disallowed_methods, reason = "checks read no row")]
     pub async fn check_reading(&self) -> Result<()> {
-        if let Some(lookups) = &self.lookups {
-            let look = |connection: &rusqlite::Connection| {
-                connection.pragma_query_value(None, "schema_version", |_| Ok(()))
-            };
-            lookups.run(look).await?;
+        match &self.reader {
+            Reader::Sqlite { lookups, queries } => {
+                for threads in [lookups, queries] {
+                    let look = |connection: &rusqlite::Connection| {
+                        connection.pragma_query_value(None, "schema_version", |_| Ok(()))
+                    };
+                    threads.run(look).await?;
+                }
+            }
+            Reader::Postgres(connections) => {
+                connections.execute_unprepared("SELECT 1").await?;
+            }
         }
-        self.reader.execute_unprepared("SELECT 1").await?;
         Ok(())
     }
 
@@ -214,7 +212,9 @@ impl Db {
 
     /// Closes every connection, after the queries under way.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.reader.pool().close().await?;
+        if let Reader::Postgres(connections) = self.reader {
+            connections.pool().close().await?;
+        }
         self.writer.pool().close().await
     }
 }
@@ -222,8 +222,8 @@ impl Db {
 /// Why work in a transaction failed.
 struct Failure {
     error: Error,
-    /// Whether the transaction is known to be taken back, and its connection as it was before.
-    undone: bool,
+    /// Why the transaction is not known to be taken back, if it is not, nor its connection known to be as it was before.
+    lost: Option<Box<Error>>,
 }
 
 impl From<Failure> for Error {
@@ -234,9 +234,10 @@ impl From<Failure> for Error {
 
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
+        let error = Error::from(error);
         Self {
-            error: error.into(),
-            undone: false,
+            lost: Some(Box::new(error.echo())),
+            error,
         }
     }
 }
@@ -270,8 +271,9 @@ where
     }) {
         Ok(value) => Ok(transaction.commit(value).await?),
         Err(error) => {
-            let undone = transaction.rollback().await.is_ok();
-            Err(Failure { error, undone })
+            let lost = transaction.rollback().await.err();
+            let lost = lost.map(|error| Box::new(error.into()));
+            Err(Failure { error, lost })
         }
     }
 }

@@ -139,6 +139,14 @@ impl Error {
         }
     }
 
+    /// What went wrong, for the operator: the cause where there is one.
+    pub fn cause(&self) -> String {
+        match &self.source {
+            Some(source) => source.to_string(),
+            None => self.detail.clone(),
+        }
+    }
+
     /// The same refusal for somebody else whom it concerns; the cause has been told once.
     pub fn echo(&self) -> Self {
         Self::new(self.code, self.detail.clone())
@@ -210,6 +218,8 @@ impl From<std::io::Error> for Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 Code::StorageFull
             }
+            // The storage itself, which may be there again.
+            std::io::ErrorKind::StaleNetworkFileHandle => Code::Unavailable,
             // Descriptors: those of others will be free again.
             _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
                 Code::Unavailable
@@ -313,6 +323,7 @@ mod tests {
             (libc::ENOSPC, Code::StorageFull),
             (libc::EDQUOT, Code::StorageFull),
             (libc::EMFILE, Code::Unavailable),
+            (libc::ESTALE, Code::Unavailable),
             (libc::EIO, Code::Internal),
         ] {
             let error = Error::from(io::Error::from_raw_os_error(errno));

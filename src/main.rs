@@ -1,28 +1,28 @@
-//! The command line: `serve` (the default), `migrate`, `schema`, `settings`, `verify`, `create-user`, `disable-user`,
-//! `enable-user`.
+//! The command line: `serve` (the default), `migrate`, `schema`, `settings`, `verify`, `create-user`, `set-password`,
+//! `disable-user`, `enable-user`.
+//!
+//! Exit statuses: 0, done; 1, not done, or `verify` found something; 2, a mistake in the settings or on the command line.
 
 use std::{
-    io::{self, ErrorKind, IsTerminal, Write},
+    io::{self, Write},
     process::ExitCode,
     time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use cloakroom::{
     app::App,
     clock::Clock,
-    config::{self, Config, Options, Secret},
-    db::Db,
-    domain::accounts,
+    config::{self, Config, Listen, Options},
     graphql,
     log::Log,
+    operator_error::OperatorError,
     server::{self, Background, Listener},
-    tasks::Tasks,
-    verify::{self, Depth},
 };
+use commands::{Migrate, Outcome, Verify, print};
 use tokio::signal::unix::{SignalKind, signal};
 
-type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+mod commands;
 
 /// Cloakroom: leave a file, get a ticket, show the ticket, get the file.
 #[derive(Parser)]
@@ -46,6 +46,8 @@ enum Command {
     Settings,
     /// Make an account; the password is asked for, or read from standard input
     CreateUser { username: String },
+    /// Give an account another password, and end its sessions, tokens and tickets
+    SetPassword { username: String },
     /// Check that every file has its exact bytes, and that all bytes belong to something
     Verify(Verify),
     /// Stop an account, and end its sessions, tokens and tickets
@@ -54,31 +56,16 @@ enum Command {
     EnableUser { username: String },
 }
 
-#[derive(Args)]
-struct Migrate {
-    /// Take back this many of the newest steps
-    #[arg(long, value_name = "STEPS")]
-    down: Option<u32>,
-}
-
-#[derive(Args)]
-struct Verify {
-    /// Read all bytes and compare their SHA-256, not just their number
-    #[arg(long)]
-    deep: bool,
-    /// Remove content that nothing owns
-    #[arg(long)]
-    repair: bool,
-    /// Print the report as JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// How long the end of the process waits for the queries under way, and then for what blocking threads have in hand. A
 /// crash would not wait either.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
+    // clap would not say which.
+    if let Err(mistakes) = config::check_texts(std::env::vars_os()) {
+        let _ = write!(io::stderr(), "cloakroom: {mistakes}");
+        return ExitCode::from(2);
+    }
     let cli = Cli::parse();
     let log = match Log::start() {
         Ok(log) => log,
@@ -102,7 +89,7 @@ fn main() -> ExitCode {
                 }
             };
             log.subscribe(&config);
-            warn_of_unknown_settings();
+            warn_of_unknown_settings(&cli.options);
             run_in_runtime(command.unwrap_or(Command::Serve), config)
         }
     };
@@ -116,9 +103,10 @@ fn main() -> ExitCode {
 }
 
 /// A misspelt setting would otherwise keep its default in silence. The value may be a secret, and is not told.
-fn warn_of_unknown_settings() {
+fn warn_of_unknown_settings(options: &Options) {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-    for unknown in config::unknown(names) {
+    let of_file = options.variables.iter().cloned();
+    for unknown in config::unknown(names.chain(of_file)) {
         let variable = unknown.variable;
         match unknown.nearest {
             Some(nearest) => tracing::warn!("{variable} is no setting; is {nearest} meant?"),
@@ -130,43 +118,36 @@ fn warn_of_unknown_settings() {
 fn run_in_runtime(command: Command, config: Config) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?;
+        .build()
+        .map_err(|error| {
+            format!("cannot start threads: {error}. See the limits of processes and open files: `ulimit -a`")
+        })?;
     let outcome = runtime.block_on(run(command, config));
     runtime.shutdown_timeout(LAST_WORK);
     outcome
 }
 
-/// Writes `text` to standard output. Whoever reads it may have read enough.
-fn print(text: impl AsRef<str>) -> Outcome {
-    let mut out = io::stdout().lock();
-    let printed = out
-        .write_all(text.as_ref().as_bytes())
-        .and_then(|()| out.flush());
-    match printed {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("cannot write to standard output: {error}").into())
-        }
-        _ => Ok(()),
-    }
-}
-
 async fn run(command: Command, config: Config) -> Outcome {
     match command {
         Command::Serve => serve(config).await,
-        Command::Migrate(Migrate { down }) => migrate(&config, down).await,
-        Command::Verify(options) => verify(config, &options).await,
-        Command::CreateUser { username } => create_user(config, &username).await,
-        Command::DisableUser { username } => set_disabled(config, &username, true).await,
-        Command::EnableUser { username } => set_disabled(config, &username, false).await,
+        Command::Migrate(options) => commands::migrate(&config, &options).await,
+        Command::Verify(options) => commands::verify(config, &options).await,
+        Command::CreateUser { username } => commands::create_user(config, &username).await,
+        Command::SetPassword { username } => commands::set_password(config, &username).await,
+        Command::DisableUser { username } => commands::set_disabled(config, &username, true).await,
+        Command::EnableUser { username } => commands::set_disabled(config, &username, false).await,
         Command::Schema | Command::Settings => unreachable!("printed before there is a runtime"),
     }
 }
 
 async fn serve(config: Config) -> Outcome {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %config.storage.data_dir.display(), "starting");
+    for doubt in &config.doubts {
+        tracing::warn!("{doubt}");
+    }
     let listener = Listener::bind(&config.server.listen)
         .await
-        .map_err(|error| format!("cannot listen on {}: {error}", config.server.listen))?;
+        .map_err(|error| cannot_listen(&config.server.listen, &error))?;
     let app = App::open(config, Clock::System).await?;
     let address = listener.address()?;
     tracing::info!(%address, public_url = app.config.server.public_url, delivery = ?app.config.tickets.delivery, "ready");
@@ -181,6 +162,34 @@ async fn serve(config: Config) -> Outcome {
     Ok(())
 }
 
+fn cannot_listen(listen: &Listen, error: &io::Error) -> OperatorError {
+    let setting = "CLOAKROOM_LISTEN";
+    let way_out = match (listen, error.raw_os_error()) {
+        (Listen::Unix(path), Some(_)) => {
+            let error = OperatorError::at("make a socket at", path, setting, error);
+            return OperatorError::new(format!("cannot listen on {listen}: {error}"));
+        }
+        (Listen::Unix(_), None) if error.kind() == io::ErrorKind::InvalidInput => {
+            format!(". A socket's path may have 107 bytes: set {setting} to a shorter one")
+        }
+        // An error of our own says what is there.
+        (_, None) => format!(" ({setting})"),
+        (_, Some(libc::EADDRINUSE)) => {
+            format!(". Another program listens there: end it, or set {setting} to another port")
+        }
+        (_, Some(libc::EADDRNOTAVAIL)) => {
+            format!(
+                ". No network of this machine has that address: set {setting} to one that it has"
+            )
+        }
+        (_, Some(libc::EACCES)) => {
+            format!(". Ports below 1024 are root's: set {setting} to a higher one, behind nginx")
+        }
+        _ => format!(" ({setting})"),
+    };
+    OperatorError::new(format!("cannot listen on {listen}: {error}{way_out}"))
+}
+
 /// Ready at the first SIGTERM or SIGINT.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -191,69 +200,4 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-async fn migrate(config: &Config, down: Option<u32>) -> Outcome {
-    std::fs::create_dir_all(&config.storage.data_dir)?;
-    let db = Db::connect(config.database.database_url.expose(), &Tasks::default()).await?;
-    match down {
-        Some(steps) => db.migrate_down(steps).await?,
-        None => db.migrate().await?,
-    }
-    Ok(db.close().await?)
-}
-
-async fn create_user(config: Config, username: &str) -> Outcome {
-    let password = read_password()?;
-    let app = App::open(config, Clock::System).await?;
-    let account = accounts::create(&app, username, password).await?;
-    print(format!("{} {}\n", account.user.id, account.user.username))
-}
-
-async fn set_disabled(config: Config, username: &str, disabled: bool) -> Outcome {
-    let app = App::open(config, Clock::System).await?;
-    Ok(accounts::set_disabled(&app, username, disabled).await?)
-}
-
-/// Fails when anything is amiss, so that a script can tell.
-async fn verify(config: Config, options: &Verify) -> Outcome {
-    let app = App::open(config, Clock::System).await?;
-    let depth = Depth {
-        hash: options.deep,
-        repair: options.repair,
-    };
-    let shows_progress = io::stderr().is_terminal();
-    let report = verify::run(&app, depth, |report| {
-        if shows_progress {
-            let _ = write!(
-                io::stderr(),
-                "\r{} contents, {} files, {} bytes looked at",
-                report.contents,
-                report.files,
-                report.bytes
-            );
-        }
-    })
-    .await?;
-    if shows_progress {
-        let _ = writeln!(io::stderr());
-    }
-    print(match options.json {
-        true => serde_json::to_string_pretty(&report)? + "\n",
-        false => report.to_string(),
-    })?;
-    match report.is_clean() {
-        true => Ok(()),
-        false => Err("the storage is not as it should be".into()),
-    }
-}
-
-/// The first line of standard input; a person is asked for it without an echo.
-fn read_password() -> io::Result<Secret> {
-    if io::stdin().is_terminal() {
-        return rpassword::prompt_password("Password: ").map(Secret::from);
-    }
-    let mut line = String::new();
-    io::stdin().read_line(&mut line)?;
-    Ok(Secret::from(line.trim_end_matches(['\r', '\n']).to_owned()))
 }

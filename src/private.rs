@@ -8,6 +8,8 @@ use std::{
     path::Path,
 };
 
+use crate::operator_error::shell_word;
+
 /// Where container engines put secrets, which nobody but the container's processes can reach.
 const CONTAINER_SECRETS: &str = "/run/secrets";
 const ROOT: u32 = 0;
@@ -36,7 +38,10 @@ pub fn read_own(path: &Path) -> io::Result<(String, io::Result<()>)> {
         })?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::other(format!("{} is no file", path.display())));
+        return Err(io::Error::other(format!(
+            "{} is no file: move it away, or set CLOAKROOM_SECRET_FILE to have the secret elsewhere",
+            path.display()
+        )));
     }
     Ok((text(&mut file)?, check(path, &metadata, Others::DoNothing)))
 }
@@ -87,7 +92,8 @@ fn check(whole: &Path, metadata: &Metadata, others_may: Others) -> io::Result<()
             _ => ("write", format!("{letters}-w")),
         };
         return Err(io::Error::other(format!(
-            "{path} has mode {mode:04o}: {who} may {what} it; close it with `chmod {way_out} {path}`"
+            "{path} has mode {mode:04o}: {who} may {what} it; close it with `chmod {way_out} {}`",
+            shell_word(whole)
         )));
     }
     match is_trusted(metadata, whole)? {

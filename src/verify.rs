@@ -3,7 +3,7 @@
 //! It runs beside a live server. What it finds amiss it looks at twice, since an upload or a purge may have come between
 //! the two halves of a look.
 
-use std::{fmt, pin::pin};
+use std::{fmt, pin::pin, time::Duration};
 
 use entity::{discarded_content, file, upload};
 use futures_util::TryStreamExt;
@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    clock::before,
     domain::uploads::Digest,
-    error::Result,
+    error::{Code, Result},
     keys,
     storage::{Content, ContentKey},
 };
@@ -23,12 +24,15 @@ use crate::{
 const PAGE: u64 = 1000;
 
 /// What to do besides looking.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Depth {
     /// Read all bytes and compare their SHA-256, not just their number.
     pub hash: bool,
     /// Remove content that nothing owns.
     pub repair: bool,
+    /// How old content must be before it is said to belong to nothing: what is younger may be somebody's whom this database
+    /// does not know yet, or is not going to know.
+    pub settled_after: Duration,
 }
 
 /// What was found.
@@ -44,6 +48,8 @@ pub struct Report {
     pub orphans: Vec<String>,
     /// How many of the orphans were removed.
     pub removed: u64,
+    /// How many contents have no owner and are too young to be orphans. They are left alone.
+    pub unsettled: u64,
 }
 
 /// A file without its exact bytes.
@@ -78,13 +84,15 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "{} files of {} bytes: {} damaged; {} contents: {} without an owner, {} removed",
+            "{} files of {} bytes: {} damaged; {} contents: {} without an owner, {} removed; {} without an owner too \
+             young to judge",
             self.files,
             self.bytes,
             self.damaged.len(),
             self.contents,
             self.orphans.len(),
-            self.removed
+            self.removed,
+            self.unsettled
         )
     }
 }
@@ -111,7 +119,7 @@ async fn check_files(
             .filter(file::Column::Id.gt(after))
             .order_by_asc(file::Column::Id)
             .limit(PAGE);
-        let rows = page.all(app.db.read()).await?;
+        let rows = app.db.all(page).await?;
         let Some(last) = rows.last() else {
             return Ok(());
         };
@@ -123,11 +131,8 @@ async fn check_files(
                 continue;
             };
             // Purged meanwhile: then its bytes are gone by right.
-            if file::Entity::find_by_id(row.id)
-                .one(app.db.read())
-                .await?
-                .is_some()
-            {
+            let again = file::Entity::find_by_id(row.id);
+            if app.db.one(again).await?.is_some() {
                 report.damaged.push(Damage {
                     file_id: row.id,
                     content_key: row.content_key,
@@ -139,8 +144,17 @@ async fn check_files(
     }
 }
 
-/// What is wrong with the bytes of `row`.
+/// What is wrong with the bytes of `row`; also what the disk says when it cannot read them.
 async fn damage(app: &App, row: &file::Model, depth: Depth) -> Result<Option<String>> {
+    match look(app, row, depth).await {
+        Err(error) if error.code == Code::Internal => {
+            Ok(Some(format!("it cannot be read: {}", error.cause())))
+        }
+        looked => looked,
+    }
+}
+
+async fn look(app: &App, row: &file::Model, depth: Depth) -> Result<Option<String>> {
     let Some(key) = ContentKey::parse(&row.content_key) else {
         return Ok(Some("its content key is malformed".to_owned()));
     };
@@ -185,11 +199,18 @@ async fn check_contents(
     let mut keys = pin!(app.storage.keys());
     while let Some(key) = keys.try_next().await? {
         report.contents += 1;
+        if is_owned(app, &key).await? {
+            continue;
+        }
         // The second look is for an upload that finished, or a purge that ended, between listing and asking.
-        if is_owned(app, &key).await?
-            || !app.storage.holds(&key).await?
-            || is_owned(app, &key).await?
-        {
+        let Some(written_at) = app.storage.written_at(&key).await? else {
+            continue;
+        };
+        if is_owned(app, &key).await? {
+            continue;
+        }
+        if written_at > before(app.clock.now(), depth.settled_after) {
+            report.unsettled += 1;
             continue;
         }
         report.orphans.push(key.to_string());
@@ -203,16 +224,16 @@ async fn check_contents(
 
 #[expect(clippy::disallowed_methods, reason = "verify looks at every row")]
 async fn is_owned(app: &App, key: &ContentKey) -> Result<bool> {
-    let (key, database) = (key.as_str(), app.db.read());
+    let (key, database) = (key.as_str(), &app.db);
     // In this order: an upload's row becomes a file's, and a file's becomes a note.
     let pending = upload::Entity::find().filter(upload::Column::ContentKey.eq(key));
-    if pending.one(database).await?.is_some() {
+    if database.one(pending).await?.is_some() {
         return Ok(true);
     }
     let file = file::Entity::find().filter(file::Column::ContentKey.eq(key));
-    if file.one(database).await?.is_some() {
+    if database.one(file).await?.is_some() {
         return Ok(true);
     }
     let discarded = discarded_content::Entity::find_by_id(key.to_owned());
-    Ok(discarded.one(database).await?.is_some())
+    Ok(database.one(discarded).await?.is_some())
 }

@@ -7,6 +7,7 @@ pub mod dropped_file;
 pub mod event;
 pub mod event_once;
 pub mod file;
+pub mod installation;
 pub mod link;
 pub mod link_download;
 pub mod session;

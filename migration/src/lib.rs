@@ -1,8 +1,9 @@
 //! The schema's history, one reversible step a file. A step that has landed never changes.
 
-pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::{MigrationTrait, async_trait};
+pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait, SchemaManager};
 
+mod m20261124_000000_create_installation;
 mod m20261124_000001_create_user;
 mod m20261124_000002_create_session;
 mod m20261124_000003_create_api_token;
@@ -25,6 +26,8 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
+            // First, so that it is the last to be taken back.
+            Box::new(m20261124_000000_create_installation::Migration),
             Box::new(m20261124_000001_create_user::Migration),
             Box::new(m20261124_000002_create_session::Migration),
             Box::new(m20261124_000003_create_api_token::Migration),

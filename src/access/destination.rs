@@ -9,7 +9,7 @@ use crate::{
     error::{Code, Error, Result},
 };
 
-/// Proof of into whose account one may add: who adds, whose the file will be, and who pays for it with their quota.
+/// Proof that somebody may add a file to an account: who adds it, whose the file will be, and who pays for it with their quota.
 #[derive(Clone, Copy, Debug)]
 pub struct Destination {
     uploader: Uploader,

@@ -1,6 +1,6 @@
 //! Drops as their owners see them, and the files that came by them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::{Timestamp, drop, dropped_file, file, user};
 use sea_orm::{
@@ -67,11 +67,20 @@ fn owned(viewer: &Viewer, drop: drop::Model) -> Option<Owned<Drop>> {
     })
 }
 
-/// The drop `id` of `viewer`; `NOT_FOUND` for everybody else.
+/// The drop `id`, if it is `viewer`'s.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
+pub async fn visible_drop(
+    access: &Access,
+    viewer: &Viewer,
+    id: Uuid,
+) -> Result<Option<Owned<Drop>>> {
+    let drop = access.db.one(drop::Entity::find_by_id(id)).await?;
+    Ok(drop.and_then(|drop| owned(viewer, drop)))
+}
+
+/// The drop `id` of `viewer`; `NOT_FOUND` for everybody else.
 pub async fn owned_drop(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Owned<Drop>> {
-    let drop = drop::Entity::find_by_id(id).one(access.db.read()).await?;
-    let drop = drop.and_then(|drop| owned(viewer, drop));
+    let drop = visible_drop(access, viewer, id).await?;
     drop.ok_or_else(Error::not_found)
 }
 
@@ -79,8 +88,8 @@ pub async fn owned_drop(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Ow
 #[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
 pub async fn drops_of(access: &Access, viewer: &Viewer, page: Page) -> Result<Rows<Owned<Drop>>> {
     let mine = drop::Entity::find().filter(drop::Column::OwnerId.eq(viewer.id()));
-    let drops = page.apply(mine, drop::Column::Id).all(access.db.read());
-    let drops = drops.await?.into_iter();
+    let drops = access.db.all(page.apply(mine, drop::Column::Id)).await?;
+    let drops = drops.into_iter();
     Ok(page.cut(drops.filter_map(|drop| owned(viewer, drop)).collect()))
 }
 
@@ -89,19 +98,21 @@ pub async fn drops_of(access: &Access, viewer: &Viewer, page: Page) -> Result<Ro
 pub async fn drops_of_files(
     access: &Access,
     viewer: &Viewer,
-    files: &[&Owned<file::Model>],
+    file_ids: &[&Owned<Uuid>],
 ) -> Result<HashMap<Uuid, Owned<Drop>>> {
-    let ids = files.iter().map(|file| file.id);
-    let drops = dropped_file::Entity::find()
-        .filter(dropped_file::Column::FileId.is_in(ids))
-        .find_also_related(drop::Entity)
-        .all(access.db.read())
-        .await?;
-    let drops = drops.into_iter().filter_map(|(of, drop)| {
-        let drop = owned(viewer, drop?)?;
-        Some((of.file_id, drop))
-    });
-    Ok(drops.collect())
+    let ids = file_ids.iter().map(|id| ***id);
+    let dropped = dropped_file::Entity::find().filter(dropped_file::Column::FileId.is_in(ids));
+    let dropped = access.db.all(dropped).await?;
+    let ids: HashSet<_> = dropped.iter().map(|file| file.drop_id).collect();
+    let drops = drop::Entity::find().filter(drop::Column::Id.is_in(ids));
+    let drops = access.db.all(drops).await?.into_iter();
+    let drops: HashMap<_, _> = drops
+        .filter_map(|drop| Some((drop.id, owned(viewer, drop)?)))
+        .collect();
+    let of_files = dropped
+        .into_iter()
+        .filter_map(|file| Some((file.file_id, drops.get(&file.drop_id)?.clone())));
+    Ok(of_files.collect())
 }
 
 /// The live files that came by `drop`.
@@ -126,10 +137,7 @@ pub async fn files_of_drop(
         .filter(file::Column::OwnerId.eq(viewer.id()))
         .filter(is_in(State::Live))
         .filter(Expr::exists(still_active));
-    let rows = page
-        .apply(files, file::Column::Id)
-        .all(access.db.read())
-        .await?;
+    let rows = access.db.all(page.apply(files, file::Column::Id)).await?;
     let facts = Facts {
         state: State::Live,
         is_active: true,

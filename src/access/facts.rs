@@ -19,7 +19,7 @@ use crate::{
     auth::{self, Subject},
     batch::Batches,
     clock::Clock,
-    db::{Db, Lookups},
+    db::{Connections, Db, Lookups, Reader},
     error::Result,
     tasks::Tasks,
 };
@@ -28,7 +28,7 @@ mod links;
 mod postgres;
 mod sqlite;
 
-/// The end of a share that has none, among ends.
+/// Stands for "no end" among the ends of shares.
 const NEVER: i64 = i64::MAX;
 
 /// What is asked for: a file, for whoever a ticket or a request names.
@@ -47,7 +47,7 @@ pub enum FileFacts {
     Sqlite(Lookups, Clock),
     Postgres {
         of_users: Batches<postgres::UserClaim, Found>,
-        db: Db,
+        connections: Connections,
         clock: Clock,
     },
 }
@@ -55,11 +55,11 @@ pub enum FileFacts {
 impl FileFacts {
     /// Starts what looks, which ends when the last handle is dropped.
     pub fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Self {
-        match db.lookups() {
-            Some(lookups) => Self::Sqlite(lookups.clone(), clock.clone()),
-            None => Self::Postgres {
-                of_users: postgres::start(db, clock, tasks),
-                db: db.clone(),
+        match db.reader() {
+            Reader::Sqlite { lookups, .. } => Self::Sqlite(lookups.clone(), clock.clone()),
+            Reader::Postgres(connections) => Self::Postgres {
+                of_users: postgres::start(connections, clock, tasks),
+                connections: connections.clone(),
                 clock: clock.clone(),
             },
         }
@@ -83,9 +83,12 @@ impl FileFacts {
             (Self::Postgres { of_users, .. }, Subject::User { id, epoch }) => {
                 of_users.ask(postgres::UserClaim { claim, id, epoch }).await
             }
-            (Self::Postgres { db, clock, .. }, Subject::Link { id, epoch }) => {
-                links::look_up(db.read(), &claim, (id, epoch), clock.now()).await
-            }
+            (
+                Self::Postgres {
+                    connections, clock, ..
+                },
+                Subject::Link { id, epoch },
+            ) => links::look_up(connections, &claim, (id, epoch), clock.now()).await,
         }
     }
 }
@@ -135,7 +138,7 @@ pub(super) fn active(user_id: Expr, epoch: Expr) -> Condition {
         .add(auth::active(epoch))
 }
 
-/// What a [`Row`] is asked for by, as expressions.
+/// The inputs of the query for a [`Row`]: parameters on SQLite, columns of the table of claims on PostgreSQL.
 struct Asked {
     user_id: Expr,
     epoch: Expr,

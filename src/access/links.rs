@@ -89,9 +89,8 @@ async fn seen(
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 async fn find(access: &Access, id: Uuid) -> Result<(share::Model, link::Model)> {
-    let database = access.db.read();
-    let share = share::Entity::find_by_id(id).one(database).await?;
-    let link = link::Entity::find_by_id(id).one(database).await?;
+    let share = access.db.one(share::Entity::find_by_id(id)).await?;
+    let link = access.db.one(link::Entity::find_by_id(id)).await?;
     share.zip(link).ok_or_else(Error::not_found)
 }
 
@@ -103,7 +102,7 @@ pub async fn links_of(
 ) -> Result<HashMap<Uuid, LinkTerms>> {
     let ids = shares.iter().map(|share| share.id);
     let links = link::Entity::find().filter(link::Column::ShareId.is_in(ids));
-    let links = links.all(access.db.read()).await?;
+    let links = access.db.all(links).await?;
     let links = links
         .iter()
         .map(|link| (link.share_id, LinkTerms::of(link)));

@@ -1,6 +1,6 @@
 //! Lists of files, already filtered by the policy, and paged by keyset: ids of files sort by creation.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use entity::{file, share, user};
 use sea_orm::{
@@ -10,11 +10,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Access, Readable,
+    Access, Owned, Readable, Trashed,
     audiences::{self, unexpired},
     facts::{active, is_in},
     policy::{Facts, Grant, State},
-    sight,
+    sight, trashed,
 };
 use crate::{
     auth::Viewer,
@@ -27,7 +27,7 @@ pub async fn files_of(
     access: &Access,
     viewer: &Viewer,
     page: Page,
-) -> Result<Rows<Readable<file::Model>>> {
+) -> Result<Rows<Owned<file::Model>>> {
     owned_files(access, viewer, page, State::Live).await
 }
 
@@ -36,8 +36,9 @@ pub async fn trash_of(
     access: &Access,
     viewer: &Viewer,
     page: Page,
-) -> Result<Rows<Readable<file::Model>>> {
-    owned_files(access, viewer, page, State::Trashed).await
+) -> Result<Rows<Owned<Trashed>>> {
+    let rows = owned_files(access, viewer, page, State::Trashed).await?;
+    Ok(rows.map(trashed))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
@@ -46,15 +47,13 @@ async fn owned_files(
     viewer: &Viewer,
     page: Page,
     state: State,
-) -> Result<Rows<Readable<file::Model>>> {
+) -> Result<Rows<Owned<file::Model>>> {
     let mine = file::Entity::find()
         .filter(file::Column::OwnerId.eq(viewer.id()))
         .filter(is_in(state))
         .filter(Expr::exists(still_active(viewer)));
-    let rows = page
-        .apply(mine, file::Column::Id)
-        .all(access.db.read())
-        .await?;
+    let mine = page.apply(mine, file::Column::Id);
+    let rows = access.db.all(mine).await?;
     let facts = Facts {
         state,
         is_active: true,
@@ -63,7 +62,8 @@ async fn owned_files(
     };
     let rows = rows
         .into_iter()
-        .filter_map(|row| sight(row, &facts, state, viewer.subject()).ok());
+        .filter_map(|row| sight(row, &facts, state, viewer.subject()).ok())
+        .filter_map(|row| row.into_owned().ok());
     Ok(page.cut(rows.collect()))
 }
 
@@ -85,19 +85,21 @@ pub async fn shared_with(
             .filter(is_in(State::Live))
             .filter(file::Column::OwnerId.ne(viewer.id()))
             .filter(Expr::exists(still_active(viewer)));
-        let shares = page
-            .apply(scan, share::Column::FileId)
-            .all(access.db.read())
-            .await?;
-        for share in shares {
+        let scan = page.apply(scan, share::Column::FileId);
+        for share in access.db.all(scan).await? {
             granted.entry(share.file_id).or_default().push(share);
         }
     }
-    let ids: Vec<Uuid> = granted.keys().copied().collect();
+    let mut ids: Vec<Uuid> = granted.keys().copied().collect();
+    if !page.backward {
+        ids.reverse();
+    }
+    // Before the files are read: one that is deleted meanwhile leaves a gap, and not the end of the list.
+    let ids = page.cut(ids);
     let live = file::Entity::find()
-        .filter(file::Column::Id.is_in(ids))
+        .filter(file::Column::Id.is_in(ids.rows))
         .filter(is_in(State::Live));
-    let files = live.all(access.db.read()).await?;
+    let files = access.db.all(live).await?;
     let mut rows: Vec<_> = files
         .into_iter()
         .filter_map(|file| {
@@ -111,11 +113,11 @@ pub async fn shared_with(
             sight(file, &facts, State::Live, viewer.subject()).ok()
         })
         .collect();
-    rows.sort_by_key(|row| row.id);
-    if !page.backward {
-        rows.reverse();
-    }
-    Ok(page.cut(rows))
+    rows.sort_by_key(|row| Reverse(row.id));
+    Ok(Rows {
+        rows,
+        more: ids.more,
+    })
 }
 
 /// A row while `viewer` is active, and none after that: lists are empty then.

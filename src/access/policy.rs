@@ -2,7 +2,7 @@
 //!
 //! Effective access = active user AND live file AND (owner OR an unexpired share to an audience that the user belongs to); OR
 //! live file AND a link to it that has not ended, was not changed since it was opened, and whose owner is active.
-//! What is in the trash is its owner's alone.
+//! What is in the trash is its owner's alone. Whether a share has expired is decided by the query: `audiences::unexpired`.
 
 use entity::Timestamp;
 

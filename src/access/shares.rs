@@ -4,41 +4,75 @@ use std::collections::HashMap;
 
 use entity::{file, share};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, JoinType, Order, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, RelationTrait,
+    ColumnTrait, EntityTrait, JoinType, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    RelationTrait,
     sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
 };
 use uuid::Uuid;
 
 use super::{
-    Access, Readable,
+    Access, Readable, Sight,
     audiences::{self, unexpired},
     facts::is_in,
     policy::State,
+    visible_file,
 };
 use crate::{
     auth::Viewer,
-    db::{Page, Rows},
+    db::{Page, Reader, Rows},
     error::Result,
 };
 
-/// The shares of one page, beside those of the query around it.
+/// The name of `share` in the inner query, to tell it from the outer one.
 const OF_PAGE: &str = "of_page";
 
 type Shares = HashMap<Uuid, Vec<share::Model>>;
 
+/// The share `id` and its file, if `viewer` may know it: the owner of the file, in the trash too, and whoever it reaches.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
+pub async fn visible_share(
+    access: &Access,
+    viewer: &Viewer,
+    id: Uuid,
+) -> Result<Option<(Readable<share::Model>, Sight)>> {
+    let Some(share) = access.db.one(share::Entity::find_by_id(id)).await? else {
+        return Ok(None);
+    };
+    let Some(file) = visible_file(access, viewer, share.file_id).await? else {
+        return Ok(None);
+    };
+    if !file.is_owned() {
+        let audiences = audiences::of_user(viewer.id());
+        let reaches = audiences::grants(&audiences, Expr::value(access.clock.now()));
+        let reaching = share::Entity::find_by_id(id).filter(reaches);
+        if access.db.one(reaching).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    let share = Readable {
+        until: share.expires_at,
+        owned: file.is_owned(),
+        viewer: viewer.subject(),
+        row: share,
+    };
+    Ok(Some((share, file)))
+}
+
 /// Of each of `files`, the page of the shares that `viewer` may know, newest first: all of their own files', in the trash
-/// too, and of others' those that reach them.
+/// too, and of others' those that reach them. None of a file that somebody else was let see.
 ///
 /// Reads no more rows than the pages have, and one to tell whether there are more.
 pub async fn shares_of(
     access: &Access,
     viewer: &Viewer,
-    files: &[&Readable<file::Model>],
+    files: &[&Sight],
     page: Page,
 ) -> Result<HashMap<Uuid, Rows<Readable<share::Model>>>> {
     let ids = |owned: bool| {
-        let files = files.iter().filter(|file| file.owned == owned);
+        let files = files.iter().filter(|file| {
+            let is_theirs = file.viewer() == viewer.subject();
+            is_theirs && file.is_owned() == owned
+        });
         files.map(|file| file.id).collect()
     };
     let mut pages = HashMap::new();
@@ -68,13 +102,12 @@ async fn owned_shares(access: &Access, files: Vec<Uuid>, page: Page) -> Result<S
     if files.is_empty() {
         return Ok(Shares::new());
     }
-    let database = access.db.read();
     let mut shares = share::Entity::find()
         .join(JoinType::InnerJoin, share::Relation::File.def())
         .filter(file::Column::Id.is_in(files));
-    // Each database reads no more than the page by one of these forms, and all shares by the other.
-    match database.get_database_backend() {
-        DbBackend::Sqlite => {
+    // Each form stops at the end of the page on its own database alone; on the other it would read every share.
+    match access.db.reader() {
+        Reader::Sqlite { .. } => {
             let mut end = ids_of_page(page);
             end.limit(1).offset(page.limit);
             let furthest = if page.backward {
@@ -90,7 +123,7 @@ async fn owned_shares(access: &Access, files: Vec<Uuid>, page: Page) -> Result<S
                     false => share::Column::Id.into_expr().gte(end),
                 });
         }
-        _ => {
+        Reader::Postgres(_) => {
             let mut ids = ids_of_page(page);
             ids.limit(page.limit + 1);
             let same =
@@ -98,10 +131,8 @@ async fn owned_shares(access: &Access, files: Vec<Uuid>, page: Page) -> Result<S
             QueryTrait::query(&mut shares).join_lateral(JoinType::InnerJoin, ids, OF_PAGE, same);
         }
     }
-    let shares = shares
-        .order_by(share::Column::Id, order(page))
-        .all(database);
-    Ok(by_file(shares.await?))
+    let shares = shares.order_by(share::Column::Id, order(page));
+    Ok(by_file(access.db.all(shares).await?))
 }
 
 /// The ids of the shares of the file that is at hand, in the order of `page` and within its bounds.
@@ -141,7 +172,7 @@ async fn shares_that_reach(
             .filter(unexpired(Expr::value(access.clock.now())))
             .filter(is_in(State::Live));
         let shares = page.apply_bounds(shares, share::Column::Id);
-        found.extend(shares.all(access.db.read()).await?);
+        found.extend(access.db.all(shares).await?);
     }
     found.sort_by_key(|share| share.id);
     if !page.backward {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{Actor, Auth, Scopes, Viewer, is_active, sqlite};
 use crate::{
     config::Secret,
+    db::Reader,
     error::{Error, Result},
     keys,
 };
@@ -29,17 +30,17 @@ pub fn generate() -> (Secret, Vec<u8>) {
 #[expect(clippy::disallowed_methods, reason = "credentials are resolved here")]
 pub async fn actor(auth: &Auth, secret: &str) -> Result<Actor> {
     let secret_hash = hash(secret);
-    let found = match auth.db.lookups() {
-        Some(lookups) => {
+    let found = match auth.db.reader() {
+        Reader::Sqlite { lookups, .. } => {
             lookups
                 .run(move |connection| sqlite::api_token(connection, &secret_hash))
                 .await?
         }
-        None => {
+        Reader::Postgres(connections) => {
             api_token::Entity::find()
                 .filter(api_token::Column::SecretHash.eq(secret_hash))
                 .find_also_related(user::Entity)
-                .one(auth.db.read())
+                .one(connections)
                 .await?
         }
     };

@@ -105,14 +105,13 @@ pub async fn unlock(
     if auth.config.strangers.drops == Drops::Off {
         return Err(Error::not_found());
     }
-    let (database, now) = (auth.db.read(), auth.clock.now());
-    let drop = drop::Entity::find_by_id(key.0).one(database).await?;
+    let now = auth.clock.now();
+    let drop = auth.db.one(drop::Entity::find_by_id(key.0)).await?;
     let drop = drop
         .filter(|drop| drop.closed_at.is_none() && drop.expires_at.is_none_or(|end| end > now))
         .ok_or_else(Error::not_found)?;
-    let owner = user::Entity::find_by_id(drop.owner_id)
-        .one(database)
-        .await?;
+    let owner = user::Entity::find_by_id(drop.owner_id);
+    let owner = auth.db.one(owner).await?;
     let owner = owner.filter(|owner| !owner.disabled);
     let owner = owner.ok_or_else(Error::not_found)?;
     let face = DropFace {

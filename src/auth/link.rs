@@ -94,7 +94,7 @@ pub async fn unlock(
     key: &LinkKey,
     password: Option<Secret>,
 ) -> Result<Unlocked> {
-    let link = link::Entity::find_by_id(key.0).one(auth.db.read()).await?;
+    let link = auth.db.one(link::Entity::find_by_id(key.0)).await?;
     let link = link.ok_or_else(Error::not_found)?;
     let open = Unlocked::Open(LinkHolder {
         share_id: link.share_id,

@@ -31,7 +31,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     config::Config,
-    db::Db,
+    db::{Db, Reader},
     error::{Code, Error, Result},
 };
 
@@ -106,13 +106,13 @@ impl Actor {
 /// The user `id`, when active and still at `epoch`: otherwise whatever carried the epoch is void.
 #[expect(clippy::disallowed_methods, reason = "credentials are resolved here")]
 async fn active_user(db: &Db, id: Uuid, epoch: i64) -> Result<Option<Viewer>> {
-    let user = match db.lookups() {
-        Some(lookups) => {
+    let user = match db.reader() {
+        Reader::Sqlite { lookups, .. } => {
             lookups
                 .run(move |connection| sqlite::user(connection, id))
                 .await?
         }
-        None => user::Entity::find_by_id(id).one(db.read()).await?,
+        Reader::Postgres(_) => db.one(user::Entity::find_by_id(id)).await?,
     };
     Ok(user.filter(|user| is_active(user, epoch)).map(Viewer::of))
 }

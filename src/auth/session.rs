@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{Actor, Auth, active_user, sqlite};
 use crate::{
     clock,
-    db::Transaction,
+    db::{Reader, Transaction},
     error::{Code, Error, Result},
     log_limit::LogLimit,
 };
@@ -207,6 +207,12 @@ impl Store {
     pub fn new(auth: &Auth) -> Self {
         Self { auth: auth.clone() }
     }
+
+    /// Whether a session signs somebody in, as far as can be told.
+    pub async fn is_live(&self, id: &Id) -> bool {
+        let loaded = self.load(id).await;
+        loaded.is_ok_and(|record| record.is_some_and(|record| record.data.contains_key(USER_ID)))
+    }
 }
 
 impl fmt::Debug for Store {
@@ -266,15 +272,15 @@ impl SessionStore for Store {
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let auth = &self.auth;
         let id_hash = hash(id);
-        let row = match auth.db.lookups() {
-            Some(lookups) => lookups
+        let row = match auth.db.reader() {
+            Reader::Sqlite { lookups, .. } => lookups
                 .run(move |connection| sqlite::session(connection, &id_hash))
                 .await
                 .map_err(backend)?,
-            None => session::Entity::find_by_id(id_hash)
-                .one(auth.db.read())
-                .await
-                .map_err(|error| backend(error.into()))?,
+            Reader::Postgres(_) => {
+                let row = session::Entity::find_by_id(id_hash);
+                auth.db.one(row).await.map_err(backend)?
+            }
         };
         let born_after = auth.clock.before(auth.config.accounts.session_lifetime);
         // Begun by a clock that was ahead, it would live so much longer.

@@ -5,7 +5,7 @@ use std::{fmt, fs, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::{config::Secret, disk, keys, private};
+use crate::{config::Secret, disk, keys, operator_error::OperatorError, private};
 
 pub const SIGNATURE_BYTES: usize = 32;
 pub const TAG_BYTES: usize = SIGNATURE_BYTES / 2;
@@ -30,18 +30,32 @@ pub struct Keyring {
 impl Keyring {
     /// Keys from the configured secrets, the first of which signs; from the one in `data_dir`, which is made at the
     /// first start, when none is configured.
-    pub fn load(secrets: &[Secret], data_dir: &Path) -> io::Result<Self> {
-        let kept = match secrets.is_empty() {
-            true => vec![kept_secret(&data_dir.join("secret"))?],
-            false => Vec::new(),
+    pub fn load(secrets: &[Secret], data_dir: &Path) -> Result<Self, OperatorError> {
+        let path = data_dir.join("secret");
+        if secrets.is_empty() {
+            make_secret(&path).map_err(|error| cannot("write", &path, &error))?;
+        }
+        Self::load_existing(secrets, data_dir)
+    }
+
+    /// The same, without making a secret. Where there is none, the keys are of no use to anybody, and gone with this process.
+    pub fn load_existing(secrets: &[Secret], data_dir: &Path) -> Result<Self, OperatorError> {
+        let path = data_dir.join("secret");
+        let kept = match (secrets, path.symlink_metadata()) {
+            ([], Ok(_)) => kept_secret(&path).map_err(|error| cannot("read", &path, &error))?,
+            ([], Err(_)) => Secret::from(keys::hex(&keys::random::<32>())),
+            _ => return Ok(Self::of(&secrets.iter().collect::<Vec<_>>())),
         };
-        let secrets: Vec<_> = secrets.iter().chain(&kept).collect();
-        Ok(Self {
-            tickets: Signer::derive(&secrets, TICKETS),
-            links: Signer::derive(&secrets, LINKS),
-            drops: Signer::derive(&secrets, DROPS),
-            pseudonyms: Signer::derive(&secrets, PSEUDONYMS),
-        })
+        Ok(Self::of(&[&kept]))
+    }
+
+    fn of(secrets: &[&Secret]) -> Self {
+        Self {
+            tickets: Signer::derive(secrets, TICKETS),
+            links: Signer::derive(secrets, LINKS),
+            drops: Signer::derive(secrets, DROPS),
+            pseudonyms: Signer::derive(secrets, PSEUDONYMS),
+        }
     }
 
     /// What stands for `name` where it must not be readable: always the same, and telling nothing without the secret.
@@ -125,9 +139,14 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// The secret kept in the data directory, which only the server's user may read. It appears there whole or not at all,
-/// and of two first starts at once, both get the same.
-fn kept_secret(path: &Path) -> io::Result<Secret> {
+fn cannot(doing: &str, path: &Path, error: &io::Error) -> OperatorError {
+    let doing = format!("{doing} the secret");
+    OperatorError::at(&doing, path, "CLOAKROOM_SECRET_FILE", error)
+}
+
+/// Makes the secret in the data directory unless it is there; only the server's user may read it. It appears whole or not at
+/// all, and of two first starts at once, both get the same.
+fn make_secret(path: &Path) -> io::Result<()> {
     // A link that leads nowhere is there, too.
     if path.symlink_metadata().is_err() {
         let fresh = path.with_extension(keys::hex(&keys::random::<4>()));
@@ -146,7 +165,11 @@ fn kept_secret(path: &Path) -> io::Result<Secret> {
         }
     }
     // Even if it was there: the process that made it may have been killed before it came to this.
-    disk::sync_dir(path.parent().unwrap_or(path))?;
+    disk::sync_dir(path.parent().unwrap_or(path))
+}
+
+/// The secret kept at `path`.
+fn kept_secret(path: &Path) -> io::Result<Secret> {
     let (secret, closed) = private::read_own(path)?;
     let secret = secret.trim().to_owned();
     if secret.len() < 64 {

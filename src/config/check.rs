@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt::Display, path::Path};
 
-use super::{Config, Listen, Mistakes, Secret, declare::PREFIX, descriptors, kinds::Kind};
+use super::{
+    Config, Delivery, Listen, Mistakes, Secret, Server, declare::PREFIX, descriptors, kinds::Kind,
+};
 use crate::private;
 
 pub struct Check<'a> {
@@ -12,10 +14,11 @@ pub struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    pub fn new(files: &'a BTreeMap<&'static str, String>) -> Self {
+    /// `mistakes` are those that are known already.
+    pub fn new(files: &'a BTreeMap<&'static str, String>, mistakes: &[String]) -> Self {
         Self {
             files,
-            mistakes: Vec::new(),
+            mistakes: mistakes.to_vec(),
         }
     }
 
@@ -59,11 +62,29 @@ impl<'a> Check<'a> {
         })
     }
 
+    fn has_mistake(&self, name: &str) -> bool {
+        let begin = format!("{}: ", variable(name));
+        self.mistakes
+            .iter()
+            .any(|mistake| mistake.starts_with(&begin))
+    }
+
     fn mistake(&mut self, name: &str, what: impl Display) {
         self.mistakes.push(format!("{}: {what}", variable(name)));
     }
 
-    pub fn finish(self, mut config: Config) -> Result<Config, Mistakes> {
+    pub fn finish(mut self, mut config: Config) -> Result<Config, Mistakes> {
+        if let (Listen::Tcp(address), "") = (&config.server.listen, &*config.server.public_url)
+            && address.ip().to_canonical().is_unspecified()
+            && !self.has_mistake("public_url")
+        {
+            let what = format!(
+                "is not set, and LISTEN is {address}, which is no address that a client can use: set the URL that \
+                 clients use, such as https://files.example or http://192.0.2.7:{}",
+                address.port()
+            );
+            self.mistake("public_url", what);
+        }
         if !self.mistakes.is_empty() {
             return Err(Mistakes(self.mistakes));
         }
@@ -77,8 +98,32 @@ fn variable(name: &str) -> String {
 }
 
 impl Config {
+    /// What is no mistake, and yet seldom meant: each with its setting and what follows from it.
+    fn doubts(&self) -> Vec<String> {
+        let Server {
+            public_url, listen, ..
+        } = &self.server;
+        if !public_url.is_empty() {
+            return Vec::new();
+        }
+        let behind_nginx = self.tickets.delivery == Delivery::XAccel;
+        match listen {
+            Listen::Unix(_) => vec![
+                "CLOAKROOM_PUBLIC_URL is not set, and LISTEN is a unix socket: the URLs of tickets begin with \
+                 http://localhost"
+                    .to_owned(),
+            ],
+            Listen::Tcp(address) if behind_nginx => vec![format!(
+                "CLOAKROOM_PUBLIC_URL is not set, and DELIVERY is x-accel: the URLs of tickets begin with \
+                 http://{address}, where nginx does not answer"
+            )],
+            Listen::Tcp(_) => Vec::new(),
+        }
+    }
+
     /// Fills in what follows from other settings or from the machine, where nothing was set.
     fn derive(&mut self) {
+        self.doubts = self.doubts();
         let Self {
             server,
             database,

@@ -2,9 +2,13 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, Command};
 
-use super::{Options, Secret, kinds::Kind};
+use super::{
+    Options, Secret,
+    env_file::{self, Source},
+    kinds::Kind,
+};
 
 /// One setting, as `--help` and the documentation describe it.
 pub struct Setting {
@@ -106,7 +110,9 @@ pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
 
 impl clap::Args for Options {
     fn augment_args(command: Command) -> Command {
-        command.args(SETTINGS.iter().map(Setting::arg))
+        command
+            .arg(env_file::arg())
+            .args(SETTINGS.iter().map(Setting::arg))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -115,11 +121,11 @@ impl clap::Args for Options {
 }
 
 /// The paths of those secrets that are in files, by the name of the setting.
-pub(super) fn files(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
+pub(super) fn files(source: &Source) -> BTreeMap<&'static str, String> {
     let secrets = SETTINGS.iter().filter(|setting| setting.is_secret);
     let given = secrets.filter_map(|secret| {
-        let path = matches.get_one::<String>(&format!("{}_file", secret.name))?;
-        Some((secret.name, path.clone()))
+        let path = source.text(&format!("{}_file", secret.name))?;
+        Some((secret.name, path))
     });
     given.collect()
 }
@@ -127,13 +133,13 @@ pub(super) fn files(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
 /// The text of a setting as [`super::Options`] holds it.
 pub(super) trait Given {
     const IS_SECRET: bool = false;
-    fn given(matches: &ArgMatches, name: &str) -> Self;
+    fn given(source: &Source, name: &str) -> Self;
     fn text(&self) -> Option<&str>;
 }
 
 impl Given for String {
-    fn given(matches: &ArgMatches, name: &str) -> Self {
-        matches.get_one(name).cloned().unwrap_or_default()
+    fn given(source: &Source, name: &str) -> Self {
+        source.text(name).unwrap_or_default()
     }
 
     fn text(&self) -> Option<&str> {
@@ -142,8 +148,8 @@ impl Given for String {
 }
 
 impl Given for Option<String> {
-    fn given(matches: &ArgMatches, name: &str) -> Self {
-        matches.get_one(name).cloned()
+    fn given(source: &Source, name: &str) -> Self {
+        source.text(name)
     }
 
     fn text(&self) -> Option<&str> {
@@ -154,8 +160,8 @@ impl Given for Option<String> {
 impl Given for Option<Secret> {
     const IS_SECRET: bool = true;
 
-    fn given(matches: &ArgMatches, name: &str) -> Self {
-        matches.get_one::<String>(name).cloned().map(Secret::from)
+    fn given(source: &Source, name: &str) -> Self {
+        source.text(name).map(Secret::from)
     }
 
     fn text(&self) -> Option<&str> {
@@ -209,6 +215,9 @@ macro_rules! settings {
             )+)+
             /// The files that hold secrets, by the name of the setting.
             files: BTreeMap<&'static str, String>,
+            /// The variables of the file that `--env-file` names, and what is wrong with that file.
+            pub variables: Vec<String>,
+            mistakes: Vec<String>,
         }
 
         /// Settings as understood, in groups.
@@ -218,6 +227,8 @@ macro_rules! settings {
                 #[doc = $heading]
                 pub $group: $Group,
             )+
+            /// What the server says at its start, since it is seldom meant.
+            pub doubts: Vec<String>,
         }
 
         $(
@@ -234,7 +245,7 @@ macro_rules! settings {
         impl Options {
             /// The configuration that these options spell, or the list of all their mistakes.
             pub fn validate(&self) -> Result<Config, Mistakes> {
-                let mut check = Check::new(&self.files);
+                let mut check = Check::new(&self.files, &self.mistakes);
                 let config = Config {
                     $(
                         $group: $Group {
@@ -243,6 +254,7 @@ macro_rules! settings {
                             )+
                         },
                     )+
+                    doubts: Vec::new(),
                 };
                 check.finish(config)
             }
@@ -250,11 +262,14 @@ macro_rules! settings {
 
         impl clap::FromArgMatches for Options {
             fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                let source = Source::new(matches);
                 Ok(Self {
                     $($(
-                        $name: Given::given(matches, stringify!($name)),
+                        $name: Given::given(&source, stringify!($name)),
                     )+)+
-                    files: declare::files(matches),
+                    files: declare::files(&source),
+                    variables: source.variables().collect(),
+                    mistakes: source.mistakes,
                 })
             }
 

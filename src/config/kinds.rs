@@ -4,7 +4,7 @@ use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::D
 
 use ipnet::IpNet;
 
-use super::{Secret, descriptors, values::Choice};
+use super::{Secret, descriptors, origin, values::Choice};
 
 pub const DAY: u64 = 24 * 60 * 60;
 /// Time to spare below what the databases' 64-bit milliseconds can hold.
@@ -138,29 +138,16 @@ pub fn connections() -> Kind<usize> {
     Kind::new("NUMBER", read).values(values)
 }
 
-/// The URL that a site begins with, which is kept without a slash at the end.
+/// The URL that a site begins with: its origin.
 pub fn site() -> Kind<String> {
     Kind::new("URL", |text| {
-        let url = text.trim_end_matches('/');
-        match is_origin(url) {
-            true => Ok(url.to_owned()),
-            false => Err(vec![format!(
-                "{text:?} is not https://HOST or http://HOST:PORT, without a path"
-            )]),
-        }
+        origin::of_site(text.trim()).map_err(|mistake| vec![mistake])
     })
 }
 
 /// Origins, comma-separated.
 pub fn origins() -> Kind<Vec<String>> {
-    Kind::new("ORIGINS", |text| {
-        each(text, |item| match is_origin(item) {
-            true => Ok(item.to_owned()),
-            false => Err(format!(
-                "{item:?} is not an origin such as https://app.example"
-            )),
-        })
-    })
+    Kind::new("ORIGINS", |text| each(text, origin::of_pages))
 }
 
 /// Networks or addresses, comma-separated.
@@ -177,7 +164,11 @@ pub fn networks() -> Kind<Vec<IpNet>> {
 /// Where a database is. It may have a password in it, so no mistake repeats it.
 pub fn database() -> Kind<Secret> {
     Kind::new("URL", |text| {
-        let known = ["sqlite:", "postgres://", "postgresql://"];
+        let text = text.trim_end_matches(['\r', '\n']);
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return sqlite_path(path).map(|()| Secret::from(text.to_owned()));
+        }
+        let known = ["postgres://", "postgresql://"];
         match known.iter().any(|scheme| text.starts_with(scheme)) {
             true => Ok(Secret::from(text.trim_end().to_owned())),
             false => Err(vec![
@@ -185,6 +176,27 @@ pub fn database() -> Kind<Secret> {
             ]),
         }
     })
+}
+
+/// What is behind `sqlite:` is a path and nothing else, whatever characters it has. Other programs take parameters there.
+fn sqlite_path(path: &str) -> Understood<()> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let parameters = path.rsplit_once('?').map(|(_, parameters)| parameters);
+    let known = ["mode=", "cache=", "immutable=", "vfs="];
+    if path.trim().is_empty() {
+        return Err(vec!["names no path after sqlite:".to_owned()]);
+    }
+    if path == ":memory:" || path.starts_with("file:") {
+        return Err(vec![
+            "names no file: sqlite: takes a path, such as sqlite:/var/lib/cloakroom/cloakroom.sqlite3".to_owned(),
+        ]);
+    }
+    if parameters.is_some_and(|text| known.iter().any(|name| text.starts_with(name))) {
+        return Err(vec![
+            "has parameters behind its path; sqlite: takes a path alone".to_owned(),
+        ]);
+    }
+    Ok(())
 }
 
 /// What to sign with, one a line.
@@ -262,16 +274,4 @@ fn each<T>(list: &str, read: impl Fn(&str) -> Result<T, String>) -> Understood<V
         true => Ok(values),
         false => Err(mistakes),
     }
-}
-
-/// Whether `text` is an origin (RFC 6454): a scheme, a host, perhaps a port, nothing else.
-fn is_origin(text: &str) -> bool {
-    let Ok(uri) = text.parse::<::http::Uri>() else {
-        return false;
-    };
-    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority())
-    else {
-        return false;
-    };
-    !authority.as_str().contains('@') && text == format!("{scheme}://{authority}")
 }

@@ -1,6 +1,11 @@
 //! The settings as a page of the documentation, and as what a misspelt variable is compared with.
 
-use super::declare::{Fallback, PREFIX, SETTINGS, Setting};
+use std::ffi::OsString;
+
+use super::{
+    Mistakes,
+    declare::{Fallback, PREFIX, SETTINGS, Setting},
+};
 
 /// `docs/settings.md`
 pub fn markdown() -> String {
@@ -22,8 +27,9 @@ const INTRODUCTION: &str = "\
 # Settings
 
 Each setting is an environment variable, `CLOAKROOM_TICKET_TTL=1m`, and a flag, `--ticket-ttl 1m`; the flag wins.
-`cloakroom --help` lists them, too. At the start every mistake is listed at once, and the exit status is 2. The log names
-every variable that begins with `CLOAKROOM_` and is not a setting.
+`cloakroom --help` lists them, too. `--env-file PATH` names a file of such variables, as systemd's `EnvironmentFile=`
+does; it goes before the environment. At the start every mistake is listed at once, and the exit status is 2. The log
+names every variable that begins with `CLOAKROOM_` and is not a setting.
 
 A duration is a number of seconds, or `90s`, `5m`, `24h`, `30d`. A size is a number of bytes, or `64KiB`, `100MB`,
 `2GiB`. Words in capitals are codes of errors, or other settings.
@@ -64,6 +70,19 @@ pub fn unknown(names: impl Iterator<Item = String>) -> Vec<Unknown> {
         variable,
     });
     found.collect()
+}
+
+/// Fails when a variable that is read as a setting has a value that is no text. The value may be a secret, and is not told.
+pub fn check_texts(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(), Mistakes> {
+    let mistakes = variables.filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        let is_a_setting = SETTINGS.iter().any(|setting| setting.variable == name);
+        (is_a_setting && value.to_str().is_none()).then(|| format!("{name}: is not UTF-8"))
+    });
+    match mistakes.collect::<Vec<_>>() {
+        mistakes if mistakes.is_empty() => Ok(()),
+        mistakes => Err(Mistakes(mistakes)),
+    }
 }
 
 /// More letters than these are not a slip of the finger.

@@ -9,6 +9,7 @@ use super::{
     Delivery, Drops, GraphiQl, LinkPassword, Links, Listen, LogFormat, Mistakes, Secret, SignUp,
     check::Check,
     declare::{self, Fallback, Given, Setting, fallback, given, settings},
+    env_file::Source,
     kinds::*,
 };
 
@@ -21,10 +22,10 @@ settings! {
 
         /// The address that clients use. Ticket URLs begin with it, and `https` in it turns on Secure cookies with the
         /// prefix `__Host-`
-        public_url: String = unset("from LISTEN"), site();
+        public_url: String = unset("from LISTEN; needed where that is `0.0.0.0` or `[::]`"), site();
 
-        /// Other origins whose pages may call the API (CORS, and the cross-site check), comma-separated:
-        /// `https://app.example`
+        /// Other origins whose pages may call the API (CORS, and the cross-site check), and show and fetch what tickets
+        /// open, comma-separated: `https://app.example`, or a web view's such as `capacitor://localhost`
         allowed_origins: Vec<String> = "", origins();
 
         /// Networks whose `X-Forwarded-For` is believed, comma-separated. The peer of a unix socket is always believed
@@ -51,7 +52,7 @@ settings! {
 
     /// Database
     database: Database {
-        /// Where the database is: `sqlite:PATH` or `postgres://user@host/database`
+        /// Where the database is: `sqlite:PATH`, the path taken as it is, or `postgres://user@host/database`
         database_url: Secret = secret("cloakroom.sqlite3 in DATA_DIR"), database();
     }
 
@@ -71,7 +72,7 @@ settings! {
         /// accepted
         secret: Vec<Secret> = secret("made at the first start, in DATA_DIR/secret"), signing_secrets();
 
-        /// How long a ticket opens its file
+        /// How long a ticket opens its file. Each request of a player that seeks needs it: for long videos, make it as long
         ticket_ttl: Duration = "5m", duration(1..=DAY);
 
         /// Who sends the bytes of a download: this process (`direct`), or nginx in front of it (`x-accel`)
@@ -220,6 +221,13 @@ settings! {
 
         /// How many directives a document may have, and how many variables
         max_query_directives: usize = "50", number(1..=1_000_000);
+
+        /// How many documents are kept in memory for clients that name them by a hash (automatic persisted queries), a
+        /// quarter of them from one client address at most (IPv6: one /48). The one used longest ago makes room. `0`: none
+        persisted_queries: usize = "2000", number(0..=10_000);
+
+        /// How much memory those documents may take, and a quarter of it those from one client address
+        persisted_query_bytes: usize = "16MiB", memory();
 
         /// The largest answer. One that grows larger is replaced by QUERY_TOO_COMPLEX; mutations that have run by then
         /// are not undone

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -13,17 +14,17 @@ use sea_orm::{
 
 use crate::patience::PATIENCE;
 
-/// How many read-only connections SQLite gets.
+/// How many threads SQLite's queries get, besides look-ups.
 pub(super) const READERS: u32 = 4;
 
 /// After a quarter of a second, SQLite's writer looks whether anybody still waits for the lock, and tries again.
 const LOCK_TRY: &str = "PRAGMA busy_timeout = 250";
 /// PostgreSQL waits for a lock as long as [`PATIENCE`], as the request does. It rolls back the transaction of an instance that
-/// stands still in the middle of it, so that others get its locks. It ends a statement after as long as we use a connection:
-/// otherwise statements that nobody waits for would pile up.
+/// stands still in the middle of it, so that others get its locks. It ends a statement
+/// before we give up its connection: otherwise statements that nobody waits for would pile up.
 const POSTGRES_TIMEOUTS: &str = "SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '15s'; \
-    SET statement_timeout = '30s'";
+    SET statement_timeout = '20s'";
 
 /// How much of an SQLite database is read through a memory map: address space, not memory. SQLite allows no more.
 pub(super) const SQLITE_MMAP_BYTES: i64 = 2 << 30;
@@ -65,48 +66,53 @@ pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
 }
 
 /// What a killed process wrote to SQLite's log and did not sync is visible again: it is made durable before anyone reads it.
-pub(super) fn sync_log(path: &str) -> io::Result<()> {
-    match File::open(format!("{path}-wal")) {
+pub(super) fn sync_log(path: &Path) -> io::Result<()> {
+    match File::open(beside(path, "-wal")) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         log => log?.sync_all(),
     }
 }
 
+/// SQLite's own file next to the database at `path`, whose name has `end` behind the database's.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut file = path.to_owned().into_os_string();
+    file.push(end);
+    file.into()
+}
+
+/// The URL that sqlx takes has its own idea of `%`, `?` and `#`, and so the path goes past it.
 #[expect(
     clippy::disallowed_methods,
     reason = "a setting of the connection reads no row"
 )]
-pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
+pub(super) fn sqlite(path: &Path, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new("sqlite:");
+    let path = path.to_owned();
     options
-        .max_connections(connections)
-        .min_connections(connections)
+        .max_connections(1)
+        .min_connections(1)
         .acquire_timeout(PATIENCE)
         .sqlx_logging(false)
         // A connection to a local file does not go stale, and a new one would read the schema again.
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |options| {
             let options = options
+                .filename(&path)
                 .foreign_keys(true)
+                // For the settings that follow; afterwards LOCK_TRY is.
                 .busy_timeout(PATIENCE)
                 .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string());
             if read_only {
                 return options.read_only(true);
             }
             options
-                .create_if_missing(true)
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "FULL")
         })
         // After a full disk, SQLite has taken back a transaction that sqlx still counts: such a connection is of no use.
-        .map_sqlx_sqlite_pool_opts(move |pool| {
-            let pool = pool.after_connect(move |connection, _| {
-                Box::pin(async move {
-                    match read_only {
-                        true => Ok(()),
-                        false => connection.execute(LOCK_TRY).await.map(drop),
-                    }
-                })
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            let pool = pool.after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(LOCK_TRY).await.map(drop) })
             });
             pool.after_release(|connection, _| {
                 Box::pin(async move {

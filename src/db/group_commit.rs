@@ -98,17 +98,15 @@ where
                     work.catch_unwind().await.unwrap_or_else(|_| {
                         Err(Failure {
                             error: Error::internal("a transaction panicked"),
-                            undone: true,
+                            lost: None,
                         })
                     })
                 }
-                Err(error) => Err(Failure {
-                    error,
-                    undone: true,
-                }),
+                Err(error) => Err(Failure { error, lost: None }),
             };
-            let lost = result.as_ref().err().filter(|failure| !failure.undone);
-            let lost = lost.map(|failure| failure.error.echo());
+            // What others are told is the database's failure, and not what this work was refused for.
+            let lost = result.as_ref().err().and_then(|it| it.lost.as_ref());
+            let lost = lost.map(|error| error.echo());
             let answer: Answer = Box::new(move |failure| {
                 let result = match (result, failure) {
                     (Ok(_), Some(error)) => Err(error.echo()),
@@ -150,7 +148,7 @@ async fn commit(writer: &DatabaseConnection, group: &mut Vec<Job>) {
     let failure = match (begun, lost) {
         (Ok(transaction), None) => transaction.commit().await.err().map(Error::from),
         (Ok(transaction), Some(lost)) => {
-            // What a full disk took back already ends with its connection: see the pool's options.
+            // On a full disk SQLite has rolled back already, and this fails. Then the pool drops the connection.
             let _ = transaction.rollback().await;
             Some(lost)
         }

@@ -2,28 +2,108 @@
 
 use std::time::Instant;
 
-use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
+use migration::{Migration, MigrationStatus, Migrator, MigratorTrait, SchemaManager};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait,
+};
 
-use super::{Db, immediate};
-use crate::{error::is_locked, patience::PATIENCE};
+use super::{Db, immediate, place};
+use crate::{error::is_locked, operator_error::OperatorError, patience::PATIENCE};
 
 /// An arbitrary number that stands for the right to migrate.
 const MIGRATION_LOCK: i64 = 0x636c_6f61_6b72;
 
+/// Whether a step has ever been taken.
+pub(super) async fn has_tables(connection: &DatabaseConnection) -> Result<bool, DbErr> {
+    let steps = Migrator::get_applied_migrations_read_only(connection).await;
+    match steps {
+        Ok(steps) => Ok(!steps.is_empty()),
+        // Of a newer program.
+        Err(DbErr::Custom(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Of the steps that this program knows: how many the database has taken, and how many it has not.
+struct Steps {
+    taken: usize,
+    left: usize,
+}
+
 impl Db {
     /// Brings the schema up to date. Several instances may do so at once: one does, the others wait.
-    pub async fn migrate(&self) -> Result<(), DbErr> {
+    pub async fn migrate(&self) -> Result<(), OperatorError> {
+        self.steps().await?;
+        self.migrate_up()
+            .await
+            .map_err(|error| self.not_migrated(&error))
+    }
+
+    async fn migrate_up(&self) -> Result<(), DbErr> {
         let transaction = self.begin_migration().await?;
         Migrator::up(&transaction, None).await?;
         transaction.commit().await
     }
 
     /// Takes back the newest `steps` steps of the schema.
-    pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
+    pub async fn migrate_down(&self, steps: u32) -> Result<(), OperatorError> {
+        self.steps().await?;
+        self.take_back(steps)
+            .await
+            .map_err(|error| self.not_migrated(&error))
+    }
+
+    async fn take_back(&self, steps: u32) -> Result<(), DbErr> {
         let transaction = self.begin_migration().await?;
         Migrator::down(&transaction, Some(steps)).await?;
         transaction.commit().await
+    }
+
+    /// Fails unless the schema is the one that this program works with.
+    pub async fn check_schema(&self) -> Result<(), OperatorError> {
+        match self.steps().await? {
+            Steps { taken: 0, .. } => Err(place::empty(self.name())),
+            Steps { left: 0, .. } => Ok(()),
+            Steps { left, .. } => Err(OperatorError::new(format!(
+                "{} lacks {left} steps of the schema: take them by `cloakroom migrate`, or start the server, which \
+                 takes them",
+                self.name()
+            ))),
+        }
+    }
+
+    /// Whether there is this table.
+    pub async fn has_table(&self, name: &str) -> Result<bool, DbErr> {
+        let pool = self.writer.pool();
+        SchemaManager::new(&pool).has_table(name).await
+    }
+
+    /// How many steps there are, without taking one.
+    async fn steps(&self) -> Result<Steps, OperatorError> {
+        let pool = self.writer.pool();
+        match Migrator::get_migration_with_status_read_only(&pool).await {
+            Ok(steps) => {
+                let is_taken = |step: &&Migration| step.status() == MigrationStatus::Applied;
+                let taken = steps.iter().filter(is_taken).count();
+                Ok(Steps {
+                    taken,
+                    left: steps.len() - taken,
+                })
+            }
+            Err(DbErr::Custom(_)) => Err(OperatorError::new(format!(
+                "{} has been used by a newer cloakroom: run that one, or have it take its steps back by `cloakroom \
+                 migrate --down STEPS`",
+                self.name()
+            ))),
+            Err(error) => Err(self.unusable(error)),
+        }
+    }
+
+    fn not_migrated(&self, error: &DbErr) -> OperatorError {
+        OperatorError::new(format!(
+            "the schema of {} cannot be changed: {error}. It is as it was",
+            self.name()
+        ))
     }
 
     /// One transaction for all steps: a table that is there without a note of it would stop every later start.

@@ -32,6 +32,16 @@ impl<T> Default for Rows<T> {
     }
 }
 
+impl<T> Rows<T> {
+    /// The same part of the list, of other rows.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Rows<U> {
+        Rows {
+            rows: self.rows.into_iter().map(change).collect(),
+            more: self.more,
+        }
+    }
+}
+
 impl Page {
     /// Puts this page's bounds on `query`, whose keyset is `column`; one row too many tells whether there are more.
     pub(crate) fn apply<E: EntityTrait>(

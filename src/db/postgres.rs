@@ -13,10 +13,11 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
 use sea_orm::{
-    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr,
-    TransactionTrait,
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend,
+    DbErr, ExecResult, QueryResult, Statement, TransactionTrait,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// How long a transaction or a query may have a connection, the wait for the connection included. PostgreSQL itself ends a
-/// statement after as long.
+/// statement earlier, so that one that is merely slow costs no connections.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Connections for reads, and those for writes: a crowd of the ones holds up none of the others.
@@ -48,7 +49,7 @@ pub struct Connections {
     pool: Arc<RwLock<Pool>>,
 }
 
-/// The pool of the present, and how many there were before.
+/// The current pool, and how many were given up before it.
 #[derive(Clone)]
 struct Pool {
     number: u64,
@@ -88,7 +89,7 @@ impl Connections {
     }
 
     /// Runs `query` on one of the connections.
-    pub(super) async fn read<T, Q, F>(&self, query: Q) -> Result<T, DbErr>
+    async fn read<T, Q, F>(&self, query: Q) -> Result<T, DbErr>
     where
         T: Send + 'static,
         Q: FnOnce(DatabaseConnection) -> F,
@@ -143,6 +144,39 @@ impl Connections {
         }
         // Polled once, since that marks the pool as closed. Waiting for the connections in use could take for ever.
         let _ = given_up.connection.close_by_ref().now_or_never();
+    }
+}
+
+/// Queries outside a transaction, which wait for a connection or a lock no longer than their request may.
+#[async_trait]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these are others' queries, passed on"
+)]
+impl ConnectionTrait for Connections {
+    fn get_database_backend(&self) -> DbBackend {
+        DbBackend::Postgres
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.read(|pool| async move { pool.execute_raw(statement).await })
+            .await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let sql = sql.to_owned();
+        self.read(|pool| async move { pool.execute_unprepared(&sql).await })
+            .await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.read(|pool| async move { pool.query_one_raw(statement).await })
+            .await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.read(|pool| async move { pool.query_all_raw(statement).await })
+            .await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Accounts: sign-up, sign-in, passwords.
 
-use entity::{event::Kind, user};
+use entity::{api_token, event::Kind, user};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -10,6 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    api_tokens::{self, NewToken},
     events::{self, By, Event, Object},
     links,
 };
@@ -29,7 +30,7 @@ use crate::{
 
 mod rules;
 
-use rules::{check_password, username_key};
+use rules::{check_password, typed_name, username_key};
 
 /// Makes an account for whoever asks. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken,
 /// `RATE_LIMITED` when the client's address asked too often, whatever for. `session` begins with the account.
@@ -90,7 +91,7 @@ async fn make(
     let id = keys::id(now);
     let row = user::ActiveModel {
         id: Set(id),
-        username: Set(username.to_owned()),
+        username: Set(typed_name(username).to_owned()),
         username_key: Set(username_key(username)?),
         password_hash: Set(place.hash(password).await?),
         disabled: Set(false),
@@ -144,6 +145,19 @@ pub async fn sign_in(
     let user = check_credentials(app, client, username, password).await?;
     session.begin(app, &user).await?;
     Ok(user.into())
+}
+
+/// Signs in the user whose name and password these are by a new token, and not by a session: for programs, which need no
+/// cookies. Refused as [`sign_in`] is; `CONFLICT` where the user has as many tokens as there may be.
+pub async fn sign_in_for_token(
+    app: &App,
+    client: &ClientAddress,
+    username: &str,
+    password: Secret,
+    token: NewToken,
+) -> Result<(Secret, api_token::Model)> {
+    let user = check_credentials(app, client, username, password).await?;
+    api_tokens::make(app, client, (user.id, user.credential_epoch), token).await
 }
 
 /// The user whose name and password these are.
@@ -219,7 +233,7 @@ pub async fn change_password(
     let (id, epoch) = (viewer.id(), viewer.epoch());
     let mut place = app.hasher.line_up(Line::User(id))?;
     let mut tries = throttle::password_change(app, id, place.begun()).await?;
-    let user = user::Entity::find_by_id(id).one(app.db.read()).await?;
+    let user = app.db.one(user::Entity::find_by_id(id)).await?;
     let user = user.ok_or_else(Error::unauthenticated)?;
     let verdict = place.verify(current, Some(user.password_hash)).await;
     tries.judge(matches!(verdict, Ok(Verdict::Wrong)));
@@ -261,11 +275,42 @@ pub async fn change_password(
     Ok(changed.into())
 }
 
+/// Gives an account, found by name, another password, which voids its sessions, tokens and tickets: for the operator, when it
+/// is forgotten. A stopped account stays stopped.
+#[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
+pub async fn set_password(app: &App, username: &str, password: Secret) -> Result<()> {
+    let user = find(app, username).await?.ok_or_else(unknown)?;
+    check_password("password", &password)?;
+    let password_hash = app.hasher.line_up(Line::Operator)?.hash(password).await?;
+    let event = Event::of_account(Kind::PasswordChanged, user.id).by(By::Operator);
+    let event = events::row(app, event.detail(events::name(&user.username)));
+    let change = app.db.write(move |transaction| {
+        Box::pin(async move {
+            user::Entity::update_many()
+                .col_expr(user::Column::PasswordHash, Expr::value(password_hash))
+                .col_expr(
+                    user::Column::CredentialEpoch,
+                    Expr::col(user::Column::CredentialEpoch).add(1),
+                )
+                .filter(user::Column::Id.eq(user.id))
+                .exec(transaction)
+                .await?;
+            events::record(transaction, event).await
+        })
+    });
+    change.await
+}
+
+/// What the operator is told of a name that is nobody's.
+fn unknown() -> Error {
+    Error::new(Code::NotFound, "There is no account of this name.")
+}
+
 /// Stops or restores an account, found by name; stopping voids its sessions, tokens and tickets for good,
 /// and those of visitors of its links.
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
 pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<()> {
-    let user = find(app, username).await?.ok_or_else(Error::not_found)?;
+    let user = find(app, username).await?.ok_or_else(unknown)?;
     let kind = match disabled {
         true => Kind::AccountDisabled,
         false => Kind::AccountEnabled,
@@ -304,7 +349,7 @@ pub async fn by_name(app: &App, username: &str) -> Result<Option<Account>> {
 )]
 pub async fn by_ids(app: &App, ids: Vec<Uuid>) -> Result<Vec<Account>> {
     let users = user::Entity::find().filter(user::Column::Id.is_in(ids));
-    let users = users.all(app.db.read()).await?;
+    let users = app.db.all(users).await?;
     Ok(users.into_iter().map(Account::from).collect())
 }
 
@@ -314,7 +359,7 @@ async fn find(app: &App, username: &str) -> Result<Option<user::Model>> {
         return Ok(None);
     };
     let found = user::Entity::find().filter(user::Column::UsernameKey.eq(username_key));
-    Ok(found.one(app.db.read()).await?)
+    app.db.one(found).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]

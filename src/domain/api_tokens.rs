@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{Scopes, Viewer, api_token::generate, client::ClientAddress},
+    auth::{Scopes, Viewer, active, api_token::generate, client::ClientAddress},
     config::Secret,
     error::{Code, Error, Result},
     keys,
@@ -23,64 +23,94 @@ const NAME_MAX: usize = 100;
 /// One user's tokens; enough for every device, and few enough to list whole.
 const TOKENS_MAX: u64 = 100;
 
-/// A new token of `viewer`, and its secret, which is not to be had again.
-///
-/// `BAD_USER_INPUT` for a name that shows nothing, an empty scope list or an expiry in the past; `CONFLICT` at 100 tokens.
-#[expect(clippy::disallowed_methods, reason = "tokens are made here")]
+/// What somebody wants a new token to be, where it may be that.
+pub struct NewToken {
+    name: String,
+    scopes: Scopes,
+    expires_at: Option<Timestamp>,
+}
+
+impl NewToken {
+    /// `BAD_USER_INPUT` for a name that shows nothing, an empty scope list or an expiry in the past.
+    pub fn check(
+        app: &App,
+        name: String,
+        scopes: Scopes,
+        expires_at: Option<Timestamp>,
+    ) -> Result<Self> {
+        let is_too_long = name.chars().count() > NAME_MAX;
+        if shows_nothing(&name) || is_too_long || name.contains(char::is_control) {
+            return Err(Error::bad_input(
+                "name",
+                format!(
+                    "A token's name has 1 to {NAME_MAX} characters, at least one that can be seen, and no control characters."
+                ),
+            ));
+        }
+        if !scopes.read && !scopes.write {
+            return Err(Error::bad_input(
+                "scopes",
+                "A token needs a scope: READ or WRITE.",
+            ));
+        }
+        if expires_at.is_some_and(|end| end <= app.clock.now()) {
+            return Err(Error::bad_input("expiresAt", "The expiry is in the past."));
+        }
+        Ok(Self {
+            name,
+            scopes,
+            expires_at,
+        })
+    }
+}
+
+/// A new token of `viewer`, and its secret, which is not to be had again. `CONFLICT` at 100 tokens.
 pub async fn create(
     app: &App,
     client: &ClientAddress,
     viewer: &Viewer,
-    name: &str,
-    scopes: Scopes,
-    expires_at: Option<Timestamp>,
+    token: NewToken,
+) -> Result<(Secret, api_token::Model)> {
+    make(app, client, (viewer.id(), viewer.epoch()), token).await
+}
+
+/// The same for the user whose id and epoch these are, by credentials that were accepted just now.
+#[expect(clippy::disallowed_methods, reason = "tokens are made here")]
+pub(super) async fn make(
+    app: &App,
+    client: &ClientAddress,
+    (user_id, epoch): (Uuid, i64),
+    token: NewToken,
 ) -> Result<(Secret, api_token::Model)> {
     let now = app.clock.now();
-    if shows_nothing(name) || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
-        return Err(Error::bad_input(
-            "name",
-            format!(
-                "A token's name has 1 to {NAME_MAX} characters, at least one that can be seen, and no control characters."
-            ),
-        ));
-    }
-    if !scopes.read && !scopes.write {
-        return Err(Error::bad_input(
-            "scopes",
-            "A token needs a scope: READ or WRITE.",
-        ));
-    }
-    if expires_at.is_some_and(|end| end <= now) {
-        return Err(Error::bad_input("expiresAt", "The expiry is in the past."));
-    }
     let (secret, secret_hash) = generate();
     let id = keys::id(now);
-    let row = api_token::ActiveModel {
-        id: Set(id),
-        user_id: Set(viewer.id()),
-        name: Set(name.to_owned()),
-        secret_hash: Set(secret_hash),
-        scope_read: Set(scopes.read),
-        scope_write: Set(scopes.write),
-        credential_epoch: Set(viewer.epoch()),
-        created_at: Set(now),
-        expires_at: Set(expires_at),
-    };
-    let (user_id, epoch) = (viewer.id(), viewer.epoch());
     let event = Event::new(Kind::ApiTokenCreated)
         .by(By::User(user_id))
         .of(Object::ApiToken(id))
         .from(client)
-        .detail(name);
+        .detail(&token.name);
+    let row = api_token::ActiveModel {
+        id: Set(id),
+        user_id: Set(user_id),
+        name: Set(token.name),
+        secret_hash: Set(secret_hash),
+        scope_read: Set(token.scopes.read),
+        scope_write: Set(token.scopes.write),
+        credential_epoch: Set(epoch),
+        created_at: Set(now),
+        expires_at: Set(token.expires_at),
+    };
     let event = events::change(app, event)?;
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
             // Held, so that tokens are made one after the other and counted.
             user::Entity::find_by_id(user_id)
+                .filter(active(epoch))
                 .lock_exclusive()
                 .one(transaction)
                 .await?
-                .ok_or_else(Error::not_found)?;
+                .ok_or_else(Error::unauthenticated)?;
             // A new password has ended these, so their owner can neither see nor revoke them.
             api_token::Entity::delete_many()
                 .filter(api_token::Column::UserId.eq(user_id))
@@ -112,7 +142,16 @@ pub async fn list(app: &App, viewer: &Viewer) -> Result<Vec<api_token::Model>> {
         .filter(api_token::Column::UserId.eq(viewer.id()))
         .filter(api_token::Column::CredentialEpoch.eq(viewer.epoch()))
         .order_by_desc(api_token::Column::Id);
-    Ok(tokens.all(app.db.read()).await?)
+    app.db.all(tokens).await
+}
+
+/// The valid token `id` of `viewer`, if it is one.
+#[expect(clippy::disallowed_methods, reason = "tokens are shown to their owner")]
+pub async fn of_id(app: &App, viewer: &Viewer, id: Uuid) -> Result<Option<api_token::Model>> {
+    let token = api_token::Entity::find_by_id(id)
+        .filter(api_token::Column::UserId.eq(viewer.id()))
+        .filter(api_token::Column::CredentialEpoch.eq(viewer.epoch()));
+    app.db.one(token).await
 }
 
 /// Ends a token of `viewer` at once. `NOT_FOUND` for anybody else's.

@@ -13,9 +13,9 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    access::{Owned, Uploader},
+    access::{self, Owned, Uploader},
     app::App,
-    auth::{Subject, client::ClientAddress},
+    auth::{Subject, Viewer, client::ClientAddress},
     clock::before,
     db::{Page, Rows, Transaction},
     error::Result,
@@ -231,19 +231,26 @@ pub(super) fn row(app: &App, event: Event) -> event::Model {
 
 /// What happened to a file of one's own, newest first.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-pub async fn of_file(
-    app: &App,
-    file: &Owned<file::Model>,
-    page: Page,
-) -> Result<Rows<event::Model>> {
+pub async fn of_file(app: &App, file_id: &Owned<Uuid>, page: Page) -> Result<Rows<event::Model>> {
     let events = event::Entity::find()
-        .filter(event::Column::ObjectId.eq(file.id))
+        .filter(event::Column::ObjectId.eq(**file_id))
         .filter(event::Column::ObjectKind.eq(ObjectKind::File));
-    let rows = page
-        .apply(events, event::Column::Id)
-        .all(app.db.read())
-        .await?;
-    Ok(page.cut(rows))
+    let events = page.apply(events, event::Column::Id);
+    Ok(page.cut(app.db.all(events).await?))
+}
+
+/// The event `id`, if it happened to a file of `viewer`, who sees it in that file's trail, too.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub async fn visible(app: &App, viewer: &Viewer, id: Uuid) -> Result<Option<event::Model>> {
+    let of_file =
+        event::Entity::find_by_id(id).filter(event::Column::ObjectKind.eq(ObjectKind::File));
+    let of_file = app.db.one(of_file).await?;
+    let Some(file_id) = of_file.as_ref().and_then(|event| event.object_id) else {
+        return Ok(None);
+    };
+    let file = access::visible_file(app, viewer, file_id).await?;
+    let is_own = file.is_some_and(|file| file.owned_id().is_ok());
+    Ok(of_file.filter(|_| is_own))
 }
 
 /// Deletes up to `limit` events that have been kept for their time at `now`, and says how many.

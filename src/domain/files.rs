@@ -14,7 +14,7 @@ use super::{
     quota::{self, Change},
 };
 use crate::{
-    access::Owned,
+    access::{Owned, Trashed},
     app::App,
     auth::client::ClientAddress,
     error::{Error, Result},
@@ -78,9 +78,9 @@ pub async fn trash(app: &App, client: &ClientAddress, file: &Owned<file::Model>)
 pub async fn restore(
     app: &App,
     client: &ClientAddress,
-    file: &Owned<file::Model>,
+    file: &Owned<Trashed>,
 ) -> Result<Owned<file::Model>> {
-    move_to(app, client, file, None).await
+    file.restored(move_to(app, client, file, None).await?)
 }
 
 #[expect(
@@ -90,9 +90,9 @@ pub async fn restore(
 async fn move_to(
     app: &App,
     client: &ClientAddress,
-    file: &Owned<file::Model>,
+    file: &file::Model,
     trashed_at: Option<Timestamp>,
-) -> Result<Owned<file::Model>> {
+) -> Result<file::Model> {
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
     let event = |kind| Event::of_file(kind, file).from(client);
     let event = match trashed_at {
@@ -122,11 +122,11 @@ async fn move_to(
             Ok(moved)
         })
     });
-    file.renewed(moved.await?)
+    moved.await
 }
 
 /// Destroys a file in the trash: its row first, then its bytes, which the janitor unlinks if this process cannot.
-pub async fn purge(app: &App, client: &ClientAddress, file: &Owned<file::Model>) -> Result<()> {
+pub async fn purge(app: &App, client: &ClientAddress, file: &Owned<Trashed>) -> Result<()> {
     let event = events::change(app, Event::of_file(Kind::Purged, file).from(client))?;
     purge_row(app, file, event).await
 }

@@ -40,15 +40,11 @@ pub struct Claims {
 }
 
 /// A ticket to `file` for whoever may see it, and when it ends: after the configured life, and never past the share's expiry.
-/// `NOT_FOUND` while the file is in the trash.
 pub fn issue(
     app: &App,
     file: &Readable<file::Model>,
     disposition: Disposition,
-) -> Result<(Secret, Timestamp)> {
-    if file.trashed_at.is_some() {
-        return Err(Error::not_found());
-    }
+) -> (Secret, Timestamp) {
     let end_of_life = app.clock.after(app.config.tickets.ticket_ttl);
     let expires_at = file
         .until()
@@ -60,20 +56,29 @@ pub fn issue(
         expires_at,
         nonce: keys::random(),
     };
-    Ok((codec::write(&app.keyring.tickets, &claims), expires_at))
+    (codec::write(&app.keyring.tickets, &claims), expires_at)
+}
+
+/// What a ticket is presented for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The bytes, or a part of them: a download.
+    Download,
+    /// What would come with the bytes. The trail has nothing of it, or the download after it would be the second.
+    Look,
 }
 
 /// The file that `ticket` opens at this moment.
 ///
 /// `TICKET_INVALID` when we did not sign it (at a measured pace: guessing is slow, good tickets never wait), or
 /// `RATE_LIMITED` when `client` sends very many of those; `TICKET_EXPIRED`, `FILE_GONE`, or `ACCESS_REVOKED` when its holder may
-/// no longer see the file; `LINK_EXHAUSTED` when its link has had all its downloads. Where `bytes` are asked for, a ticket of
-/// a link counts as a download, once.
+/// no longer see the file; `LINK_EXHAUSTED` when its link has had all its downloads. For a download, a ticket of a link counts,
+/// once.
 pub async fn redeem(
     app: &App,
     client: &ClientAddress,
     ticket: &str,
-    bytes: bool,
+    purpose: Purpose,
 ) -> Result<(Readable<file::Model>, Disposition)> {
     let Some(claims) = read(&app.keyring.tickets, ticket) else {
         app.ticket_guesses.wait(client).await?;
@@ -89,8 +94,10 @@ pub async fn redeem(
     };
     let opened = match (opened, claims.subject) {
         (Ok(file), Subject::User { .. }) => {
-            let once = Some(claims.once(0));
-            events::enqueue(app, once, || event(Kind::Downloaded));
+            if purpose == Purpose::Download {
+                let once = Some(claims.once(0));
+                events::enqueue(app, once, || event(Kind::Downloaded));
+            }
             Ok(file)
         }
         (Ok(file), Subject::Link { id, epoch }) => {
@@ -100,7 +107,9 @@ pub async fn redeem(
                 ticket: claims.once(0),
                 expires_at: claims.expires_at,
             };
-            let admitted = download.admit(app, bytes, || event(Kind::Downloaded)).await;
+            let admitted = download
+                .admit(app, purpose, || event(Kind::Downloaded))
+                .await;
             admitted.map(|()| file)
         }
         (Err(error), _) => Err(error),

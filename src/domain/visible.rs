@@ -14,7 +14,7 @@ fn is_blank(c: char) -> bool {
 
 /// `Default_Ignorable_Code_Point` of the Unicode Character Database: joiners, fillers, variation selectors, tags,
 /// characters that set a direction.
-fn is_ignorable(c: char) -> bool {
+pub fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
         | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'

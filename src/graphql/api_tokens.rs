@@ -8,7 +8,15 @@ use super::{
     list::List,
     scalars::{DateTime, parse_id},
 };
-use crate::{auth::Scopes, domain::api_tokens, error::Result};
+use crate::{
+    auth::Scopes,
+    config::Secret,
+    domain::{
+        accounts,
+        api_tokens::{self, NewToken},
+    },
+    error::Result,
+};
 
 /// What an API token allows. No token manages credentials.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -21,12 +29,12 @@ pub enum ApiTokenScope {
 
 /// An API token, without its secret.
 #[derive(Description)]
-pub struct ApiToken(api_token::Model);
+pub struct ApiToken(pub api_token::Model);
 
 #[Object(use_type_description)]
 impl ApiToken {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.into()
     }
 
@@ -80,6 +88,29 @@ impl ApiTokenQueries {
     }
 }
 
+/// What a new token is to be, from the arguments that say it.
+fn new_token(
+    context: &Context<'_>,
+    name: String,
+    scopes: &[ApiTokenScope],
+    expires_at: Option<DateTime>,
+) -> Result<NewToken> {
+    let scopes = Scopes {
+        read: scopes.contains(&ApiTokenScope::Read),
+        write: scopes.contains(&ApiTokenScope::Write),
+    };
+    NewToken::check(context.app(), name, scopes, expires_at.map(|end| end.0))
+}
+
+impl From<(Secret, api_token::Model)> for CreatedApiToken {
+    fn from((secret, token): (Secret, api_token::Model)) -> Self {
+        Self {
+            secret: secret.expose().to_owned(),
+            api_token: ApiToken(token),
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct ApiTokenMutations;
 
@@ -98,24 +129,39 @@ impl ApiTokenMutations {
         expires_at: Option<DateTime>,
     ) -> Result<CreatedApiToken> {
         let user = context.actor().credential_owner()?;
-        let scopes = Scopes {
-            read: scopes.contains(&ApiTokenScope::Read),
-            write: scopes.contains(&ApiTokenScope::Write),
-        };
-        let expires_at = expires_at.map(|end| end.0);
-        let (secret, token) = api_tokens::create(
+        let token = new_token(context, name, &scopes, expires_at)?;
+        let created = api_tokens::create(context.app(), context.client(), user, token);
+        Ok(created.await?.into())
+    }
+
+    /// Signs in by a name and password, for phones and programs: the answer has a new API token, and no cookie.
+    /// `UNAUTHENTICATED` when name or password is wrong, `RATE_LIMITED` after too many tries; those of `signIn` count as
+    /// well. `CONFLICT` at 100 tokens.
+    async fn sign_in_for_token(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The account's name, in any case; white space around it is left out.")]
+        username: String,
+        #[graphql(desc = "The account's password.")] password: String,
+        #[graphql(
+            desc = "What to call the token, 1 to 100 characters, at least one that can be seen."
+        )]
+        name: String,
+        #[graphql(desc = "What it is to allow, at least one; WRITE includes READ.")] scopes: Vec<
+            ApiTokenScope,
+        >,
+        #[graphql(desc = "When it ends by itself; it does not when this is null.")]
+        expires_at: Option<DateTime>,
+    ) -> Result<CreatedApiToken> {
+        let token = new_token(context, name, &scopes, expires_at)?;
+        let created = accounts::sign_in_for_token(
             context.app(),
             context.client(),
-            user,
-            &name,
-            scopes,
-            expires_at,
-        )
-        .await?;
-        Ok(CreatedApiToken {
-            secret: secret.expose().to_owned(),
-            api_token: ApiToken(token),
-        })
+            &username,
+            Secret::from(password),
+            token,
+        );
+        Ok(created.await?.into())
     }
 
     /// Ends an API token of yours at once. Sessions only.

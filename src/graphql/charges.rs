@@ -1,14 +1,13 @@
 //! The extension that goes with every operation but small queries: it charges each value to the request's [`Budget`],
-//! introspection included, keeps a panic within the field that it happened in, and parts validation from execution.
+//! introspection included, and keeps a panic within the field that it happened in.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    CacheControl, PathSegment, QueryPathNode, QueryPathSegment, Response, ServerError,
-    ServerResult, ValidationResult, Value,
+    CacheControl, PathSegment, QueryPathNode, QueryPathSegment, ServerError, ServerResult,
+    ValidationResult, Value,
     extensions::{
-        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, NextValidation,
-        ResolveInfo,
+        Extension, ExtensionContext, ExtensionFactory, NextResolve, NextValidation, ResolveInfo,
     },
 };
 use async_trait::async_trait;
@@ -22,12 +21,6 @@ const VALUE_BYTES: usize = 6;
 /// What an error takes apart from its message: its code, and where it happened.
 const ERROR_BYTES: usize = 200;
 
-/// Goes with a request whose document is to be validated and not run.
-pub struct ValidateOnly;
-
-/// Goes with a request whose document has been validated.
-pub struct Validated;
-
 /// Makes the extension that charges each field and each item of a list to the request's [`Budget`]. No field can be
 /// forgotten: the library sends all of them through it.
 pub struct Charges;
@@ -40,31 +33,17 @@ impl ExtensionFactory for Charges {
 
 #[async_trait]
 impl Extension for Charges {
+    /// `document` has validated it by rules of its own.
     async fn validation(
         &self,
-        context: &ExtensionContext<'_>,
-        next: NextValidation<'_>,
+        _context: &ExtensionContext<'_>,
+        _next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
-        if context.data_opt::<Validated>().is_some() {
-            return Ok(ValidationResult {
-                cache_control: CacheControl::default(),
-                complexity: 0,
-                depth: 0,
-            });
-        }
-        next.run(context).await
-    }
-
-    async fn execute(
-        &self,
-        context: &ExtensionContext<'_>,
-        operation_name: Option<&str>,
-        next: NextExecute<'_>,
-    ) -> Response {
-        if context.data_opt::<ValidateOnly>().is_some() {
-            return Response::default();
-        }
-        next.run(context, operation_name).await
+        Ok(ValidationResult {
+            cache_control: CacheControl::default(),
+            complexity: 0,
+            depth: 0,
+        })
     }
 
     async fn resolve(

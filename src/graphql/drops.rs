@@ -29,7 +29,7 @@ pub struct Drop(pub Owned<access::Drop>);
 #[Object(use_type_description)]
 impl Drop {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.into()
     }
 

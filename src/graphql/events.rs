@@ -77,12 +77,12 @@ pub enum EventKind {
 
 /// Something that happened to a file.
 #[derive(Description)]
-pub struct Event(event::Model);
+pub struct Event(pub event::Model);
 
 #[Object(use_type_description)]
 impl Event {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.into()
     }
 

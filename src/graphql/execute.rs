@@ -8,8 +8,7 @@ use futures_util::FutureExt;
 use super::{
     Asker, Schema,
     budget::{Budget, took_too_long},
-    charges::Validated,
-    completion, document,
+    completion,
     prepare::Prepared,
     types::TYPES,
 };
@@ -29,10 +28,7 @@ pub async fn execute(schema: &Schema, prepared: &Prepared, asker: Asker) -> Resu
     };
     let by_list = prepared.is_plain;
     let budget = Budget::new(limits, by_list);
-    let mut request = prepared.request().data(asker).data(budget.clone());
-    if prepared.is_validated {
-        request = request.data(Validated);
-    }
+    let request = prepared.request().data(asker).data(budget.clone());
     let library = match prepared.is_plain {
         true => &schema.plain,
         false => &schema.charged,
@@ -43,8 +39,6 @@ pub async fn execute(schema: &Schema, prepared: &Prepared, asker: Asker) -> Resu
         .await
         .ok_or_else(took_too_long)??
         .map_err(|_panic| Error::internal("the operation panicked"))?;
-    let name = prepared.operation_name.as_deref();
-    let operation = document::select(&prepared.document, name)?;
-    completion::complete(&TYPES, &prepared.document, operation, &mut response);
+    completion::complete(&TYPES, &prepared.operation, &mut response);
     Ok(response)
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Description, ID, Object};
-use entity::file;
 
 use super::{
     ContextExt,
@@ -17,7 +16,7 @@ use super::{
     users::User,
 };
 use crate::{
-    access::{self, Owned, Readable},
+    access::{self, Sight},
     domain::{events, files},
     error::{Error, Result},
     keys,
@@ -25,24 +24,18 @@ use crate::{
 
 /// A file that you may see: your own, or one shared with you.
 #[derive(Clone, Description)]
-pub struct File(pub Arc<Readable<file::Model>>);
+pub struct File(pub Arc<Sight>);
 
-impl From<Owned<file::Model>> for File {
-    fn from(file: Owned<file::Model>) -> Self {
-        Readable::from(file).into()
-    }
-}
-
-impl From<Readable<file::Model>> for File {
-    fn from(file: Readable<file::Model>) -> Self {
-        Self(Arc::new(file))
+impl<S: Into<Sight>> From<S> for File {
+    fn from(file: S) -> Self {
+        Self(Arc::new(file.into()))
     }
 }
 
 #[Object(use_type_description)]
 impl File {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.into()
     }
 
@@ -108,10 +101,10 @@ impl File {
     /// The drop of yours by which this file came; null for every other file, and for recipients.
     #[graphql(name = "drop")]
     async fn came_by(&self, context: &Context<'_>) -> Result<Option<Drop>> {
-        let Ok(file) = Readable::clone(&self.0).into_owned() else {
+        let Ok(file_id) = self.0.owned_id() else {
             return Ok(None);
         };
-        let drop = context.drops().load_one(DropOf(file)).await?;
+        let drop = context.drops().load_one(DropOf(file_id)).await?;
         Ok(drop.map(Drop))
     }
 
@@ -129,9 +122,9 @@ impl File {
             String,
         >,
     ) -> Result<EventConnection> {
-        let file = Readable::clone(&self.0).into_owned()?;
+        let file_id = self.0.owned_id()?;
         let page = pagination::page(first, after, last, before)?;
-        let rows = events::of_file(context.app(), &file, page).await?;
+        let rows = events::of_file(context.app(), &file_id, page).await?;
         Ok(EventConnection::new(page, rows))
     }
 
@@ -145,7 +138,10 @@ impl File {
         )]
         disposition: Disposition,
     ) -> Result<DownloadTicket> {
-        DownloadTicket::issue(context.app(), &self.0, disposition)
+        match &*self.0 {
+            Sight::Live(file) => Ok(DownloadTicket::issue(context.app(), file, disposition)),
+            Sight::Trashed(_) => Err(Error::not_found()),
+        }
     }
 }
 

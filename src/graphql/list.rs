@@ -1,10 +1,10 @@
 //! Lists, which charge the budget of their request before they are made.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
 use async_graphql::{
-    ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
-    parser::types::{Field, FragmentDefinition, Selection, SelectionSet},
+    ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
+    parser::types::{Field, Selection, SelectionSet},
     registry::Registry,
     resolver_utils::resolve_list,
 };
@@ -43,8 +43,7 @@ impl<T: OutputType> OutputType for List<T> {
     ) -> ServerResult<Value> {
         let budget = context.data_unchecked::<Budget>();
         if budget.is_by_list() {
-            let fragments = &context.query_env.fragments;
-            let each = 1 + selections(&field.node.selection_set.node, fragments);
+            let each = 1 + selections(&field.node.selection_set.node);
             let values = self.0.len().saturating_mul(each);
             budget
                 .charge(values, values.saturating_mul(VALUE_BYTES))
@@ -54,17 +53,13 @@ impl<T: OutputType> OutputType for List<T> {
     }
 }
 
-/// How many fields an item has at least, fragments written out. Only small documents get here: see `prepare`.
-fn selections(
-    set: &SelectionSet,
-    fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
-) -> usize {
+/// How many fields an item has at most. Only small documents get here: see `prepare`.
+fn selections(set: &SelectionSet) -> usize {
     let counts = set.items.iter().map(|selection| match &selection.node {
-        Selection::Field(field) => 1 + selections(&field.node.selection_set.node, fragments),
-        Selection::InlineFragment(inline) => selections(&inline.node.selection_set.node, fragments),
-        Selection::FragmentSpread(spread) => fragments
-            .get(&spread.node.fragment_name.node)
-            .map_or(0, |of| selections(&of.node.selection_set.node, fragments)),
+        Selection::Field(field) => 1 + selections(&field.node.selection_set.node),
+        Selection::InlineFragment(inline) => selections(&inline.node.selection_set.node),
+        // They have been written out.
+        Selection::FragmentSpread(_) => 0,
     });
     counts.sum()
 }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use async_graphql::dataloader::{DataLoader, Loader};
-use entity::{file, share};
+use entity::share;
 use uuid::Uuid;
 
 use crate::{
-    access::{self, LinkTerms, Owned, Readable},
+    access::{self, LinkTerms, Owned, Readable, Sight},
     app::SharedApp,
     auth::{Account, Viewer},
     db::{Page, Rows},
@@ -86,7 +86,7 @@ impl Loader<Uuid> for UserLoader {
 /// A page of the shares of one file.
 #[derive(Clone)]
 pub struct SharesOf {
-    pub file: Arc<Readable<file::Model>>,
+    pub file: Arc<Sight>,
     pub page: Page,
 }
 
@@ -166,13 +166,13 @@ impl Loader<LinkOf> for LinkLoader {
     }
 }
 
-/// A file of the viewer's own.
+/// The id of a file of the viewer's own.
 #[derive(Clone)]
-pub struct DropOf(pub Owned<file::Model>);
+pub struct DropOf(pub Owned<Uuid>);
 
 impl PartialEq for DropOf {
     fn eq(&self, other: &Self) -> bool {
-        self.0.id == other.0.id
+        *self.0 == *other.0
     }
 }
 
@@ -180,7 +180,7 @@ impl Eq for DropOf {}
 
 impl Hash for DropOf {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.id.hash(state);
+        self.0.hash(state);
     }
 }
 
@@ -192,11 +192,11 @@ impl Loader<DropOf> for DropLoader {
         let Some(viewer) = &self.viewer else {
             return Ok(HashMap::new());
         };
-        let files: Vec<_> = keys.iter().map(|DropOf(file)| file).collect();
-        let drops = access::drops_of_files(&self.app, viewer, &files).await;
+        let file_ids: Vec<_> = keys.iter().map(|DropOf(id)| id).collect();
+        let drops = access::drops_of_files(&self.app, viewer, &file_ids).await;
         let mut drops = drops.map_err(for_all_rows)?;
         let found = keys.iter().filter_map(|key| {
-            let drop = drops.remove(&key.0.id)?;
+            let drop = drops.remove(&*key.0)?;
             Some((key.clone(), drop))
         });
         Ok(found.collect())

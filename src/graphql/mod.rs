@@ -2,12 +2,11 @@
 
 use std::sync::LazyLock;
 
-use async_graphql::{EmptySubscription, MergedObject, SchemaBuilder};
+use async_graphql::{EmptySubscription, MergedObject, SchemaBuilder, ValidationMode};
 
 use crate::{app::App, config::GraphiQl, error::Error};
 
 mod api_tokens;
-mod arguments;
 mod asker;
 mod budget;
 mod charges;
@@ -21,7 +20,9 @@ mod limits;
 mod links;
 mod list;
 mod loaders;
+mod node;
 mod pagination;
+mod persisted;
 mod prepare;
 mod scalars;
 mod shares;
@@ -33,9 +34,11 @@ mod users;
 pub use asker::Asker;
 use asker::ContextExt;
 pub use budget::too_large;
+pub use document::Unfit;
 pub use execute::execute;
+pub use persisted::{Hash, Persisted};
 use prepare::Preparing;
-pub use prepare::{Asked, Prepared, Unfit, prepare};
+pub use prepare::{Asked, Prepared, Source, prepare};
 pub use uploads::ReceivedFiles;
 
 /// Everything that can be asked.
@@ -48,6 +51,7 @@ pub struct Query(
     links::LinkQueries,
     drops::DropQueries,
     limits::LimitsQueries,
+    node::NodeQueries,
 );
 
 /// Everything that can be done.
@@ -70,7 +74,11 @@ pub struct Schema {
     plain: Library,
     /// For all else: each value does, which costs more than such a query.
     charged: Library,
+    /// Whether it describes itself.
+    introspection: bool,
     preparing: Preparing,
+    /// The documents that clients may name by their hash.
+    pub persisted: Persisted,
 }
 
 /// The schema that requests run against. It describes itself to clients where GraphiQL is on.
@@ -84,7 +92,9 @@ pub fn schema(app: &App) -> Schema {
     Schema {
         plain: builder().finish(),
         charged: builder().extension(charges::Charges).finish(),
+        introspection: app.config.graphql.graphiql == GraphiQl::On,
         preparing: Preparing::default(),
+        persisted: Persisted::new(app.config.persisted_limits()),
     }
 }
 
@@ -97,8 +107,9 @@ pub fn sdl() -> String {
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    // `document` has measured every operation before it gets here, fragments included.
+    // `document` has measured and validated every operation before it gets here.
     Library::build(Query::default(), Mutation::default(), EmptySubscription)
+        .validation_mode(ValidationMode::Fast)
 }
 
 impl From<Error> for async_graphql::Error {

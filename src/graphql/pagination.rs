@@ -2,12 +2,11 @@
 
 use async_graphql::connection::PageInfo;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use entity::file;
 use uuid::Uuid;
 
 use super::files::File;
 use crate::{
-    access::Readable,
+    access::Sight,
     db::{Page, Rows},
     error::{Error, Result},
 };
@@ -115,8 +114,8 @@ pub fn page(
 }
 
 /// `rows` of `page` as a connection of files.
-pub fn connection(page: Page, rows: Rows<Readable<file::Model>>) -> FileConnection {
-    FileConnection::of(page, rows, |row| row.id, File::from)
+pub fn connection(page: Page, rows: Rows<impl Into<Sight>>) -> FileConnection {
+    FileConnection::of(page, rows.map(File::from), |file| file.0.id, |file| file)
 }
 
 /// `rows` of `page` with their cursors, and where they lie in the list; `key` is a row's place in the keyset.

@@ -1,19 +1,22 @@
-//! From a request's text to a document that may run: scanned, parsed, measured, validated.
+//! From a request's text to an operation that may run: scanned, parsed, measured, validated, given its variables, collected.
 
-use std::{sync::Arc, thread::available_parallelism};
+use std::{collections::HashMap, sync::Arc, thread::available_parallelism};
 
 use async_graphql::{
-    Request, Response, ServerError, Variables,
-    parser::types::{ExecutableDocument, OperationType},
+    Pos, Positioned, Request,
+    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition},
 };
-use futures_util::FutureExt;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Semaphore;
 
-use super::{Schema, charges::ValidateOnly, completion, document, types::TYPES};
+use super::{
+    Schema,
+    document::{self, Unfit},
+    types::TYPES,
+};
 use crate::{
     config::QueryLimits,
-    error::{Code, Error, Result},
+    error::{Error, Result},
 };
 
 /// What is no larger than this is prepared where it arrives, in some 50 µs; the rest elsewhere, for a thread that computes
@@ -28,6 +31,9 @@ const SMALL: Size = Size {
 /// At least so many documents are prepared at once, so that one that takes long is not waited for by all.
 const THREADS_MIN: usize = 2;
 
+/// Fields of one name may be looked at so often for each node of the document.
+const STEPS_A_NODE: usize = 8;
+
 struct Size {
     bytes: usize,
     tokens: usize,
@@ -37,34 +43,52 @@ struct Size {
 
 /// What a client asks for. It may hold passwords, so it does not print.
 pub struct Asked {
-    pub query: String,
+    pub query: Source,
     pub operation_name: Option<String>,
     pub variables: Map<String, Json>,
 }
 
-/// A document that may run, with its variables. It does not print either.
+/// A document, as text or as it was prepared before: then it is valid.
+pub enum Source {
+    Text(String),
+    Known(Arc<Parsed>),
+}
+
+/// A document that was parsed, and how large its text is.
+pub struct Parsed {
+    document: ExecutableDocument,
+    bytes: usize,
+    tokens: usize,
+}
+
+/// What a token takes in memory once it is parsed, at most.
+const TOKEN_BYTES: usize = 256;
+
+impl Parsed {
+    /// How much memory it takes, about.
+    pub fn memory(&self) -> usize {
+        self.bytes
+            .saturating_add(self.tokens.saturating_mul(TOKEN_BYTES))
+    }
+
+    #[cfg(test)]
+    pub fn of(source: &str) -> Self {
+        Self {
+            document: document::parse(source).unwrap(),
+            bytes: source.len(),
+            tokens: 3,
+        }
+    }
+}
+
+/// An operation that may run, with its variables in their places. It does not print either.
 pub struct Prepared {
-    pub document: ExecutableDocument,
-    pub operation: OperationType,
-    pub operation_name: Option<String>,
-    pub variables: Variables,
-    /// Otherwise it is validated where it runs, being small.
-    pub is_validated: bool,
+    /// Its selections are [collected](document::collect).
+    pub operation: OperationDefinition,
     /// Whether it is a small query, and none about the schema.
     pub is_plain: bool,
-}
-
-/// Why a document does not run.
-pub enum Unfit {
-    Refused(Error),
-    /// It is not of this schema.
-    Invalid(Vec<ServerError>),
-}
-
-impl From<Error> for Unfit {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
-    }
+    /// The document that it is of, which is valid.
+    pub parsed: Arc<Parsed>,
 }
 
 /// The threads that prepare large documents.
@@ -85,11 +109,12 @@ pub async fn prepare(
     limits: &QueryLimits,
     asked: Asked,
 ) -> Result<Prepared, Unfit> {
-    let tokens = document::scan(&asked.query, limits)?;
+    let tokens = asked.query.scan(limits)?;
     if asked.is_small(tokens) {
-        let document = asked.check(limits)?;
-        if document.nodes <= SMALL.nodes {
-            return Ok(asked.prepared(document));
+        let parsed = asked.query.parse(tokens)?;
+        let measured = asked.measure(&parsed, limits)?;
+        if measured.nodes <= SMALL.nodes {
+            return asked.prepared(schema, limits, parsed, measured);
         }
     }
     let permit = Arc::clone(&schema.preparing.0).acquire_owned().await;
@@ -104,35 +129,77 @@ pub async fn prepare(
     prepared.await.map_err(Error::internal)?
 }
 
+impl Source {
+    /// The first look at a text. Answers how many tokens there are.
+    fn scan(&self, limits: &QueryLimits) -> Result<usize> {
+        match self {
+            Self::Text(source) => document::scan(source, limits),
+            Self::Known(parsed) => Ok(parsed.tokens),
+        }
+    }
+
+    fn parse(&self, tokens: usize) -> Result<Arc<Parsed>, Unfit> {
+        match self {
+            Self::Text(source) => Ok(Arc::new(Parsed {
+                document: document::parse(source).map_err(|error| vec![error])?,
+                bytes: source.len(),
+                tokens,
+            })),
+            Self::Known(parsed) => Ok(Arc::clone(parsed)),
+        }
+    }
+}
+
 impl Asked {
     fn is_small(&self, tokens: usize) -> bool {
+        let bytes = match &self.query {
+            Source::Text(source) => source.len(),
+            Source::Known(parsed) => parsed.bytes,
+        };
         tokens <= SMALL.tokens
-            && self.query.len() <= SMALL.bytes
+            && bytes <= SMALL.bytes
             && self.variables.len() <= SMALL.variables
             && self.variables.values().all(is_short)
     }
 
-    /// Prepares a document that was scanned, on this thread.
+    /// Prepares a document on this thread.
     pub fn prepare_here(self, schema: &Schema, limits: &QueryLimits) -> Result<Prepared, Unfit> {
-        let document = self.check(limits)?;
-        self.prepared(document).validated(schema)
+        let tokens = self.query.scan(limits)?;
+        let parsed = self.query.parse(tokens)?;
+        let measured = self.measure(&parsed, limits)?;
+        self.prepared(schema, limits, parsed, measured)
     }
 
-    fn check(&self, limits: &QueryLimits) -> Result<document::Document> {
+    fn measure(&self, parsed: &Parsed, limits: &QueryLimits) -> Result<document::Measured> {
         let operation_name = self.operation_name.as_deref();
-        document::check(&self.query, operation_name, &self.variables, limits)
+        document::measure(&parsed.document, operation_name, &self.variables, limits)
     }
 
-    fn prepared(self, mut document: document::Document) -> Prepared {
-        completion::ask_types(&TYPES, &mut document.parsed);
-        Prepared {
-            document: document.parsed,
-            operation: document.operation,
-            operation_name: self.operation_name,
-            variables: Variables::from_json(self.variables.into()),
-            is_validated: false,
-            is_plain: document.is_plain && document.nodes <= SMALL.nodes,
+    fn prepared(
+        self,
+        schema: &Schema,
+        limits: &QueryLimits,
+        parsed: Arc<Parsed>,
+        measured: document::Measured,
+    ) -> Result<Prepared, Unfit> {
+        let document = &parsed.document;
+        let steps = limits.nodes.saturating_mul(STEPS_A_NODE);
+        if matches!(self.query, Source::Text(_)) {
+            document::validate(&TYPES, document, schema.introspection, steps)?;
         }
+        let operation = document::select(document, self.operation_name.as_deref())?;
+        let values = document::coerce(&TYPES, operation, self.variables)?;
+        let selected = document::collect(&TYPES, document, operation, &values, steps)?;
+        Ok(Prepared {
+            operation: OperationDefinition {
+                ty: operation.ty,
+                variable_definitions: Vec::new(),
+                directives: Vec::new(),
+                selection_set: Positioned::new(selected, operation.selection_set.pos),
+            },
+            is_plain: measured.is_plain && measured.nodes <= SMALL.nodes,
+            parsed,
+        })
     }
 }
 
@@ -150,25 +217,14 @@ fn is_short(value: &Json) -> bool {
 }
 
 impl Prepared {
-    /// The request that runs the document, or validates it.
+    /// The request that runs the operation.
     pub fn request(&self) -> Request {
-        let mut request = Request::new(String::new()).variables(self.variables.clone());
-        request.operation_name.clone_from(&self.operation_name);
-        request.set_parsed_query(self.document.clone());
+        let operation = Positioned::new(self.operation.clone(), Pos::default());
+        let mut request = Request::new(String::new());
+        request.set_parsed_query(ExecutableDocument {
+            operations: DocumentOperations::Single(operation),
+            fragments: HashMap::new(),
+        });
         request
-    }
-
-    fn validated(self, schema: &Schema) -> Result<Self, Unfit> {
-        let request = self.request().data(ValidateOnly);
-        // Nothing in it waits, so the first look has the answer.
-        let answer = schema.charged.execute(request).now_or_never();
-        match answer {
-            Some(Response { errors, .. }) if errors.is_empty() => Ok(Self {
-                is_validated: true,
-                ..self
-            }),
-            Some(Response { errors, .. }) => Err(Unfit::Invalid(errors)),
-            None => Err(Error::new(Code::Internal, "The document could not be validated.").into()),
-        }
     }
 }

@@ -38,7 +38,8 @@ impl ScalarType for Int64 {
 /// The years that RFC 3339 can write.
 const YEARS: RangeInclusive<i32> = 0..=9999;
 
-/// A moment, as RFC 3339 text in UTC: `2026-01-31T23:59:59.999Z`. Input may have another offset.
+/// A moment, as RFC 3339 text in UTC, always with three digits of the second: `2026-01-31T23:59:59.990Z`. Input may have
+/// another offset, and any number of digits.
 #[derive(Clone, Copy, Debug, Description)]
 pub struct DateTime(pub Timestamp);
 
@@ -63,7 +64,14 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::from(clock::to_date(self.0).format(&Rfc3339).unwrap_or_default())
+        let date = clock::to_date(self.0);
+        let (hour, minute, second, millisecond) = date.time().as_hms_milli();
+        Value::from(format!(
+            "{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z",
+            date.year(),
+            u8::from(date.month()),
+            date.day(),
+        ))
     }
 }
 

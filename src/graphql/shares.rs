@@ -5,7 +5,6 @@ use entity::{file, share};
 
 use super::{
     ContextExt,
-    arguments::given,
     files::File,
     links::ShareLink,
     loaders::LinkOf,
@@ -47,7 +46,7 @@ pub struct Share {
 #[Object(use_type_description)]
 impl Share {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.share.id.into()
     }
 
@@ -219,9 +218,9 @@ impl ShareMutations {
         let (app, owner) = (context.app(), context.actor().writer()?);
         let share = access::owned_share(app, owner, parse_id(&id)?).await?;
         let changes = Changes {
-            expires_at: change(given(context, "expiresAt", expires_at), |end| end.0),
-            password: change(given(context, "password", password), Secret::from),
-            max_downloads: change(given(context, "maxDownloads", max_downloads), |limit| limit),
+            expires_at: change(expires_at, |end| end.0),
+            password: change(password, Secret::from),
+            max_downloads: change(max_downloads, |limit| limit),
         };
         let share = shares::change(app, context.client(), &share, changes).await?;
         let file = access::file_of_share(app, owner, &share).await?;

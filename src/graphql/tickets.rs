@@ -36,13 +36,8 @@ pub struct DownloadTicket {
 }
 
 impl DownloadTicket {
-    pub fn issue(
-        app: &App,
-        file: &Readable<file::Model>,
-        disposition: Disposition,
-    ) -> Result<Self> {
-        let issued = tickets::issue(app, file, disposition.into())?;
-        Ok(Self::of(app, issued))
+    pub fn issue(app: &App, file: &Readable<file::Model>, disposition: Disposition) -> Self {
+        Self::of(app, tickets::issue(app, file, disposition.into()))
     }
 
     /// A ticket that was issued, and when it ends.
@@ -73,6 +68,6 @@ impl TicketQueries {
     ) -> Result<DownloadTicket> {
         let user = context.actor().reader()?;
         let file = access::readable_file(context.app(), user, parse_id(&file_id)?).await?;
-        DownloadTicket::issue(context.app(), &file, disposition)
+        Ok(DownloadTicket::issue(context.app(), &file, disposition))
     }
 }

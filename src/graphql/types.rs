@@ -5,10 +5,12 @@ use std::{
     sync::LazyLock,
 };
 
-use async_graphql::parser::{
-    parse_schema,
-    types::{BaseType, FieldDefinition, OperationType, Type, TypeKind, TypeSystemDefinition},
-};
+use async_graphql::parser::types::{BaseType, OperationType, Type};
+
+mod inputs;
+mod sdl;
+
+pub use inputs::{DirectiveType, Input, InputType};
 
 /// The fields of an object type by name.
 pub type Fields = HashMap<String, FieldType>;
@@ -18,6 +20,7 @@ pub type Fields = HashMap<String, FieldType>;
 pub struct FieldType {
     pub kind: Type,
     pub rows: Rows,
+    pub arguments: Vec<Input>,
 }
 
 /// How many rows a field answers with.
@@ -38,85 +41,79 @@ pub enum Rows {
 pub struct Types {
     /// Object types, and interfaces.
     objects: HashMap<String, Fields>,
+    /// The object types of introspection.
+    introspection: HashMap<String, Fields>,
     /// The object types that a value of an interface or union can be of.
     possible: HashMap<String, HashSet<String>>,
     /// What a variable can be of.
-    inputs: HashSet<String>,
+    inputs: HashMap<String, InputType>,
+    directives: HashMap<String, DirectiveType>,
     /// How many types there are, those of introspection included.
     pub count: usize,
     /// The most fields a type has, the most arguments a field has, and the most values an enum has.
     pub longest: usize,
 }
 
-/// The types that every schema has.
-const SCALARS: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
 /// `__Schema`, `__Type`, `__TypeKind`, `__Field`, `__InputValue`, `__EnumValue`, `__Directive`, `__DirectiveLocation`.
 const OF_INTROSPECTION: usize = 8;
 /// The places where directives may stand (GraphQL §3.13), the longest list that introspection itself brings along.
 const DIRECTIVE_LOCATIONS: usize = 19;
+/// The types of introspection.
+const INTROSPECTION: &str = include_str!("types/introspection.graphql");
+/// The type there that has the fields which every schema has.
+const META: &str = "__Root";
 
 pub static TYPES: LazyLock<Types> = LazyLock::new(|| Types::of(&super::sdl()));
 
 impl Types {
     pub(super) fn of(sdl: &str) -> Self {
-        let document = parse_schema(sdl).expect("the schema is well formed");
-        let definitions = document.definitions.into_iter();
-        let kinds: HashMap<String, TypeKind> = definitions
-            .filter_map(|definition| match definition {
-                TypeSystemDefinition::Type(of) => {
-                    Some((of.node.name.node.to_string(), of.node.kind))
-                }
-                _ => None,
-            })
-            .collect();
+        let (kinds, directives, one_of) = sdl::definitions(sdl);
+        let (introspection, ..) = sdl::definitions(INTROSPECTION);
         let mut types = Self {
-            objects: HashMap::new(),
-            possible: possible(&kinds),
-            inputs: SCALARS.map(str::to_owned).into(),
-            count: kinds.len() + SCALARS.len() + OF_INTROSPECTION,
+            objects: sdl::objects(&kinds),
+            introspection: sdl::objects(&introspection),
+            possible: sdl::possible(&kinds),
+            inputs: inputs::standard(),
+            directives,
+            count: kinds.len() + inputs::SCALARS.len() + OF_INTROSPECTION,
             longest: DIRECTIVE_LOCATIONS,
         };
         for (name, kind) in &kinds {
-            let fields = match kind {
-                TypeKind::Object(object) => &object.fields,
-                TypeKind::Interface(interface) => &interface.fields,
-                TypeKind::Enum(values) => {
-                    types.longest = types.longest.max(values.values.len());
-                    types.inputs.insert(name.clone());
-                    continue;
-                }
-                TypeKind::InputObject(input) => {
-                    types.longest = types.longest.max(input.fields.len());
-                    types.inputs.insert(name.clone());
-                    continue;
-                }
-                TypeKind::Scalar => {
-                    types.inputs.insert(name.clone());
-                    continue;
-                }
-                TypeKind::Union(members) => {
-                    types.longest = types.longest.max(members.members.len());
-                    continue;
-                }
-            };
-            let arguments = fields.iter().map(|field| field.node.arguments.len());
-            types.longest = types
-                .longest
-                .max(fields.len())
-                .max(arguments.max().unwrap_or_default());
-            let fields = fields.iter().map(|field| {
-                let rows = rows(name, &field.node, &kinds);
-                let kind = field.node.ty.node.clone();
-                (field.node.name.node.to_string(), FieldType { kind, rows })
-            });
-            types.objects.insert(name.clone(), fields.collect());
+            types.longest = types.longest.max(sdl::longest(kind));
+            if let Some(input) = InputType::of(name, kind, one_of.contains(name)) {
+                types.inputs.insert(name.clone(), input);
+            }
         }
         types
     }
 
-    /// The fields of an object type or interface.
+    /// The fields of an object type or interface, none of introspection.
     pub fn fields(&self, name: &str) -> Option<&Fields> {
         self.objects.get(name)
+    }
+
+    /// The field `name` of the type `parent`, those of introspection included.
+    pub fn field(&self, parent: &str, name: &str) -> Option<&FieldType> {
+        if name.starts_with("__") {
+            let is_there = match name {
+                "__typename" => self.is_composite(parent),
+                _ => parent == root(OperationType::Query),
+            };
+            let meta = self.introspection.get(META)?;
+            return meta.get(name).filter(|_| is_there);
+        }
+        let fields = match self.objects.get(parent) {
+            None if parent != META => self.introspection.get(parent),
+            objects => objects,
+        };
+        fields?.get(name)
+    }
+
+    /// Whether the type has fields, or types that have, so that selections can be made of it.
+    pub fn is_composite(&self, name: &str) -> bool {
+        self.objects.contains_key(name)
+            || self.possible.contains_key(name)
+            || self.introspection.contains_key(name) && name != META
     }
 
     /// Whether the type is an interface or a union, so that each value says of which object type it is.
@@ -124,9 +121,9 @@ impl Types {
         self.possible.contains_key(name)
     }
 
-    /// Whether there is any interface or union.
-    pub fn has_abstract(&self) -> bool {
-        !self.possible.is_empty()
+    /// The object types that a value of the interface or union `name` can be of.
+    pub fn possible(&self, name: &str) -> Option<&HashSet<String>> {
+        self.possible.get(name)
     }
 
     /// Whether a fragment on the type `on` applies to an object of the type `object` (GraphQL §6.3.2).
@@ -135,34 +132,23 @@ impl Types {
         on == object || possible.is_some_and(|objects| objects.contains(object))
     }
 
-    /// Whether a variable can be of the type.
-    pub fn is_input(&self, name: &str) -> bool {
-        self.inputs.contains(name)
-    }
-}
-
-/// The object types of each interface and union.
-fn possible(kinds: &HashMap<String, TypeKind>) -> HashMap<String, HashSet<String>> {
-    let mut possible: HashMap<String, HashSet<String>> = HashMap::new();
-    for (name, kind) in kinds {
-        match kind {
-            TypeKind::Interface(_) => {
-                possible.entry(name.clone()).or_default();
-            }
-            TypeKind::Union(union) => {
-                let members = union.members.iter().map(|member| member.node.to_string());
-                possible.entry(name.clone()).or_default().extend(members);
-            }
-            TypeKind::Object(object) => {
-                for interface in &object.implements {
-                    let objects = possible.entry(interface.node.to_string()).or_default();
-                    objects.insert(name.clone());
-                }
-            }
-            _ => {}
+    /// Whether an object can be of both types (GraphQL §5.5.2.3).
+    pub fn overlap(&self, one: &str, other: &str) -> bool {
+        match (self.possible.get(one), self.possible.get(other)) {
+            (Some(one), Some(other)) => !one.is_disjoint(other),
+            (Some(objects), None) => objects.contains(other),
+            (None, _) => self.applies(other, one),
         }
     }
-    possible
+
+    /// The type, if a variable can be of it.
+    pub fn input(&self, name: &str) -> Option<&InputType> {
+        self.inputs.get(name)
+    }
+
+    pub fn directive(&self, name: &str) -> Option<&DirectiveType> {
+        self.directives.get(name)
+    }
 }
 
 /// The type that an operation begins with.
@@ -171,19 +157,6 @@ pub fn root(operation: OperationType) -> &'static str {
         OperationType::Query => "Query",
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
-    }
-}
-
-/// How many rows `field` of the type `parent` answers with.
-fn rows(parent: &str, field: &FieldDefinition, kinds: &HashMap<String, TypeKind>) -> Rows {
-    match &field.ty.node.base {
-        BaseType::Named(name) if is_page(name) => Rows::Page,
-        BaseType::Named(_) => Rows::One,
-        BaseType::List(_) if is_page(parent) => Rows::One,
-        BaseType::List(item) => match kinds.get(named(item)) {
-            Some(TypeKind::Enum(values)) => Rows::Few(values.values.len()),
-            _ => Rows::List,
-        },
     }
 }
 
@@ -202,6 +175,11 @@ pub fn named(kind: &Type) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::parser::{
+        parse_schema,
+        types::{TypeKind, TypeSystemDefinition},
+    };
+
     use super::*;
 
     /// A new list that is no page has to be thought about: it counts as the longest page, and may never have more rows.
@@ -258,5 +236,21 @@ mod tests {
             }
         }
         assert!(pages >= 5, "{pages}");
+    }
+
+    /// What a scalar takes is not told by the SDL.
+    #[test]
+    fn every_scalar_of_the_schema_says_what_it_takes() {
+        let document = parse_schema(super::super::sdl()).unwrap();
+        let scalars = document.definitions.iter().filter_map(|it| match it {
+            TypeSystemDefinition::Type(it) if matches!(it.node.kind, TypeKind::Scalar) => {
+                Some(it.node.name.node.as_str())
+            }
+            _ => None,
+        });
+        let mut scalars: Vec<_> = scalars.collect();
+        scalars.sort_unstable();
+        assert_eq!(scalars, inputs::OWN_SCALARS.map(|(name, _)| name));
+        assert!(!super::super::sdl().contains(" repeatable "));
     }
 }

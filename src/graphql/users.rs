@@ -38,7 +38,7 @@ pub struct Usage {
 #[Object(use_type_description)]
 impl User {
     /// Opaque and stable.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.user.id.into()
     }
 
@@ -115,7 +115,10 @@ impl UserMutations {
     async fn sign_up(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "1 to 32 ASCII letters, digits, dots, hyphens and underscores.")] username: String,
+        #[graphql(
+            desc = "1 to 32 ASCII letters, digits, dots, hyphens and underscores. White space around them is left out."
+        )]
+        username: String,
         #[graphql(desc = "8 to 128 characters of any kind, however they are composed.")]
         password: String,
     ) -> Result<User> {
@@ -134,7 +137,8 @@ impl UserMutations {
     async fn sign_in(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The account's name, in any case.")] username: String,
+        #[graphql(desc = "The account's name, in any case; white space around it is left out.")]
+        username: String,
         #[graphql(desc = "The account's password.")] password: String,
     ) -> Result<User> {
         let session = NewSession::in_place_of(context.app(), context.session()).await?;

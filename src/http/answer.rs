@@ -129,7 +129,8 @@ fn refused(media_type: MediaType, RequestError { error, status }: RequestError) 
     let is_about_document = error
         .facts
         .get("field")
-        .is_some_and(|field| field == "query" || field == "operationName")
+        .and_then(|field| field.as_str())
+        .is_some_and(|field| ["query", "operationName", "variables"].contains(&field))
         || error.code == Code::QueryTooComplex;
     let telling = status.unwrap_or(error.code.status());
     let status = match is_about_document {

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderName, HeaderValue},
+    http::HeaderName,
     middleware::Next,
     response::Response,
 };
@@ -17,15 +17,13 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Adds a [`ClientAddress`], from the [`Peer`] that the server noted and what trusted proxies say.
 pub async fn determine(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
     let forwarded = request.headers().get_all(X_FORWARDED_FOR).into_iter();
-    let forwarded: Vec<&str> = forwarded.map(text).collect();
+    // What is not ASCII stands for no address, and hides no other.
+    let forwarded = forwarded.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let forwarded: Vec<_> = forwarded.collect();
     let address = match request.extensions().get::<Peer>() {
         Some(peer) => ClientAddress::behind(*peer, &forwarded, &app.config.server.trusted_proxies),
         None => ClientAddress::default(),
     };
     request.extensions_mut().insert(address);
     next.run(request).await
-}
-
-fn text(value: &HeaderValue) -> &str {
-    value.to_str().unwrap_or_default()
 }

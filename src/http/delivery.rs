@@ -25,7 +25,7 @@ use crate::{
     config::Delivery,
     domain::{
         content_type,
-        tickets::{self, Disposition},
+        tickets::{self, Disposition, Purpose},
     },
     error::{Code, Error, Result},
     keys,
@@ -43,8 +43,11 @@ pub async fn redeem(
 ) -> Result<Response> {
     // Bytes that are not UTF-8 are no ticket either.
     let ticket = ticket.map_or_else(|_| String::new(), |Path(ticket)| ticket);
-    let bytes = request.method() != Method::HEAD;
-    let (file, disposition) = tickets::redeem(&app, &client, &ticket, bytes).await?;
+    let purpose = match *request.method() {
+        Method::HEAD => Purpose::Look,
+        _ => Purpose::Download,
+    };
+    let (file, disposition) = tickets::redeem(&app, &client, &ticket, purpose).await?;
     let key = ContentKey::parse(&file.content_key)
         .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
     let headers = content_headers(&file, disposition)?;

@@ -3,7 +3,10 @@
 
 use std::fmt::Write;
 
-use axum::http::{HeaderMap, HeaderValue, header::CONTENT_DISPOSITION};
+use axum::http::{
+    HeaderMap, HeaderValue,
+    header::{CONTENT_DISPOSITION, USER_AGENT},
+};
 
 use crate::domain::{content_type, tickets::Disposition};
 
@@ -43,11 +46,39 @@ fn is_attr_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte)
 }
 
+/// How a client writes the names of files into the parts that it uploads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// As they are, but for quotes and line breaks (the form standard of the WHATWG).
+    Literal,
+    /// Perhaps percent-encoded as a whole, as React Native, Expo and aiohttp do.
+    Unknown,
+}
+
+/// What browsers, curl and the run times of JavaScript that keep to the form standard begin their `User-Agent` with.
+const LITERAL: [&str; 6] = ["Mozilla/", "curl/", "node", "undici", "Deno/", "Bun/"];
+
+impl Spelling {
+    /// The spelling of the client that sent a request with these `headers`.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let agent = headers
+            .get(USER_AGENT)
+            .map_or(&b""[..], HeaderValue::as_bytes);
+        let known = LITERAL
+            .iter()
+            .any(|literal| agent.starts_with(literal.as_bytes()));
+        match known {
+            true => Self::Literal,
+            false => Self::Unknown,
+        }
+    }
+}
+
 /// The name that an uploaded part gives its file, as clients write it; empty when there is none.
 ///
-/// `filename*` (RFC 8187) wins. Browsers percent-encode quotes and line breaks only, some libraries everything: a name
-/// that consists of nothing but unreserved characters and escapes is taken to be such a one.
-pub fn file_name(part: &HeaderMap) -> String {
+/// `filename*` (RFC 8187) wins. Where the client's spelling is not known, a name of nothing but escapes and the characters
+/// that `encodeURIComponent` leaves as they are is taken to be percent-encoded.
+pub fn file_name(part: &HeaderMap, spelling: Spelling) -> String {
     let Some(value) = part.get(CONTENT_DISPOSITION) else {
         return String::new();
     };
@@ -63,11 +94,12 @@ pub fn file_name(part: &HeaderMap) -> String {
         return name;
     }
     let name = find("filename").cloned().unwrap_or_default();
-    let bare = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte));
+    let may_be_encoded = spelling == Spelling::Unknown
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~!*'()%".contains(&byte));
     match percent_decoded(&name) {
-        Some(decoded) if bare => decoded,
+        Some(decoded) if may_be_encoded => decoded,
         _ => name
             .replace("%22", "\"")
             .replace("%0D", "\r")
@@ -104,7 +136,7 @@ fn percent_decoded(text: &str) -> Option<String> {
 
 /// The parameters of a header value, unquoted. A backslash escapes a quote or itself; elsewhere it is part of the name,
 /// as in the paths that old browsers send.
-fn parameters(value: &str) -> Vec<(String, String)> {
+pub fn parameters(value: &str) -> Vec<(String, String)> {
     let mut parameters = Vec::new();
     let mut characters = value.chars().peekable();
     while characters.by_ref().any(|c| c == ';') {
@@ -188,7 +220,8 @@ mod tests {
                 CONTENT_DISPOSITION,
                 HeaderValue::from_bytes(sent.as_bytes()).unwrap(),
             )]);
-            assert_eq!(file_name(&headers), expected, "{sent}");
+            let name = file_name(&headers, Spelling::Unknown);
+            assert_eq!(name, expected, "{sent}");
         }
     }
 }

@@ -9,9 +9,9 @@ use axum::{
 
 use super::{
     Context,
-    disposition::file_name,
+    disposition::{Spelling, file_name},
     multipart::Parts,
-    pages::{self, Text},
+    plain_pages::{self, Text},
 };
 use crate::{
     access::Destination,
@@ -40,7 +40,7 @@ pub async fn get(
 ) -> Response {
     match drops::look(&app, &client, &text(token), None).await {
         Ok(look) => page(&look, StatusCode::OK, ""),
-        Err(error) => pages::refusal(error),
+        Err(error) => plain_pages::refusal(error),
     }
 }
 
@@ -55,7 +55,7 @@ pub async fn post(
     // What is not there is told before a byte of the body is read.
     let look = match drops::look(&app, &client, &token, None).await {
         Ok(look) => look,
-        Err(error) => return pages::refusal(error),
+        Err(error) => return plain_pages::refusal(error),
     };
     match receive(&app, &client, &token, request)
         .await
@@ -65,7 +65,7 @@ pub async fn post(
         Err(error) if [Code::Forbidden, Code::BadUserInput].contains(&error.code) => {
             page(&look, error.code.status(), &error.detail)
         }
-        Err(error) => pages::refusal(error),
+        Err(error) => plain_pages::refusal(error),
     }
 }
 
@@ -81,6 +81,7 @@ async fn receive(
     request: Request,
 ) -> Result<Vec<Dropped>> {
     let (parts, body) = request.into_parts();
+    let spelling = Spelling::of(&parts.headers);
     let content_type = parts.headers.get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let mut parts = Parts::new(body, content_type.unwrap_or_default(), PASSWORD_BYTES)?;
@@ -99,7 +100,7 @@ async fn receive(
     let into = Destination::by_drop(&visitor)?;
     let mut uploads: Vec<Naming> = Vec::new();
     while let Some(mut part) = field.take() {
-        let name = file_name(part.headers());
+        let name = file_name(part.headers(), spelling);
         // A form sends a part without a name where no file was chosen.
         if !name.is_empty() {
             let limit = app.config.uploads.max_files_per_request;
@@ -135,12 +136,12 @@ fn thanks(left: &[Dropped]) -> Response {
         body += &format!(
             "<li><bdi>{}</bdi>, {}, SHA-256 {}\n",
             Text(&file.name),
-            Text(&pages::size(file.size)),
+            Text(&plain_pages::size(file.size)),
             keys::hex(&file.sha256)
         );
     }
     body += "</ul>\n";
-    pages::page(StatusCode::OK, "Your files have arrived", &body)
+    plain_pages::page(StatusCode::OK, "Your files have arrived", &body)
 }
 
 /// The form, with a `complaint` about what was sent where there is one.
@@ -153,7 +154,7 @@ fn page(look: &Look, status: StatusCode, complaint: &str) -> Response {
         let owner = &visitor.owner().user.username;
         body += &format!("<p>What you leave here goes to {}.\n", Text(owner));
         if let Some(size) = visitor.max_file_size() {
-            body += &format!("<p>A file may have {}.\n", Text(&pages::size(size)));
+            body += &format!("<p>A file may have {}.\n", Text(&plain_pages::size(size)));
         }
         if let Some(left) = visitor.files_left() {
             body += &format!("<p>Files that may still be left: {left}\n");
@@ -165,5 +166,5 @@ fn page(look: &Look, status: StatusCode, complaint: &str) -> Response {
     }
     body += "<p><label>Files <input type=\"file\" name=\"file\" multiple required></label>\n\
              <p><button>Leave</button>\n</form>\n";
-    pages::page(status, &look.face.name, &body)
+    plain_pages::page(status, &look.face.name, &body)
 }

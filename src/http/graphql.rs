@@ -15,10 +15,11 @@ use super::{
     Context,
     answer::{RequestError, not_acceptable, respond},
     body::read_whole,
+    disposition::{self, Spelling},
     graphiql, multipart, negotiation,
     negotiation::MediaType,
     params::{self, Params},
-    problem,
+    persisted, problem,
 };
 use crate::{
     access::Destination,
@@ -82,7 +83,7 @@ async fn read(
 ) -> Result<(Params, ReceivedFiles), RequestError> {
     if headers
         .get(header::CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
         return Err(unsupported(
             "Compressed bodies are not accepted; send the request as it is.",
@@ -111,7 +112,12 @@ async fn read(
             let expected = headers
                 .get(header::CONTENT_LENGTH)
                 .and_then(|length| length.to_str().ok()?.parse().ok());
-            let received = multipart::read(&context.app, &into, content_type, expected, body).await;
+            let head = multipart::Head {
+                content_type,
+                expected,
+                spelling: Spelling::of(headers),
+            };
+            let received = multipart::read(&context.app, &into, head, body).await;
             Ok(match actor {
                 Actor::Drop(_) => received.map_err(drops::for_visitor)?,
                 _ => received?,
@@ -130,11 +136,19 @@ fn unsupported(detail: &str) -> RequestError {
     }
 }
 
+/// Whether nothing but UTF-8 is named as the charset, by its name or by the alias that many clients use.
 fn is_utf8(content_type: &str) -> bool {
-    let mut parameters = content_type.split(';').skip(1).map(str::trim);
-    parameters
-        .find_map(|parameter| parameter.strip_prefix("charset="))
-        .is_none_or(|charset| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+    let parameters = disposition::parameters(content_type);
+    let mut charsets = parameters
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    charsets.all(|(_, charset)| {
+        // Some quote it in their own way.
+        let charset = charset.trim_matches(['\'', '"']);
+        ["utf-8", "utf8"]
+            .iter()
+            .any(|name| charset.eq_ignore_ascii_case(name))
+    })
 }
 
 /// Prepares the document and runs it. A mutation does not run by GET, which others may send in a user's name.
@@ -146,8 +160,10 @@ async fn run(
     is_get: bool,
 ) -> Result<GraphQlResponse, RequestError> {
     let Context { app, schema, .. } = context;
+    let persisted = &schema.persisted;
+    let (query, hash) = persisted::query(persisted, params.query, params.extensions.as_ref())?;
     let asked = Asked {
-        query: params.query,
+        query,
         operation_name: params.operation_name,
         variables: params.variables.unwrap_or_default(),
     };
@@ -161,7 +177,10 @@ async fn run(
         Err(Unfit::Refused(error)) => return Err(error.into()),
         Err(Unfit::Invalid(errors)) => return Ok(GraphQlResponse::from_errors(errors)),
     };
-    if is_get && prepared.operation != OperationType::Query {
+    if let Some(hash) = hash {
+        persisted.keep(&caller.client, hash, &prepared.parsed);
+    }
+    if is_get && prepared.operation.ty != OperationType::Query {
         return Err(RequestError {
             error: Error::new(
                 Code::BadUserInput,

@@ -1,30 +1,26 @@
 //! The layers: request ids, the log and panics around every route; CORS, cross-site checks, body deadlines and sessions
 //! around routes whose callers sign in.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::Body,
-    extract::{MatchedPath, Request},
-    http::{HeaderValue, Method, StatusCode, header},
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
-    cors::{AllowOrigin, CorsLayer},
+    cors::{AllowHeaders, AllowOrigin, CorsLayer},
     csrf::{CsrfLayer, ProtectionError},
     trace::TraceLayer,
 };
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use tracing::Span;
 
-use super::{
-    body_pace, client_address, problem,
-    profile::{PageHeaders, Profile},
-    request_id,
-};
+use super::{body_pace, client_address, cookies, pages, problem, profile::Profile, request_id};
 use crate::{
     app::SharedApp,
     auth::session::Store,
@@ -32,8 +28,7 @@ use crate::{
     error::{Code, Error},
 };
 
-/// How long a browser may remember what CORS allows.
-const PREFLIGHT_AGE: Duration = Duration::from_secs(60 * 60);
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What every route is inside of. The last layer added is the first to see a request.
 pub fn every(app: &SharedApp, router: Router) -> Router {
@@ -79,19 +74,29 @@ async fn only_chunked(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// What a route with `methods` is inside of as well, if its callers sign in. Pages of allowed origins may use `headers`.
+/// What a route with `methods` is inside of as well, if its callers sign in. Pages of allowed origins may read `read` of
+/// an answer.
 pub fn signed_in<S: Clone + Send + Sync + 'static>(
     app: &SharedApp,
     profile: Profile,
     methods: &[Method],
-    headers: PageHeaders,
+    read: Vec<HeaderName>,
     router: Router<S>,
 ) -> Router<S> {
+    let (store, name) = (Store::new(app), session_cookie(&app.config));
     let router = router
-        .layer(sessions(app))
-        .layer(csrf(&app.config, profile));
+        .layer(sessions(app, store.clone(), name))
+        .layer(middleware::from_fn_with_state(
+            (store, name),
+            cookies::keep_session,
+        ))
+        .layer(csrf(&app.config, profile))
+        .layer(middleware::from_fn_with_state(
+            web_views(&app.config),
+            admit_web_views,
+        ));
     // Around whatever may refuse: the rest of a refused body is read before the connection closes.
-    with_body(app, router).layer(cors(&app.config, methods, headers))
+    with_body(app, router).layer(cors(&app.config, methods, read))
 }
 
 /// What a route is inside of that reads a body.
@@ -103,17 +108,29 @@ pub fn with_body<S: Clone + Send + Sync + 'static>(
     router.layer(middleware::from_fn_with_state(app, body_pace::enforce))
 }
 
-fn sessions(app: &SharedApp) -> SessionManagerLayer<Store> {
-    let https = app.config.is_https();
+/// What a route with `methods` is inside of as well, if pages of allowed origins may show or fetch what it answers.
+pub fn shown<S: Clone + Send + Sync + 'static>(
+    app: &SharedApp,
+    methods: &'static [Method],
+    router: Router<S>,
+) -> Router<S> {
+    let pages = (SharedApp::clone(app), methods);
+    router.layer(middleware::from_fn_with_state(pages, pages::admit))
+}
+
+/// A browser takes a `__Host-` cookie from the site itself only (RFC 6265bis §4.1.3.2).
+fn session_cookie(config: &Config) -> &'static str {
+    match config.is_https() {
+        true => "__Host-cloakroom",
+        false => "cloakroom",
+    }
+}
+
+fn sessions(app: &SharedApp, store: Store, name: &'static str) -> SessionManagerLayer<Store> {
     let idle = i64::try_from(app.config.accounts.session_idle.as_secs()).unwrap_or(i64::MAX);
-    SessionManagerLayer::new(Store::new(app))
-        // A browser takes a `__Host-` cookie from the site itself only (RFC 6265bis §4.1.3.2).
-        .with_name(if https {
-            "__Host-cloakroom"
-        } else {
-            "cloakroom"
-        })
-        .with_secure(https)
+    SessionManagerLayer::new(store)
+        .with_name(name)
+        .with_secure(app.config.is_https())
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_path("/")
@@ -129,6 +146,7 @@ fn csrf(
         .server
         .allowed_origins
         .iter()
+        .filter(|origin| !is_of_a_web_view(origin))
         .chain([&config.server.public_url]);
     trusted
         .fold(CsrfLayer::new(), |layer, origin| {
@@ -142,7 +160,38 @@ fn csrf(
         })
 }
 
-fn cors(config: &Config, methods: &[Method], headers: PageHeaders) -> CorsLayer {
+/// The allowed origins of web views, whose schemes are their own (`capacitor:`). The cross-site check knows none of those.
+fn web_views(config: &Config) -> Arc<[HeaderValue]> {
+    let origins = config.server.allowed_origins.iter();
+    let of_web_views = origins.filter(|origin| is_of_a_web_view(origin));
+    of_web_views
+        .filter_map(|origin| HeaderValue::try_from(origin).ok())
+        .collect()
+}
+
+fn is_of_a_web_view(origin: &str) -> bool {
+    !["http://", "https://"]
+        .iter()
+        .any(|site| origin.starts_with(site))
+}
+
+/// A request of an allowed web view is to the cross-site check what one of our own pages is.
+async fn admit_web_views(
+    State(web_views): State<Arc<[HeaderValue]>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let origin = request.headers().get(header::ORIGIN);
+    if origin.is_some_and(|origin| web_views.contains(origin)) {
+        let own = HeaderValue::from_static("same-origin");
+        request.headers_mut().insert(SEC_FETCH_SITE, own);
+    }
+    next.run(request).await
+}
+
+/// A page of an allowed origin acts for its user, so it may send any header: those of its GraphQL client, and of whatever
+/// traces its requests. Which these are changes faster than a list here would.
+fn cors(config: &Config, methods: &[Method], read: Vec<HeaderName>) -> CorsLayer {
     let origins = config
         .server
         .allowed_origins
@@ -152,9 +201,9 @@ fn cors(config: &Config, methods: &[Method], headers: PageHeaders) -> CorsLayer 
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)
         .allow_methods(methods.to_vec())
-        .allow_headers(headers.sent)
-        .expose_headers(headers.read)
-        .max_age(PREFLIGHT_AGE)
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(read)
+        .max_age(Duration::from_secs(pages::PREFLIGHT_SECONDS))
 }
 
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {

@@ -14,7 +14,7 @@ use super::{
     Context,
     body::read_whole,
     negotiation,
-    pages::{self, SECRET_ADDRESS, Text},
+    plain_pages::{self, SECRET_ADDRESS, Text},
     problem,
 };
 use crate::{
@@ -47,7 +47,7 @@ pub async fn get(
     }
     match links::visit(&app, &client, &token, None).await {
         Ok(visit) => page(&visit),
-        Err(error) => pages::refusal(error),
+        Err(error) => plain_pages::refusal(error),
     }
 }
 
@@ -73,7 +73,7 @@ pub async fn post(
     match opened.await {
         Ok(answer) => answer,
         Err(error) if error.code == Code::Forbidden => ask_password(&error.detail),
-        Err(error) => pages::refusal(error),
+        Err(error) => plain_pages::refusal(error),
     }
 }
 
@@ -136,15 +136,15 @@ fn page(visit: &Visit) -> Response {
         return ask_password("");
     };
     if opened.is_exhausted() {
-        return pages::refusal(links::exhausted());
+        return plain_pages::refusal(links::exhausted());
     }
     let file = &opened.file;
-    let mut body = format!("<p>{}\n", Text(&pages::size(file.size)));
+    let mut body = format!("<p>{}\n", Text(&plain_pages::size(file.size)));
     if let Some(left) = opened.terms.downloads_left() {
         body += &format!("<p>Downloads left: {left}\n");
     }
     body += "<form method=\"post\">\n<p><button>Download</button>\n</form>\n";
-    pages::page(StatusCode::OK, &file.name, &body)
+    plain_pages::page(StatusCode::OK, &file.name, &body)
 }
 
 /// The page that asks for the password, again where there is a `complaint`.
@@ -160,5 +160,5 @@ fn ask_password(complaint: &str) -> Response {
     body += "<form method=\"post\">\n\
              <p><label>Password <input type=\"password\" name=\"password\" required autofocus></label>\n\
              <p><button>Download</button>\n</form>\n";
-    pages::page(status, "This file has a password", &body)
+    plain_pages::page(status, "This file has a password", &body)
 }

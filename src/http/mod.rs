@@ -13,6 +13,7 @@ mod body;
 mod body_pace;
 mod caller;
 mod client_address;
+mod cookies;
 mod delivery;
 pub mod disposition;
 mod drops;
@@ -25,6 +26,8 @@ mod multipart;
 mod negotiation;
 mod pages;
 mod params;
+mod persisted;
+mod plain_pages;
 mod problem;
 mod profile;
 mod request_id;
@@ -66,7 +69,7 @@ pub const ROUTES: &[Route] = &[
         path: "/download/{ticket}",
         methods: &[Method::GET, Method::HEAD],
         handler: || get(delivery::redeem),
-        profile: Profile::Public,
+        profile: Profile::Ticket,
     },
     Route {
         path: "/s/{token}",

@@ -18,7 +18,10 @@ use futures_util::{Stream, StreamExt};
 use multer::{Field, Multipart};
 use serde_json::Value;
 
-use super::params::{self, Params};
+use super::{
+    disposition::{self, Spelling},
+    params::{self, Params},
+};
 use crate::{
     access::Destination,
     app::SharedApp,
@@ -34,17 +37,30 @@ const READ_AHEAD: u64 = 512 * 1024;
 /// Boundaries, headers, `operations` and `map` of an honest request stay below this.
 const ENVELOPE_BYTES: u64 = 64 * 1024;
 
-/// Takes in a multipart request whose files go `into` an account. `expected` is the announced length of the body.
+/// What the head of a request says of its body.
+pub struct Head<'h> {
+    pub content_type: &'h str,
+    /// The announced length.
+    pub expected: Option<u64>,
+    /// Of the names of files.
+    pub spelling: Spelling,
+}
+
+/// Takes in a multipart request whose files go `into` an account.
 ///
 /// `BAD_USER_INPUT` for what the specification does not allow, `PAYLOAD_TOO_LARGE` for too many files or a large
 /// `operations` or `map`, `FILE_TOO_LARGE` and `QUOTA_EXCEEDED` for the files.
 pub async fn read(
     app: &SharedApp,
     into: &Destination,
-    content_type: &str,
-    expected: Option<u64>,
+    head: Head<'_>,
     body: Body,
 ) -> Result<(Params, ReceivedFiles)> {
+    let Head {
+        content_type,
+        expected,
+        spelling,
+    } = head;
     let mut parts = Parts::new(body, content_type, app.config.graphql.max_body_bytes)?;
     if let Some(expected) = expected {
         quota::check_ahead(app, into.payer(), expected.saturating_sub(ENVELOPE_BYTES))?;
@@ -59,7 +75,7 @@ pub async fn read(
     let mut seen = (operations.len() + map.len()) as u64;
     while let Some(mut field) = parts.next().await? {
         let paths = variables.take(&field)?;
-        let file_name = super::disposition::file_name(field.headers());
+        let file_name = disposition::file_name(field.headers(), spelling);
         let left = expected.map(|expected| expected.saturating_sub(seen));
         let mut upload = uploads::begin(app, into, left).await?;
         parts.lift();
@@ -130,7 +146,7 @@ impl Parts {
     pub async fn whole(&self, name: &str, mut field: Field<'_>) -> Result<Vec<u8>> {
         self.allowance.lift();
         let mut text = Vec::new();
-        while let Some(chunk) = field.chunk().await.map_err(malformed)? {
+        while let Some(chunk) = Self::chunk(&mut field).await? {
             if text.len() + chunk.len() > self.text_limit {
                 return Err(Error::new(
                     Code::PayloadTooLarge,

@@ -1,91 +1,85 @@
-//! Plain pages for people without an account: HTML that works without scripts, and has no style of its own.
-
-use std::fmt::{self, Write};
+//! Pages of allowed origins that show or fetch what a ticket opens: they may, without anybody's cookies (Fetch standard
+//! §3.2 and §3.7). To every other page an answer says what it says to a program.
 
 use axum::{
-    http::{HeaderName, StatusCode, header},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use crate::error::Error;
+use crate::app::SharedApp;
 
-/// Nothing but the page's own text and form. Its form goes to its own address, and what that redirects to is ours.
-const POLICY: &str =
-    "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// How long a browser may remember what CORS allows, in seconds.
+pub const PREFLIGHT_SECONDS: u64 = 60 * 60;
 
-/// On every answer at an address that is a secret: it is kept nowhere, told to nobody, and listed by no search engine.
-pub const SECRET_ADDRESS: [(HeaderName, &str); 5] = [
-    (header::CACHE_CONTROL, "no-store"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::VARY, "accept"),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
-];
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Text as HTML has it, in elements and in quoted attributes.
-pub struct Text<'t>(pub &'t str);
+/// What a script may read of an answer, besides what it always may. nginx passes it on.
+const READ: &str =
+    "ETag, Content-Disposition, Content-Range, Accept-Ranges, Retry-After, X-Request-Id";
 
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A page with this title, which is also its heading, and this HTML below.
-pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
-    let title = Text(title);
-    let html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
-         <main>\n<h1><bdi>{title}</bdi></h1>\n{body}</main>\n</html>\n"
-    );
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-    ];
-    (status, headers, SECRET_ADDRESS, html).into_response()
-}
-
-/// A refusal as a page.
-pub fn refusal(error: Error) -> Response {
-    error.log();
-    let mut detail = format!("<p>{}\n", Text(&error.detail));
-    if let Some(id) = super::request_id::current() {
-        _ = writeln!(detail, "<p><small>Request {}</small>", Text(&id));
-    }
-    let mut page = page(error.code.status(), error.code.title(), &detail);
-    if let Some(seconds) = super::problem::retry_after(&error) {
-        page.headers_mut()
-            .insert(header::RETRY_AFTER, seconds.into());
-    }
-    page
-}
-
-/// A size as people read it.
-pub fn size(bytes: i64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    let bytes = u64::try_from(bytes).unwrap_or_default();
-    let Some(power) = bytes
-        .checked_ilog2()
-        .map(|bits| bits / 10)
-        .filter(|it| *it > 0)
-    else {
-        return format!("{bytes} bytes");
+/// Around a route that takes `methods`: answers a page that asks beforehand, and lets a page have its answer.
+pub async fn admit(
+    State((app, methods)): State<(SharedApp, &'static [Method])>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(origin) = origin(&app.config.server.allowed_origins, request.headers()) else {
+        return next.run(request).await;
     };
-    let power = power.min(5);
-    let tenths = u128::from(bytes) * 10 / (1 << (10 * power));
-    let unit = UNITS[usize::try_from(power).unwrap_or(1) - 1];
-    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    let mut response = match preflight(methods, &request) {
+        Some(allowed) => (StatusCode::NO_CONTENT, allowed).into_response(),
+        None => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(READ),
+    );
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    response
+}
+
+/// Which of `allowed` the page is of that sent a request with these `headers`. A browser says it by `Origin` where a script
+/// asks, and by `Referer` where an element of the page does (`<img>`, `<video>`); a page can forge neither.
+fn origin(allowed: &[String], headers: &HeaderMap) -> Option<HeaderValue> {
+    let is_of = |origin: &String| match headers.get(header::ORIGIN) {
+        Some(stated) => stated == origin.as_str(),
+        None => {
+            let page = headers.get(header::REFERER).map(HeaderValue::as_bytes);
+            let path = page.and_then(|page| page.strip_prefix(origin.as_bytes()));
+            path.is_some_and(|path| path.is_empty() || path.starts_with(b"/"))
+        }
+    };
+    let origin = allowed.iter().find(|origin| is_of(origin))?;
+    HeaderValue::try_from(origin).ok()
+}
+
+/// What a page learns that asks whether it may send a request with headers of its own; `None` when this is no such question.
+fn preflight(methods: &[Method], request: &Request) -> Option<HeaderMap> {
+    let asked = request.headers();
+    let is_preflight = request.method() == Method::OPTIONS
+        && asked.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if !is_preflight {
+        return None;
+    }
+    let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
+    let methods = HeaderValue::try_from(methods.join(", ")).ok()?;
+    let mut allowed = HeaderMap::from_iter([
+        (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
+        (
+            header::ACCESS_CONTROL_MAX_AGE,
+            HeaderValue::from(PREFLIGHT_SECONDS),
+        ),
+    ]);
+    // Whatever a page of an allowed origin has to say: `Range`, `If-None-Match`, what traces requests.
+    if let Some(headers) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        allowed.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
+    }
+    Some(allowed)
 }
 
 #[cfg(test)]
@@ -93,23 +87,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_told_in_the_largest_unit_that_fits() {
-        for (bytes, expected) in [
-            (0, "0 bytes"),
-            (1023, "1023 bytes"),
-            (1024, "1.0 KiB"),
-            (1536, "1.5 KiB"),
-            (1 << 20, "1.0 MiB"),
-            ((1 << 30) - 1, "1023.9 MiB"),
-            (i64::MAX, "8191.9 PiB"),
+    fn a_page_is_of_the_origin_that_its_browser_states() {
+        let allowed = [
+            "https://app.example".to_owned(),
+            "http://localhost:3000".to_owned(),
+        ];
+        let of = |origin: Option<&'static str>, referer: Option<&'static str>| {
+            let stated = [(header::ORIGIN, origin), (header::REFERER, referer)];
+            let headers = stated.into_iter();
+            let headers =
+                headers.filter_map(|(name, value)| Some((name, HeaderValue::from_static(value?))));
+            let found = super::origin(&allowed, &HeaderMap::from_iter(headers))?;
+            Some(found.to_str().unwrap().to_owned())
+        };
+        let app = Some("https://app.example");
+        assert_eq!(of(app, None).as_deref(), app);
+        assert_eq!(of(None, Some("https://app.example/")).as_deref(), app);
+        assert_eq!(of(None, Some("https://app.example/a?b=c")).as_deref(), app);
+        assert_eq!(of(None, app).as_deref(), app);
+        assert_eq!(
+            of(None, Some("http://localhost:3000/a")).as_deref(),
+            Some("http://localhost:3000")
+        );
+        for (origin, referer) in [
+            (None, None),
+            (Some("null"), None),
+            (Some("http://app.example"), None),
+            (Some("https://app.example.evil.example"), None),
+            (Some("https://evil.example"), app),
+            (None, Some("https://app.example.evil.example/")),
+            (None, Some("https://app.example:8443/")),
+            (None, Some("https://app.example@evil.example/")),
+            (None, Some("http://localhost:30001/")),
+            (None, Some("https://evil.example/https://app.example/")),
         ] {
-            assert_eq!(size(bytes), expected);
+            assert_eq!(of(origin, referer), None, "{origin:?} {referer:?}");
         }
-    }
-
-    #[test]
-    fn no_text_ends_an_element_or_an_attribute() {
-        let text = Text("<b>\"it's\" & </b>").to_string();
-        assert_eq!(text, "&lt;b&gt;&quot;it&#39;s&quot; &amp; &lt;/b&gt;");
     }
 }

@@ -8,14 +8,24 @@ use crate::error::{Code, Error, Result};
 /// The members of a request, by any transport.
 #[derive(Debug, Deserialize)]
 pub struct Params {
-    pub query: String,
+    /// The document, unless an extension names it.
+    #[serde(default)]
+    pub query: Option<String>,
     #[serde(default, rename = "operationName")]
     pub operation_name: Option<String>,
     #[serde(default)]
     pub variables: Option<Map<String, Value>>,
-    /// Clients may send it; nothing here reads it, but it has to be an object.
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
+    #[serde(default)]
+    pub extensions: Option<Map<String, Value>>,
+}
+
+impl Params {
+    /// An empty name is none: by URL, GraphQL over HTTP says so (§5.3), and no operation can have it, so that whatever sends
+    /// it in JSON means the same. graphql-js looks for an operation of that name and finds none.
+    fn without_empty_name(mut params: Self) -> Self {
+        params.operation_name = params.operation_name.filter(|name| !name.is_empty());
+        params
+    }
 }
 
 /// The request that `json` spells; a batch, which is an array, is refused.
@@ -26,12 +36,13 @@ pub fn of_json(json: &[u8]) -> Result<Params> {
             "Batches are not accepted; send one operation a request.",
         ));
     }
-    serde_json::from_slice(json).map_err(|error| {
+    let params = serde_json::from_slice(json).map_err(|error| {
         Error::new(
             Code::BadUserInput,
             format!("This is not a GraphQL request in JSON: {error}."),
         )
-    })
+    })?;
+    Ok(Params::without_empty_name(params))
 }
 
 pub fn of_url(query: &str) -> Result<Params> {
@@ -50,13 +61,11 @@ pub fn of_url(query: &str) -> Result<Params> {
         };
         members.insert(name.into_owned(), value);
     }
-    if members.get("operationName").is_some_and(|name| name == "") {
-        members.remove("operationName");
-    }
-    serde_json::from_value(members.into()).map_err(|error| {
+    let params = serde_json::from_value(members.into()).map_err(|error| {
         Error::new(
             Code::BadUserInput,
             format!("This is not a GraphQL request: {error}."),
         )
-    })
+    })?;
+    Ok(Params::without_empty_name(params))
 }

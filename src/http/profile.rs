@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    http::{HeaderName, Method, header},
+    http::{Method, header},
     response::{IntoResponse, Response},
 };
 
@@ -18,15 +18,8 @@ pub enum Profile {
     Public,
     /// The same, and people send it a form.
     Form,
-}
-
-/// Headers that pages of allowed origins may use, apart from those that browsers let every page use.
-#[derive(Debug)]
-pub struct PageHeaders {
-    /// In a request.
-    pub sent: Vec<HeaderName>,
-    /// In an answer.
-    pub read: Vec<HeaderName>,
+    /// It knows no cookies, as above: a ticket says it all. Pages of allowed origins may show and fetch what it opens.
+    Ticket,
 }
 
 impl Profile {
@@ -34,19 +27,17 @@ impl Profile {
     pub fn around<S: Clone + Send + Sync + 'static>(
         self,
         app: &SharedApp,
-        methods: &[Method],
+        methods: &'static [Method],
         router: Router<S>,
     ) -> Router<S> {
         match self {
             Self::Api => {
-                let headers = PageHeaders {
-                    sent: vec![header::CONTENT_TYPE, header::AUTHORIZATION, header::ACCEPT],
-                    read: vec![X_REQUEST_ID, header::RETRY_AFTER],
-                };
-                layers::signed_in(app, self, methods, headers, router)
+                let read = vec![X_REQUEST_ID, header::RETRY_AFTER];
+                layers::signed_in(app, self, methods, read, router)
             }
             Self::Public => router,
             Self::Form => layers::with_body(app, router),
+            Self::Ticket => layers::shown(app, methods, router),
         }
     }
 
@@ -54,7 +45,7 @@ impl Profile {
     pub fn refuse(self, error: Error) -> Response {
         match self {
             Self::Api => answer::request_error(error),
-            Self::Public | Self::Form => error.into_response(),
+            Self::Public | Self::Form | Self::Ticket => error.into_response(),
         }
     }
 }
@@ -75,6 +66,7 @@ mod tests {
             ),
             (Profile::Public, "application/problem+json"),
             (Profile::Form, "application/problem+json"),
+            (Profile::Ticket, "application/problem+json"),
         ] {
             let refusal = profile.refuse(Error::new(Code::CsrfRefused, "No."));
             assert_eq!(refusal.status(), StatusCode::FORBIDDEN, "{profile:?}");

@@ -48,7 +48,7 @@ impl SettledTime {
     )]
     pub async fn load(db: &Db, clock: &Clock) -> Result<Self> {
         let (now, uptime) = (clock.now(), clock.uptime());
-        let stored = settled_time::Entity::find_by_id(ID).one(db.read()).await?;
+        let stored = db.one(settled_time::Entity::find_by_id(ID)).await?;
         Ok(Self(Mutex::new(Looks {
             steady_since: (now, uptime),
             last: uptime,

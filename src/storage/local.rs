@@ -2,28 +2,32 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, TryLockError},
     io::{self, ErrorKind},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use entity::Timestamp;
 use futures_util::Stream;
 
 use super::{ContentKey, Room, blocking};
 use crate::{
     batch::Batches,
+    clock,
     disk::{check_room, sync_dir},
     error::Result,
-    private,
     tasks::Tasks,
 };
 
 mod listing;
+mod mark;
+mod opening;
 mod reader;
 mod staged;
 
+use mark::Mark;
 pub use reader::Reader;
 pub use staged::Staged;
 
@@ -40,6 +44,7 @@ const FINISH_AT_ONCE: usize = 4;
 pub struct Local {
     staging: Arc<Path>,
     content: Arc<Path>,
+    mark: Mark,
     /// Whoever makes a backup holds this file locked, so that nothing is unlinked meanwhile.
     purge_lock: Arc<Path>,
     room: Room,
@@ -68,31 +73,6 @@ impl Durable {
 }
 
 impl Local {
-    /// The content directory in `data_dir`, made if it is missing. `room` is what uploads may take.
-    pub fn open_dir(data_dir: &Path, room: Room, tasks: &Tasks) -> io::Result<Self> {
-        let [staging, content] = ["staging", "content"].map(|name| Arc::from(data_dir.join(name)));
-        for directory in [&staging, &content] {
-            make_dir(directory)?;
-            private::check_directory(directory)?;
-        }
-        let purge_lock = data_dir.join("purge.lock");
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(FILE_MODE)
-            .open(&purge_lock)?;
-        sync_dir(data_dir)?;
-        let durable = Durable::default();
-        Ok(Self {
-            small: finish_batches(&content, &durable, tasks),
-            staging,
-            content,
-            purge_lock: purge_lock.into(),
-            room,
-            durable,
-        })
-    }
-
     pub(super) fn begin(&self, key: &ContentKey) -> Staged {
         let path = self.staging.join(key.as_str());
         Staged::new(key.clone(), path, self.room.clone())
@@ -104,7 +84,8 @@ impl Local {
             return self.small.ask(staged).await?;
         }
         let (content, durable) = (Arc::clone(&self.content), self.durable.clone());
-        blocking(move || finish(&content, &durable, staged)).await
+        let mark = self.mark.clone();
+        blocking(move || finish(&content, &mark, &durable, staged)).await
     }
 
     pub(super) async fn unstage(&self, key: &ContentKey) -> Result<()> {
@@ -113,7 +94,7 @@ impl Local {
     }
 
     pub(super) async fn delete(&self, key: &ContentKey) -> Result<bool> {
-        let lock = Arc::clone(&self.purge_lock);
+        let (lock, mark) = (Arc::clone(&self.purge_lock), self.mark.clone());
         let paths = [
             self.staging.join(key.as_str()),
             self.content.join(key.path()),
@@ -125,6 +106,8 @@ impl Local {
                 Err(TryLockError::Error(error)) => return Err(error),
                 Ok(()) => {}
             }
+            // What is missing with its whole disk is not removed.
+            mark.look()?;
             for path in paths {
                 unless_missing(fs::remove_file(&path))?;
                 // Even if it was not there: a process that was killed may have removed it, and synced nothing.
@@ -136,20 +119,31 @@ impl Local {
     }
 
     pub(super) async fn open(&self, key: &ContentKey) -> Result<Option<Reader>> {
-        let path = self.content.join(key.path());
-        blocking(move || Reader::open(&path)).await
+        let (path, mark) = (self.content.join(key.path()), self.mark.clone());
+        blocking(move || {
+            let content = Reader::open(&path)?;
+            if content.is_none() {
+                mark.look()?;
+            }
+            Ok(content)
+        })
+        .await
     }
 
     pub(super) fn keys(&self) -> impl Stream<Item = Result<ContentKey>> + use<> {
         listing::keys([self.content.to_path_buf(), self.staging.to_path_buf()])
     }
 
-    pub(super) async fn holds(&self, key: &ContentKey) -> Result<bool> {
+    pub(super) async fn written_at(&self, key: &ContentKey) -> Result<Option<Timestamp>> {
         let paths = [
             self.staging.join(key.as_str()),
             self.content.join(key.path()),
         ];
-        blocking(move || Ok(paths.iter().any(|path| path.exists()))).await
+        let look = move || {
+            let modified = paths.iter().find_map(|path| path.metadata().ok());
+            modified.map(|metadata| metadata.modified()).transpose()
+        };
+        Ok(blocking(look).await?.map(clock::timestamp))
     }
 
     pub(super) async fn check_reserve(&self, bytes: u64) -> Result<()> {
@@ -158,16 +152,19 @@ impl Local {
     }
 
     pub(super) async fn check(&self) -> Result<()> {
+        let mark = self.mark.clone();
+        blocking(move || mark.check()).await?;
         check_room(&self.staging).await
     }
 }
 
 fn finish_batches(
     content: &Arc<Path>,
+    mark: &Mark,
     durable: &Durable,
     tasks: &Tasks,
 ) -> Batches<Staged, Result<u64>> {
-    let (content, durable) = (Arc::clone(content), durable.clone());
+    let (content, mark, durable) = (Arc::clone(content), mark.clone(), durable.clone());
     let name = "small contents";
     Batches::start(
         tasks,
@@ -175,15 +172,18 @@ fn finish_batches(
         FINISH_MAX,
         FINISH_AT_ONCE,
         move |batch: Vec<Staged>| {
-            let (content, durable) = (Arc::clone(&content), durable.clone());
-            let each = move |staged| Ok(finish(&content, &durable, staged)?);
+            let (content, mark) = (Arc::clone(&content), mark.clone());
+            let durable = durable.clone();
+            let each = move |staged| Ok(finish(&content, &mark, &durable, staged)?);
             blocking(move || Ok(batch.into_iter().map(each).collect()))
         },
     )
 }
 
 /// The order is the promise: bytes, then name, then the directories that lead to the name. Says how many bytes there are.
-fn finish(content: &Path, durable: &Durable, mut staged: Staged) -> io::Result<u64> {
+fn finish(content: &Path, mark: &Mark, durable: &Durable, mut staged: Staged) -> io::Result<u64> {
+    // Below an unmounted disk, content would be gone as soon as the disk is back.
+    mark.look()?;
     let key = staged.key().clone();
     let to = content.join(key.path());
     let inner = parent(&to);

@@ -11,6 +11,7 @@ mod writer;
 
 use std::io;
 
+use entity::Timestamp;
 use futures_util::Stream;
 
 use crate::error::{Error, Result};
@@ -92,10 +93,10 @@ impl Storage {
         }
     }
 
-    /// Whether anything lies under `key`, staged or finished.
-    pub async fn holds(&self, key: &ContentKey) -> Result<bool> {
+    /// When the bytes under `key` were written, staged or finished; `None` when there are none.
+    pub async fn written_at(&self, key: &ContentKey) -> Result<Option<Timestamp>> {
         match self {
-            Self::Local(local) => local.holds(key).await,
+            Self::Local(local) => local.written_at(key).await,
         }
     }
 

@@ -1,16 +1,16 @@
-// The journey with Apollo Client and apollo-upload-client.
+// The journey with Apollo Client and apollo-upload-client, in their newest majors; apollo-3 has those before.
 //
 //   node apollo.mjs <base URL>
 
-import { ApolloClient, InMemoryCache } from '@apollo/client/core/index.js';
-import createUploadLink from 'apollo-upload-client/createUploadLink.mjs';
+import { ApolloClient, InMemoryCache } from '@apollo/client';
+import UploadHttpLink from 'apollo-upload-client/UploadHttpLink.mjs';
 import { getOperationAST } from 'graphql';
 import { journey } from './journey.mjs';
 
 await journey(({ url, fetch, headers }) => {
   const client = new ApolloClient({
     cache: new InMemoryCache(),
-    link: createUploadLink({ uri: url, fetch, headers }),
+    link: new UploadHttpLink({ uri: url, fetch, headers }),
     defaultOptions: { query: { fetchPolicy: 'network-only' } },
   });
   return async (document, variables) => {

@@ -9,10 +9,12 @@ import re
 
 import schemathesis
 from graphql import (
+    FieldNode,
     GraphQLEnumType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
+    is_abstract_type,
     parse,
 )
 from hypothesis import strategies
@@ -52,27 +54,52 @@ def documented(_context, response, case):
         operation = parse(case.body).definitions[0]
         schema = case.operation.schema.client_schema
         root = {"query": schema.query_type, "mutation": schema.mutation_type}[operation.operation.value]
-        conforms(root, answer["data"], operation.selection_set)
+        conforms(schema, root, answer["data"], operation.selection_set)
 
 
-def conforms(kind, value, selections):
+def conforms(schema, kind, value, selections):
     if isinstance(kind, GraphQLNonNull):
         assert value is not None, f"null for {kind}"
-        return conforms(kind.of_type, value, selections)
+        return conforms(schema, kind.of_type, value, selections)
     if value is None:
         return None
     if isinstance(kind, GraphQLList):
         assert isinstance(value, list), f"{value!r} for {kind}"
-        return [conforms(kind.of_type, item, selections) for item in value]
+        return [conforms(schema, kind.of_type, item, selections) for item in value]
     if isinstance(kind, GraphQLEnumType):
         assert value in kind.values, f"{value!r} for {kind}"
         return None
+    if is_abstract_type(kind):
+        assert any(is_of(schema, one, value, selections) for one in schema.get_possible_types(kind)), f"{value!r} for {kind}"
+        return None
     if isinstance(kind, GraphQLObjectType):
-        fields = {(field.alias or field.name).value: field for field in selections.selections}
+        fields = fields_of(schema, kind, selections)
         assert list(value) == list(fields), f"{list(value)} for {list(fields)}"
         for name, field in fields.items():
             if field.name.value != "__typename":
-                conforms(kind.fields[field.name.value].type, value[name], field.selection_set)
+                conforms(schema, kind.fields[field.name.value].type, value[name], field.selection_set)
         return None
     assert LEAVES[kind.name](value), f"{value!r} for {kind}"
     return None
+
+
+def is_of(schema, kind, value, selections):
+    try:
+        conforms(schema, kind, value, selections)
+    except AssertionError:
+        return False
+    return True
+
+
+def fields_of(schema, kind, selections):
+    """The fields that an object of the type has, by their names in the answer."""
+    fields = {}
+    for one in selections.selections:
+        if isinstance(one, FieldNode):
+            fields.setdefault((one.alias or one.name).value, one)
+            continue
+        on = one.type_condition and schema.get_type(one.type_condition.name.value)
+        if on in (None, kind) or is_abstract_type(on) and schema.is_sub_type(on, kind):
+            for name, field in fields_of(schema, kind, one.selection_set).items():
+                fields.setdefault(name, field)
+    return fields

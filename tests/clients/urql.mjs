@@ -1,9 +1,10 @@
-// The journey with urql: queries by GET, which is its default, and its own uploads.
+// The journey with urql (the package for React, which hands on the client of @urql/core): queries by GET, which is its
+// default, and its own uploads.
 //
 //   node urql.mjs <base URL>
 
 import assert from 'node:assert/strict';
-import { Client, fetchExchange } from '@urql/core';
+import { Client, fetchExchange } from 'urql';
 import { getOperationAST } from 'graphql';
 import { journey } from './journey.mjs';
 

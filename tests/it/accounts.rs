@@ -280,10 +280,83 @@ async fn passwords_are_kept_as_argon2id_hashes() {
 
 #[expect(clippy::disallowed_methods, reason = "the test looks into the table")]
 async fn users(server: &TestApp) -> Vec<String> {
-    let users = entity::user::Entity::find().all(server.app.db.read()).await;
+    let users = server.app.db.all(entity::user::Entity::find()).await;
     users
         .unwrap()
         .into_iter()
         .map(|user| user.password_hash)
         .collect()
+}
+
+/// Phones' keyboards add a space after a word, and what is copied from a page has more around it.
+#[tokio::test(flavor = "multi_thread")]
+async fn white_space_around_a_user_name_is_not_part_of_it() {
+    let server = TestApp::start().await;
+    let alice = server.anonymous();
+    let made = sign_up(&alice, " \tAlice\u{a0}\n", PASSWORD).await;
+    assert_eq!(made.text("/signUp/username"), "Alice");
+    let bob = server.person("bob").await;
+    let file = bob.upload("a.txt", b"a").await;
+    for typed in [
+        "alice ",
+        " alice",
+        "\talice\r\n",
+        "\u{3000}alice\u{2003}",
+        "\u{feff}alice\u{200b}",
+        "\u{2028}ALICE\u{85}",
+    ] {
+        let visitor = server.anonymous();
+        let signed_in = visitor.sign_in(typed, PASSWORD).await;
+        assert_eq!(signed_in.text("/signIn/username"), "Alice", "{typed:?}");
+        let for_token = "mutation($u: String!, $p: String!) {
+            signInForToken(username: $u, password: $p, name: \"x\", scopes: [READ]) { secret } }";
+        let variables = json!({ "u": typed, "p": PASSWORD });
+        let answer = server.anonymous().ask_with(for_token, variables).await;
+        answer.text("/signInForToken/secret");
+        let found = "query($u: String!) { user(username: $u) { username } }";
+        let found = bob.ask_with(found, json!({ "u": typed })).await;
+        assert_eq!(found.text("/user/username"), "Alice", "{typed:?}");
+        bob.share_with(&file, typed).await;
+        let taken = sign_up(&server.anonymous(), typed, PASSWORD).await;
+        assert_eq!(taken.code(), "CONFLICT", "{typed:?}");
+    }
+    // Within a name it is no name.
+    for typed in ["al ice", "al\u{200b}ice", " ", "\u{3000}"] {
+        assert_eq!(
+            sign_up(&server.anonymous(), typed, PASSWORD).await.code(),
+            "BAD_USER_INPUT",
+            "{typed:?}"
+        );
+    }
+}
+
+/// Tries at `alice ` are tries at `alice`.
+#[tokio::test(flavor = "multi_thread")]
+async fn white_space_around_a_user_name_wins_no_guesses() {
+    let server = TestApp::start_with(|options| options.sign_in_tries = "3".into()).await;
+    server.person("alice").await;
+    let mallory = server.anonymous();
+    for typed in ["alice", "alice ", "\u{3000}alice"] {
+        let refused = mallory.sign_in(typed, "a password made up").await;
+        assert_eq!(refused.code(), "UNAUTHENTICATED");
+    }
+    assert_eq!(
+        mallory.sign_in(" alice ", PASSWORD).await.code(),
+        "RATE_LIMITED"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn white_space_around_a_password_is_part_of_it() {
+    let server = TestApp::start().await;
+    let password = " correct horse battery ";
+    sign_up(&server.anonymous(), "alice", password)
+        .await
+        .data("/signUp");
+    for typed in [password.trim(), password.trim_start(), password.trim_end()] {
+        let refused = server.anonymous().sign_in("alice", typed).await;
+        assert_eq!(refused.code(), "UNAUTHENTICATED", "{typed:?}");
+    }
+    let signed_in = server.anonymous().sign_in("alice", password).await;
+    assert_eq!(signed_in.text("/signIn/username"), "alice");
 }

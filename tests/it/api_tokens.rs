@@ -309,8 +309,5 @@ async fn tokens_that_a_new_password_ended_leave_room_for_others() {
 
 #[expect(clippy::disallowed_methods, reason = "the test looks into the table")]
 async fn rows(server: &TestApp) -> Vec<api_token::Model> {
-    api_token::Entity::find()
-        .all(server.app.db.read())
-        .await
-        .unwrap()
+    server.app.db.all(api_token::Entity::find()).await.unwrap()
 }

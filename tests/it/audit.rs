@@ -66,9 +66,7 @@ pub async fn events_of(server: &TestApp, kind: &str) -> i64 {
 
 /// All that the event table holds.
 async fn rows(server: &TestApp) -> String {
-    let events = entity::event::Entity::find()
-        .all(server.app.db.read())
-        .await;
+    let events = server.app.db.all(entity::event::Entity::find()).await;
     format!("{:?}", events.unwrap())
 }
 
@@ -219,8 +217,10 @@ async fn wrong_passwords_in_a_session_are_in_the_trail() {
 
     let server = server.restart_with(|_| {}).await;
 
-    let events = entity::event::Entity::find()
-        .all(server.app.db.read())
+    let events = server
+        .app
+        .db
+        .all(entity::event::Entity::find())
         .await
         .unwrap();
     let refused: Vec<_> = events

@@ -30,6 +30,37 @@ async fn a_ticket_s_download_counts_once_however_many_ranges_it_took() {
     assert_eq!(count(&server, "DOWNLOADED").await, 2);
 }
 
+/// A download manager looks first, with HEAD, and then gets.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_a_ticket_is_no_download_and_the_download_after_it_counts() {
+    let server = TestApp::behind_nginx(|_| {}).await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"a").await;
+    let direct = server.another_direct().await;
+    let tickets = [alice.ticket(&file).await, alice.ticket(&file).await];
+    let looked_at_only = alice.ticket(&file).await;
+    // By nginx, which asks the application by HEAD, too; and by the process itself.
+    let urls = [
+        tickets[0].clone(),
+        tickets[1].replace(&server.base, &direct.base),
+    ];
+    let look = async |url: &String| {
+        let looked = alice.client.head(url).send().await.unwrap();
+        assert_eq!(looked.status(), 200);
+        assert_eq!(looked.headers()["content-length"], "1");
+    };
+    look(&looked_at_only).await;
+    for url in &urls {
+        look(url).await;
+        assert_eq!(alice.get(url).await.bytes, b"a");
+        look(url).await;
+    }
+
+    direct.stop().await;
+    let server = server.restart_with(|_| {}).await;
+    assert_eq!(count(&server, "DOWNLOADED").await, 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn downloads_of_one_user_within_a_minute_are_one_event_with_a_count() {
     let server = TestApp::start().await;

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use crate::support::{TestApp, nginx::free_port, person::PASSWORD};
 
 /// Runs a script of `web/test` with Chromium; panics with what it printed when it fails.
-fn browse(script: &str, arguments: &[&str]) {
+pub fn browse(script: &str, arguments: &[&str]) {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     assert!(
         web.join("node_modules/playwright-core").exists(),
@@ -100,5 +100,30 @@ async fn pages_of_allowed_origins_may_call_and_others_may_not() {
     browse(
         "cors.mjs",
         &[&server.base, &allowed.to_string(), &other.to_string()],
+    );
+}
+
+/// A picture of one pixel.
+const PICTURE: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00\x0cIDATx\x9cc\xf8\xcf\xc0\x00\x00\x03\x01\x01\x00\xc9\xfe\x92\xef\x00\x00\x00\x00IEND\xaeB`\x82";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_allowed_origins_show_what_tickets_open_and_others_do_not() {
+    let (allowed, other) = (free_port(), free_port());
+    let server = TestApp::behind_nginx(|options| {
+        options.allowed_origins = format!("http://127.0.0.1:{allowed}");
+    })
+    .await;
+    let direct = server.another_direct().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("photo.png", PICTURE).await;
+    let ticket = alice.ticket(&file).await;
+    browse(
+        "tickets.mjs",
+        &[
+            &allowed.to_string(),
+            &other.to_string(),
+            &ticket,
+            &ticket.replace(&server.base, &direct.base),
+        ],
     );
 }

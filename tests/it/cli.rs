@@ -25,7 +25,7 @@ async fn schema_prints_the_committed_schema_whatever_the_configuration() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_made_by_the_operator_signs_in() {
-    let program = Program::new().await.set("SIGN_UP", "closed");
+    let program = Program::new().await.set("SIGN_UP", "closed").migrated();
 
     let made = program.run_with(&["create-user", "alice"], &format!("{PASSWORD}\n"));
 
@@ -45,10 +45,13 @@ async fn an_account_made_by_the_operator_signs_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_cannot_be_made_is_explained() {
-    let program = Program::new().await;
-    succeeded(&program.run_with(&["create-user", "alice"], PASSWORD));
+    let program = Program::new().await.migrated();
+    let made = program.run_with(&["create-user", "alice\u{a0}\n"], PASSWORD);
+    succeeded(&made);
+    assert!(made.out.ends_with(" alice\n"), "{made:?}");
     for (name, password, said) in [
         ("ALICE", PASSWORD, "CONFLICT"),
+        (" alice ", PASSWORD, "CONFLICT"),
         ("no name", PASSWORD, "BAD_USER_INPUT"),
         ("bob", "short", "BAD_USER_INPUT"),
         ("bob", "", "BAD_USER_INPUT"),
@@ -94,6 +97,75 @@ async fn the_operator_stops_an_account_of_a_running_server() {
         "alice"
     );
     assert_eq!(program.run(&["disable-user", "nobody"]).status, Some(1));
+}
+
+const ANOTHER: &str = "another long walk home";
+
+/// It was forgotten, or is known to somebody who should not have it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_the_operator_sets_ends_sessions_tokens_and_tickets() {
+    let program = Program::new().await;
+    let server = program.serve();
+    let alice = Person::anonymous(&server.base);
+    alice.sign_up("alice").await;
+    let by_token = alice.with_token(&alice.token("[READ]").await);
+    let file = alice.upload("a.txt", b"hello").await;
+    let ticket = alice.ticket(&file).await;
+    let bob = Person::anonymous(&server.base);
+    bob.sign_up("bob").await;
+
+    let set = program.run_with(&["set-password", "Alice"], &format!("{ANOTHER}\n"));
+
+    succeeded(&set);
+    assert_eq!(set.out, "");
+    for words in ["PasswordChanged", "Operator", "user:alice"] {
+        assert!(set.err.contains(words), "{words}: {set:?}");
+    }
+    assert!(!set.err.contains(ANOTHER));
+    let files = "{ files { nodes { name } } }";
+    for person in [&alice, &by_token] {
+        assert_eq!(person.ask(files).await.code(), "UNAUTHENTICATED");
+    }
+    assert_eq!(alice.get(&ticket).await.code(), "ACCESS_REVOKED");
+    assert_eq!(
+        alice.sign_in("alice", PASSWORD).await.code(),
+        "UNAUTHENTICATED"
+    );
+    alice.sign_in("alice", ANOTHER).await.data("/signIn");
+    assert_eq!(alice.ask(files).await.text("/files/nodes/0/name"), "a.txt");
+    // Nobody else's.
+    bob.ask(files).await.data("/files");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_cannot_be_set_is_explained_and_changes_nothing() {
+    let program = Program::new().await.migrated();
+    succeeded(&program.run_with(&["create-user", "alice"], PASSWORD));
+    succeeded(&program.run(&["disable-user", "alice"]));
+    for (name, password, said) in [
+        (
+            "nobody",
+            ANOTHER,
+            "NOT_FOUND: There is no account of this name.",
+        ),
+        ("no name", ANOTHER, "NOT_FOUND"),
+        ("alice", "short", "BAD_USER_INPUT"),
+        ("alice", "", "BAD_USER_INPUT"),
+    ] {
+        let printed = program.run_with(&["set-password", name], password);
+        assert_eq!(printed.status, Some(1), "{printed:?}");
+        assert!(printed.err.contains(said), "{printed:?}");
+    }
+    let server = program.serve();
+    let alice = Person::anonymous(&server.base);
+    let signs_in = async |password: &str| alice.sign_in("alice", password).await.code().to_owned();
+    assert_eq!(signs_in(PASSWORD).await, "UNAUTHENTICATED", "it is stopped");
+
+    // A stopped account stays stopped.
+    succeeded(&program.run_with(&["set-password", "alice"], ANOTHER));
+    assert_eq!(signs_in(ANOTHER).await, "UNAUTHENTICATED");
+    succeeded(&program.run(&["enable-user", "alice"]));
+    assert_eq!(signs_in(ANOTHER).await, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use std::{
 
 use crate::support::TestApp;
 
-fn clients() -> PathBuf {
+pub fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
@@ -19,18 +19,34 @@ pub fn node(script: &str, arguments: &[&str]) {
         clients().join("node_modules").exists(),
         "the clients are not installed: run `npm ci` in tests/clients"
     );
-    run(Path::new("node"), script, arguments);
+    node_at(&clients().join(script), arguments);
+}
+
+/// The same for a script at any place; what it printed.
+pub fn node_at(script: &Path, arguments: &[&str]) -> String {
+    run(Path::new("node"), script, arguments)
 }
 
 /// Runs a script for Python; panics with what it printed when it fails.
 fn python(script: &str, arguments: &[&str]) {
+    run(&python_program(), &clients().join(script), arguments);
+}
+
+/// The same for a script at any place, run in `directory`; what it printed.
+pub fn python_at(directory: &Path, script: &Path) -> String {
+    let mut command = Command::new(python_program());
+    command.arg(script).current_dir(directory);
+    succeed(command, &script.display().to_string())
+}
+
+fn python_program() -> PathBuf {
     let python = clients().join(".venv/bin/python");
     assert!(
         python.exists(),
         "the clients are not installed: run `python3 -m venv .venv && .venv/bin/pip install -r requirements.txt` in \
          tests/clients"
     );
-    run(&python, script, arguments);
+    python
 }
 
 /// Runs Schemathesis against `server` with an API token; panics with what it printed when it finds something.
@@ -63,13 +79,14 @@ fn schemathesis(server: &str, token: &str, ids: &str) {
     succeed(command, "schemathesis");
 }
 
-fn run(program: &Path, script: &str, arguments: &[&str]) {
+fn run(program: &Path, script: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
-    command.arg(clients().join(script)).args(arguments);
-    succeed(command, script);
+    command.arg(script).args(arguments);
+    succeed(command, &script.display().to_string())
 }
 
-fn succeed(mut command: Command, script: &str) {
+/// Runs `command`, and returns what it printed; panics with that when it fails.
+fn succeed(mut command: Command, script: &str) -> String {
     for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         command.env_remove(proxy);
     }
@@ -83,6 +100,7 @@ fn succeed(mut command: Command, script: &str) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +113,30 @@ async fn the_audit_of_graphql_over_http_passes_whole() {
 async fn apollo_client_does_the_main_job() {
     let server = TestApp::start().await;
     node("apollo.mjs", &[&server.base]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apollo_client_of_the_major_before_does_the_main_job() {
+    assert!(
+        clients().join("apollo-3/node_modules").exists(),
+        "the older client is not installed: run `npm ci` in tests/clients/apollo-3"
+    );
+    let server = TestApp::start().await;
+    node("apollo-3/apollo.mjs", &[&server.base]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphql_request_does_the_main_job() {
+    let server = TestApp::start().await;
+    node("graphql-request.mjs", &[&server.base]);
+}
+
+/// Its compiler takes the schema, and it pages as its components do.
+#[tokio::test(flavor = "multi_thread")]
+async fn relay_compiles_the_schema_and_does_the_main_job() {
+    let server = TestApp::start().await;
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
+    node("relay.mjs", &[&server.base, schema]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,6 +114,7 @@ async fn a_secret_file_that_others_can_read_stops_the_start() {
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, SECRET).unwrap();
     let program = Program::new().await;
+    program.serve().kill();
     let program = program.set("SECRET_FILE", file.to_str().unwrap());
     for mode in [0o666, 0o644, 0o604, 0o660, 0o602] {
         set_mode(&file, mode);

@@ -1,6 +1,11 @@
 //! The configuration: mistakes are named at once, and secrets are kept.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    process::Command,
+};
 
 use super::cli::succeeded;
 use crate::support::program::Program;
@@ -72,6 +77,27 @@ async fn every_mistake_of_a_configuration_is_named_at_once() {
         !program.data_dir().exists(),
         "a mistaken start leaves nothing behind"
     );
+}
+
+/// A path in an old encoding, such as Latin-1.
+#[test]
+fn a_setting_that_is_no_text_is_named_without_its_value() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+    let latin = OsStr::from_bytes(b"/srv/m\xfcll");
+    program.env_clear().env("CLOAKROOM_DATA_DIR", latin);
+    program
+        .env("CLOAKROOM_SECRET", latin)
+        .env("CLOAKROOM_OTHER", latin);
+    let output = program.arg("verify").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    for name in ["DATA_DIR", "SECRET"] {
+        assert!(
+            said.contains(&format!("CLOAKROOM_{name}: is not UTF-8")),
+            "{said}"
+        );
+    }
+    assert!(said.contains("2 mistake(s)"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

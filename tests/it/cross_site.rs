@@ -112,6 +112,82 @@ async fn pages_of_allowed_origins_may_call_and_read() {
     assert!(!hostile.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
 }
 
+/// However the operator writes an origin, browsers write it in one way.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_origin_is_matched_as_browsers_write_it() {
+    let allowed = "https://App.Example, https://other.example:443/,HTTP://third.example:80, https://b\u{fc}cher.example, \
+        http://[2001:DB8:0::1]:3000";
+    let server = TestApp::start_with(|options| options.allowed_origins = allowed.to_owned()).await;
+    for origin in [
+        "https://app.example",
+        "https://other.example",
+        "http://third.example",
+        "https://xn--bcher-kva.example",
+        "http://[2001:db8::1]:3000",
+    ] {
+        let from_there = [("origin", origin), ("sec-fetch-site", "cross-site")];
+        let answer = sign_out(&server.anonymous(), &from_there).await;
+        assert_eq!(answer.data("/signOut"), true, "{origin}");
+        assert_eq!(answer.headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+    }
+    for origin in [
+        "http://app.example",
+        "https://app.example:8443",
+        "https://other.example.evil.example",
+    ] {
+        let refused = sign_out(&server.anonymous(), &[("origin", origin)]).await;
+        assert_eq!(refused.code(), "CSRF_REFUSED", "{origin}");
+    }
+}
+
+/// Phones' web views have schemes of their own, and say `cross-site` or nothing beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_web_view_may_call_and_read_and_no_other() {
+    let allowed = "capacitor://localhost, Ionic://localhost/,tauri://localhost";
+    let server = TestApp::start_with(|options| options.allowed_origins = allowed.to_owned()).await;
+    let client = reqwest::Client::new();
+    for origin in [
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+    ] {
+        for with in [
+            &[("origin", origin)][..],
+            &[("origin", origin), ("sec-fetch-site", "cross-site")],
+        ] {
+            let answer = sign_out(&server.anonymous(), with).await;
+            assert_eq!(answer.data("/signOut"), true, "{with:?}");
+            let headers = answer.headers;
+            assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+            assert_eq!(headers[ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
+        }
+        let preflight = client
+            .request(Method::OPTIONS, format!("{}/graphql", server.base))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type");
+        let allowed = preflight.send().await.unwrap();
+        assert_eq!(allowed.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+    }
+    let alice = server.person("alice").await;
+    for origin in [
+        "null",
+        "capacitor://evil",
+        "capacitor://localhost.evil",
+        "evil://localhost",
+        "http://localhost",
+    ] {
+        for with in [
+            &[("origin", origin)][..],
+            &[("origin", origin), ("sec-fetch-site", "cross-site")],
+        ] {
+            let refused = sign_out(&alice, with).await;
+            assert_eq!(refused.code(), "CSRF_REFUSED", "{with:?}");
+            assert!(!refused.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+        }
+    }
+}
+
 /// A page can read a refusal only with the headers of CORS, whatever it is that is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_allowed_origins_can_read_refusals() {
@@ -161,6 +237,44 @@ async fn browsers_learn_what_allowed_origins_may_send() {
     assert!(!hostile.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
 }
 
+/// GraphQL clients, upload protocols and whatever traces requests have headers of their own, and a browser asks for each.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_allowed_origins_may_send_what_their_clients_and_traces_send() {
+    let server = TestApp::start_with(|options| options.allowed_origins = FRIEND.to_owned()).await;
+    let preflight = async |origin: &str, wanted: &str| {
+        let client = server.anonymous().client;
+        let request = client
+            .request(Method::OPTIONS, format!("{}/graphql", server.base))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", wanted);
+        request.send().await.unwrap()
+    };
+    let told = |answer: &Response| {
+        let allowed = answer.headers().get(ACCESS_CONTROL_ALLOW_HEADERS)?;
+        let allowed = allowed.to_str().unwrap().to_ascii_lowercase();
+        let names = allowed.split(',').map(|name| name.trim().to_owned());
+        Some(names.collect::<Vec<_>>())
+    };
+    let all = "accept,apollo-require-preflight,apollographql-client-name,apollographql-client-version,authorization,\
+        b3,baggage,content-type,datadog,elastic-apm-traceparent,graphql-preflight,newrelic,sentry-trace,traceparent,\
+        tracestate,x-apollo-operation-name,x-apollo-operation-type,x-b3-traceid,x-csrf-token,x-datadog-trace-id,\
+        x-request-id,x-requested-with";
+    for wanted in all.split(',').chain([all]) {
+        let answer = preflight(FRIEND, wanted).await;
+        assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], FRIEND);
+        let allowed = told(&answer).unwrap_or_default();
+        for name in wanted.split(',') {
+            assert!(
+                allowed.iter().any(|allowed| allowed == name),
+                "{name}: {allowed:?}"
+            );
+        }
+        let hostile = preflight("https://evil.example", wanted).await;
+        assert!(!hostile.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+    }
+}
+
 /// Sends a request to `route`, as a page of `origin` would.
 async fn from_page(server: &TestApp, route: &Route, method: Method, origin: &str) -> Response {
     let url = format!("{}{}", server.base, route.path);
@@ -180,7 +294,7 @@ async fn every_route_refuses_pages_of_other_sites_as_its_profile_does() {
         let (status, form) = match route.profile {
             Profile::Api => (403, "application/graphql-response+json; charset=utf-8"),
             // It takes no cookies, and this method neither.
-            Profile::Public => (405, "application/problem+json"),
+            Profile::Public | Profile::Ticket => (405, "application/problem+json"),
             // It takes none either; what the path says here is no token.
             Profile::Form => (404, "text/html; charset=utf-8"),
         };
@@ -196,12 +310,13 @@ async fn every_route_tells_pages_of_allowed_origins_what_its_profile_lets_them_d
         let answer = from_page(&server, route, Method::OPTIONS, FRIEND).await;
         let told = answer.headers().get(ACCESS_CONTROL_ALLOW_METHODS);
         let told = told.map(|methods| methods.to_str().unwrap());
-        let methods: Vec<_> = route.methods.iter().map(Method::as_str).collect();
-        let expected = match route.profile {
-            Profile::Api => Some(methods.join(",")),
+        let told: Option<Vec<_>> = told.map(|methods| methods.split(',').map(str::trim).collect());
+        let methods = route.methods.iter().map(Method::as_str);
+        let expected: Option<Vec<_>> = match route.profile {
+            Profile::Api | Profile::Ticket => Some(methods.collect()),
             Profile::Public | Profile::Form => None,
         };
-        assert_eq!(told, expected.as_deref(), "{}", route.path);
+        assert_eq!(told, expected, "{}", route.path);
         let allowed = answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
         assert_eq!(allowed, expected.is_some(), "{}", route.path);
     }

@@ -346,7 +346,7 @@ async fn terms_of_a_drop_that_cannot_be_are_refused_and_nothing_is_made() {
         ("x", json!({ "password": "x".repeat(10_000) }), "password"),
         ("x", json!({ "maxFiles": 0 }), "maxFiles"),
         ("x", json!({ "maxFiles": -1 }), "maxFiles"),
-        ("x", json!({ "maxFiles": 1_i64 << 31 }), ""),
+        ("x", json!({ "maxFiles": 1_i64 << 31 }), "variables.f"),
         ("x", json!({ "maxFileSize": 0 }), "maxFileSize"),
         ("x", json!({ "maxFileSize": -1 }), "maxFileSize"),
         (

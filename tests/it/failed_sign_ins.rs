@@ -28,7 +28,7 @@ async fn change_password(person: &Person, current: &str) -> Answer {
 
 /// Puts `hash` in place of the hash of `username`, and returns the one that was there.
 async fn replace_hash(server: &TestApp, username: &str, hash: &str) -> String {
-    let users = entity::user::Entity::find().all(server.app.db.read());
+    let users = server.app.db.all(entity::user::Entity::find());
     let mut user = users.await.unwrap().into_iter();
     let user = user.find(|user| user.username == username).unwrap();
     let before = user.password_hash.clone();

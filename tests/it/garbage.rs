@@ -11,8 +11,11 @@ use cloakroom::{
         file_name,
         tickets::{self, Disposition},
     },
-    graphql::document,
-    http::{self, disposition},
+    graphql::{Unfit, document},
+    http::{
+        self,
+        disposition::{self, Spelling},
+    },
 };
 use serde_json::Map;
 use tower::ServiceExt;
@@ -53,7 +56,7 @@ fn any_disposition_gives_a_name_that_our_own_spells_whole() {
             continue;
         };
         let sent = HeaderMap::from_iter([(header::CONTENT_DISPOSITION, value)]);
-        let raw = disposition::file_name(&sent);
+        let raw = disposition::file_name(&sent, Spelling::Unknown);
         let name = file_name::clean(&raw);
         assert_eq!(file_name::check(&name).unwrap(), name, "{input:?}");
         differing += usize::from(raw != name);
@@ -66,7 +69,11 @@ fn any_disposition_gives_a_name_that_our_own_spells_whole() {
                 .starts_with("attachment; filename=\"")
         );
         let read = HeaderMap::from_iter([(header::CONTENT_DISPOSITION, written)]);
-        assert_eq!(disposition::file_name(&read), name, "{input:?}");
+        assert_eq!(
+            disposition::file_name(&read, Spelling::Unknown),
+            name,
+            "{input:?}"
+        );
     }
     assert!(differing > 1000, "only {differing} names had to be cleaned");
 }
@@ -129,14 +136,18 @@ async fn any_document_is_measured_or_refused() {
     for n in 0..INPUTS {
         let input = numbers.mutated(seeds[n % seeds.len()], &words);
         let text = String::from_utf8_lossy(&input);
-        let checked = document::scan(&text, limits)
-            .and_then(|_| document::check(&text, None, &Map::new(), limits));
+        let checked = match document::scan(&text, limits) {
+            Ok(_) => document::check(&text, None, &Map::new(), limits),
+            Err(error) => Err(error.into()),
+        };
         match checked {
             Ok(document) => {
                 fine += 1;
                 assert!(document::select(&document.parsed, None).is_ok(), "{text}");
             }
-            Err(error) => {
+            // These are `BAD_USER_INPUT`.
+            Err(Unfit::Invalid(errors)) => refused += usize::from(!errors.is_empty()),
+            Err(Unfit::Refused(error)) => {
                 refused += 1;
                 let code = error.code.as_str();
                 assert!(

@@ -3,7 +3,10 @@
 use reqwest::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Person, TestApp};
+use crate::support::{
+    Answer, Person, TestApp,
+    multipart::{CONTENT_TYPE as CONTENT_TYPE_OF_PARTS, Parts},
+};
 
 pub const RESPONSE: &str = "application/graphql-response+json";
 pub const JSON: &str = "application/json";
@@ -228,4 +231,130 @@ async fn a_failed_field_is_null_as_far_as_its_type_says() {
         anyone.ask(skipped).await.data(""),
         json!({ "limits": {}, "me2": null })
     );
+}
+
+/// A charset is named by its label or by the alias that many clients use, in any case, quoted or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn utf8_is_taken_under_every_name_that_clients_give_it() {
+    let server = TestApp::start().await;
+    let anyone = server.anonymous();
+    let body = json!({ "query": "{ __typename }" }).to_string();
+    for content_type in [
+        "application/json",
+        "application/json;",
+        "application/json;charset=utf-8",
+        "application/json; charset=utf8",
+        "application/json; charset=UTF8",
+        "application/json; charset=\"utf-8\"",
+        "application/json; charset=\"UTF-8\"; q=1",
+        "application/json; charset='utf-8'",
+        "application/json; Charset=Utf-8",
+        "application/json ; charset = utf-8",
+        "APPLICATION/JSON; CHARSET=UTF-8",
+        "application/json; profile=\"a;charset=latin1\"",
+        "application/json; boundary=x; charset=utf8",
+    ] {
+        let answer = anyone.post_body(content_type, body.clone()).await;
+        assert_eq!(answer.text("/__typename"), "Query", "{content_type}");
+    }
+    for content_type in [
+        "application/json; charset=utf-16",
+        "application/json; charset=iso-8859-1",
+        "application/json; charset=\"latin1\"",
+        "application/json; charset=utf-8; charset=latin1",
+        "application/json; charset=latin1; charset=utf-8",
+        "application/json; x=y; CHARSET=us-ascii",
+        "application/json; charset=utf-88",
+        "application/json; charset=",
+    ] {
+        let refused = anyone.post_body(content_type, body.clone()).await;
+        let refusal = (refused.status.as_u16(), refused.code());
+        assert_eq!(refusal, (415, "BAD_USER_INPUT"), "{content_type}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_said_to_be_as_it_is_is_taken() {
+    let server = TestApp::start().await;
+    for encoding in ["identity", "Identity", "IDENTITY"] {
+        let request = server.anonymous().post();
+        let request = request.header("content-encoding", encoding);
+        let request = request.json(&json!({ "query": "{ __typename }" }));
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!(answer.text("/__typename"), "Query", "{encoding}");
+    }
+}
+
+/// By URL the specification says so (GraphQL over HTTP §5.3); a client that writes it in JSON means the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_name_that_is_empty_is_none_by_every_transport() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let upload = "mutation Up($file: Upload!) { uploadFile(file: $file) { name } }";
+    for query in ["{ me { username } }", "query Me { me { username } }"] {
+        let body = json!({ "query": query, "operationName": "" }).to_string();
+        let posted = post(&alice, RESPONSE, body).await;
+        let got = get(&alice, &[("query", query), ("operationName", "")]).await;
+        for answer in [posted, got] {
+            assert_eq!(answer.text("/me/username"), "alice", "{query}");
+        }
+    }
+    let operations = json!({ "query": upload, "operationName": "", "variables": { "file": null } });
+    let body = Parts::new()
+        .text("operations", &operations.to_string())
+        .text("map", r#"{"0":["variables.file"]}"#)
+        .file("0", b"x");
+    let uploaded = alice.post_body(CONTENT_TYPE_OF_PARTS, body.end()).await;
+    uploaded.text("/uploadFile/name");
+    // Of several operations it names none.
+    let two = "query A { a: __typename } query B { b: __typename }";
+    let body = json!({ "query": two, "operationName": "" }).to_string();
+    let posted = post(&alice, RESPONSE, body).await;
+    let got = get(&alice, &[("query", two), ("operationName", "")]).await;
+    for refused in [posted, got] {
+        assert_eq!(
+            (refused.code(), refused.field()),
+            ("BAD_USER_INPUT", "operationName")
+        );
+    }
+}
+
+/// The edition of September 2025: surrogate pairs and braces in strings, and descriptions of what runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_read_by_the_newest_grammar() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"x").await;
+    for written in [
+        r"\ud83d\ude00.txt",
+        r"\u{1F600}.txt",
+        r"\u{01f600}\u{2e}txt",
+        "😀.txt",
+    ] {
+        let mutation = format!(
+            "\"Renames.\" mutation Rename(\"Which.\" $f: ID!) {{ ...r }}
+             \"\"\"\n A fragment. \n\"\"\" fragment r on Mutation {{ renameFile(id: $f, name: \"{written}\") {{ name }} }}"
+        );
+        let renamed = alice.ask_with(&mutation, json!({ "f": file })).await;
+        assert_eq!(renamed.text("/renameFile/name"), "😀.txt", "{written}");
+    }
+    for refused in [
+        r#"{ user(username: "\ud83d") { id } }"#,
+        r#"{ user(username: "\ude00\ud83d") { id } }"#,
+        r#"{ user(username: "\u{110000}") { id } }"#,
+        r#""No name." { me { id } }"#,
+    ] {
+        let body = json!({ "query": refused }).to_string();
+        let answer = post(&alice, RESPONSE, body).await;
+        assert_eq!(
+            (answer.code(), answer.status.as_u16()),
+            ("BAD_USER_INPUT", 400),
+            "{refused}"
+        );
+        assert_eq!(answer.field(), "query");
+        assert_eq!(
+            answer.body["errors"][0]["locations"][0]["line"], 1,
+            "{refused}"
+        );
+    }
 }

@@ -9,7 +9,7 @@ use axum::{
     http::{Request, header},
 };
 use cloakroom::{
-    graphql::{self, Asked, Schema, document},
+    graphql::{self, Asked, Schema, Source, document},
     http,
 };
 use serde_json::json;
@@ -72,7 +72,7 @@ fn prepare(schema: &Schema, server: &TestApp, hostile: &Hostile) -> bool {
         return false;
     }
     let asked = Asked {
-        query: hostile.query.clone(),
+        query: Source::Text(hostile.query.clone()),
         operation_name: hostile.operation_name.map(str::to_owned),
         variables: hostile.variables.clone(),
     };

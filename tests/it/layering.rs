@@ -11,8 +11,9 @@ mod paths;
 use paths::paths;
 
 /// The modules of `src`, from the top down. A module names only modules of lines below its own.
-const LAYERS: [&[&str]; 19] = [
+const LAYERS: [&[&str]; 21] = [
     &["main"],
+    &["commands"],
     &["server"],
     &["http"],
     &["graphql"],
@@ -21,6 +22,7 @@ const LAYERS: [&[&str]; 19] = [
     &["janitor"],
     &["domain"],
     &["access"],
+    &["installation"],
     &["auth", "storage"],
     &["db"],
     &["batch"],
@@ -30,7 +32,7 @@ const LAYERS: [&[&str]; 19] = [
     &["config"],
     &["clock", "disk", "keys", "private"],
     &["error"],
-    &["log_limit"],
+    &["log_limit", "operator_error"],
 ];
 
 /// What points down, and yet may not be.
@@ -46,7 +48,14 @@ const CRATES: [(&str, &[&str]); 8] = [
     (
         "sea_orm",
         &[
-            "access", "auth", "db", "domain", "error", "janitor", "verify",
+            "access",
+            "auth",
+            "db",
+            "domain",
+            "error",
+            "installation",
+            "janitor",
+            "verify",
         ],
     ),
     ("tower_http", &["http"]),

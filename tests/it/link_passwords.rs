@@ -230,10 +230,7 @@ async fn a_link_s_password_is_kept_as_an_argon2id_hash_and_a_new_one_takes_its_p
     let alice = server.person("alice").await;
     let file = alice.upload("a.txt", b"a").await;
     let link = alice.link_with(&file, json!({ "password": RIGHT })).await;
-    let rows = link::Entity::find()
-        .all(server.app.db.read())
-        .await
-        .unwrap();
+    let rows = server.app.db.all(link::Entity::find()).await.unwrap();
     let hash = rows[0].password_hash.as_deref().unwrap();
     assert!(
         hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),

@@ -32,14 +32,17 @@ async fn terms_that_cannot_be_are_refused_and_nothing_is_made() {
         (json!({ "maxDownloads": 0 }), "maxDownloads"),
         (json!({ "maxDownloads": -1 }), "maxDownloads"),
         (json!({ "maxDownloads": i32::MIN }), "maxDownloads"),
-        (json!({ "maxDownloads": 1_i64 << 31 }), ""),
-        (json!({ "maxDownloads": 1.5 }), ""),
+        (json!({ "maxDownloads": 1_i64 << 31 }), "variables.m"),
+        (json!({ "maxDownloads": 1.5 }), "variables.m"),
         (json!({ "expiresAt": "2001-01-01T00:00:00Z" }), "expiresAt"),
         (
             json!({ "expiresAt": server.date_in(Duration::ZERO) }),
             "expiresAt",
         ),
-        (json!({ "expiresAt": "+10000-01-01T00:00:00Z" }), ""),
+        (
+            json!({ "expiresAt": "+10000-01-01T00:00:00Z" }),
+            "variables.e",
+        ),
         (
             json!({ "password": "good", "maxDownloads": 0 }),
             "maxDownloads",

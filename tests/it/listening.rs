@@ -6,6 +6,7 @@ use std::{
         fs::{FileTypeExt, MetadataExt, symlink},
         net::{UnixListener, UnixStream},
     },
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -190,4 +191,64 @@ async fn a_living_socket_is_left_to_its_process() {
     }
     left_alone("busy");
     drop(listener);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_cannot_be_listened_at_is_named_with_the_way_out() {
+    let program = Program::with(None);
+    let unix = |path: &Path| format!("unix:{}", path.display());
+    let long = program.path(&"s".repeat(120));
+    let missing = program.path("no/such.sock");
+    let taken = program.path("taken.sock");
+    let _listener = UnixListener::bind(&taken).unwrap();
+    let taken_port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken_port = taken_port.local_addr().unwrap().to_string();
+    let _holder = std::net::TcpListener::bind(&taken_port);
+    for (listen, said) in [
+        (unix(&long), "107 bytes"),
+        (unix(&missing), "no does not exist: make it"),
+        (unix(&taken), "another process listens"),
+        ("192.0.2.1:8080".to_owned(), "has that address"),
+    ] {
+        let printed = Program::with(None).set("LISTEN", &listen).run(&["serve"]);
+        assert_eq!(printed.status, Some(1), "{printed:?}");
+        for words in ["cannot listen on", said, "CLOAKROOM_LISTEN"] {
+            assert!(printed.err.contains(words), "{words}: {printed:?}");
+        }
+    }
+}
+
+/// URLs that begin with it would lead nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn listening_everywhere_needs_the_address_that_clients_use() {
+    for listen in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0"] {
+        let program = Program::with(None).set("LISTEN", listen);
+        let printed = program.run(&["serve"]);
+        assert_eq!(printed.status, Some(2), "{printed:?}");
+        assert!(
+            printed.err.contains("CLOAKROOM_PUBLIC_URL: is not set"),
+            "{printed:?}"
+        );
+        assert!(printed.err.contains("1 mistake(s)"), "{printed:?}");
+    }
+    let program = Program::with(None)
+        .set("LISTEN", "0.0.0.0:0")
+        .set("PUBLIC_URL", "HTTPS://Files.Example:443/");
+    let server = program.serve();
+    let alice = Person::anonymous(&server.base.replace("0.0.0.0", "127.0.0.1"));
+    assert_eq!(
+        alice.ask("{ __typename }").await.text("/__typename"),
+        "Query"
+    );
+    assert!(
+        server
+            .log()
+            .await
+            .contains("public_url=\"https://files.example\"")
+    );
+
+    let doubts = "CLOAKROOM_PUBLIC_URL is not set";
+    let behind_nginx = Program::with(None).set("DELIVERY", "x-accel");
+    assert!(behind_nginx.serve().log().await.contains(doubts));
+    assert!(!Program::with(None).serve().log().await.contains(doubts));
 }

@@ -164,6 +164,7 @@ fn a_log_on_a_full_disk_goes_on_once_there_is_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_printed_for_a_reader_that_has_left_ends_cleanly() {
     let program = Program::new().await;
+    program.serve().kill();
     let made = program.run_with(&["create-user", "alice"], "correct horse battery\n");
     assert_eq!(made.status, Some(0), "{made:?}");
     for arguments in [&["schema"][..], &["verify"], &["verify", "--json"]] {
@@ -178,6 +179,7 @@ async fn what_is_printed_for_a_reader_that_has_left_ends_cleanly() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_printed_is_a_failure_and_says_so() {
     let program = Program::new().await;
+    program.serve().kill();
     for arguments in [&["schema"][..], &["verify"], &["verify", "--json"]] {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let (status, log) = program.run_to(full, arguments);

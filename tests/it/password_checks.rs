@@ -124,7 +124,7 @@ async fn a_weaker_hash_is_renewed_at_the_next_sign_in() {
 }
 
 async fn hash(server: &TestApp) -> String {
-    let user = entity::user::Entity::find().one(server.app.db.read()).await;
+    let user = server.app.db.one(entity::user::Entity::find()).await;
     user.unwrap().unwrap().password_hash
 }
 

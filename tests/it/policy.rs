@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use cloakroom::{
-    access::{self, Claim, EVERYONE},
+    access::{self, Claim, EVERYONE, Sight},
+    app::App,
     auth::{
         self, Viewer, api_token,
         client::ClientAddress,
@@ -239,6 +240,19 @@ impl World {
     }
 }
 
+/// What one person was let see is no proof for another.
+async fn nobody_lists_shares_by_another_s_sight(app: &App, viewers: &[Viewer]) {
+    for viewer in viewers {
+        let owned = access::files_of(app, viewer, ALL).await.unwrap();
+        let sights: Vec<_> = owned.rows.into_iter().map(Sight::from).collect();
+        let sights: Vec<_> = sights.iter().collect();
+        for other in viewers.iter().filter(|other| other.id() != viewer.id()) {
+            let listed = access::shares_of(app, other, &sights, ALL).await.unwrap();
+            assert!(listed.is_empty(), "{listed:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
     let server = TestApp::start().await;
@@ -251,13 +265,14 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
         let holders = world.holders(&server).await;
         world.change_links(seed, &server).await;
         world.end_credentials(seed, &server).await;
+        nobody_lists_shares_by_another_s_sight(app, &viewers).await;
         for (user, viewer) in world.users.iter().zip(&viewers) {
             let owned = access::files_of(app, viewer, ALL).await.unwrap();
             let shared = access::shared_with(app, viewer, ALL).await.unwrap();
-            let ids = |rows: &[access::Readable<file::Model>]| -> Vec<Uuid> {
-                rows.iter().map(|file| file.id).collect()
-            };
-            let listed = [ids(&owned.rows), ids(&shared.rows)].concat();
+            let owned = owned.rows.iter().map(|file| file.id);
+            let listed: Vec<Uuid> = owned
+                .chain(shared.rows.iter().map(|file| file.id))
+                .collect();
             let unique = BTreeSet::from_iter(&listed);
             assert_eq!(unique.len(), listed.len(), "each file once");
             for file in &world.files {

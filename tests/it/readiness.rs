@@ -24,7 +24,7 @@ async fn readiness(server: &Serving) -> (u16, String) {
 }
 
 /// Waits until `/readyz` has this status, and returns what it says.
-async fn becomes(server: &Serving, status: u16) -> String {
+pub async fn becomes(server: &Serving, status: u16) -> String {
     for _ in 0..50 {
         let (found, said) = readiness(server).await;
         if found == status {

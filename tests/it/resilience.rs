@@ -77,12 +77,12 @@ async fn a_thread_that_does_not_come_back_holds_up_no_stop() {
     let ticket = alice.ticket(&file).await;
     let mut content = program.data_dir().join("content");
     while content.is_dir() {
-        content = fs::read_dir(content)
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap()
-            .path();
+        let entries = fs::read_dir(&content).unwrap().map(|entry| entry.unwrap());
+        let mut paths = entries.map(|entry| entry.path());
+        // Not the directory's mark.
+        content = paths
+            .find(|path| !path.ends_with("content/installation"))
+            .unwrap();
     }
     fs::remove_file(&content).unwrap();
     assert!(

@@ -234,10 +234,7 @@ async fn sessions_survive_a_restart() {
 
 #[expect(clippy::disallowed_methods, reason = "the test looks into the table")]
 async fn sessions(server: &TestApp) -> Vec<session::Model> {
-    session::Entity::find()
-        .all(server.app.db.read())
-        .await
-        .unwrap()
+    server.app.db.all(session::Entity::find()).await.unwrap()
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -174,8 +174,8 @@ async fn a_page_takes_no_longer_for_the_shares_behind_it() {
 )]
 async fn share_with_strangers(server: &TestApp, file: &str, count: usize) {
     let file_id: Uuid = file.parse().unwrap();
-    let (now, database) = (server.app.clock.now(), server.app.db.read());
-    let like = user::Entity::find().one(database).await.unwrap().unwrap();
+    let (now, database) = (server.app.clock.now(), &server.app.db);
+    let like = database.one(user::Entity::find()).await.unwrap().unwrap();
     let strangers: Vec<_> = (0..count)
         .map(|at| user::Model {
             id: keys::id(now),

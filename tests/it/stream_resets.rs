@@ -10,12 +10,17 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::{TcpSocket, TcpStream},
 };
 
 use crate::support::{
     TestApp,
+    frames::{
+        ACK, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, frame,
+        post, receive, request,
+    },
+    multipart::CONTENT_TYPE,
     nginx::{Site, free_port},
 };
 
@@ -24,42 +29,36 @@ const CONNECTIONS: usize = 4;
 /// Requests that are sent, and taken back, by one write: so many that nginx does not end the connection for it.
 const AT_ONCE: u32 = 50;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const ACK: u8 = 1;
-const END_STREAM_AND_HEADERS: u8 = 5;
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
 
-/// A frame (RFC 9113 §4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = length[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
+/// The head of a request: its headers, and whether a body is to come.
+struct Head {
+    flags: u8,
+    block: Vec<u8>,
 }
 
-/// The headers of a GET of `path`, by HPACK's static table (RFC 7541): `:method GET`, `:scheme http`, `:path`, `:authority`.
-fn get(path: &str) -> Vec<u8> {
-    let mut block = vec![0x82, 0x86];
-    for (name, value) in [(0x04, path), (0x01, "localhost")] {
-        block.extend([name, u8::try_from(value.len()).unwrap()]);
-        block.extend(value.bytes());
+impl Head {
+    /// A query, or an upload.
+    fn of(is_upload: bool) -> Self {
+        match is_upload {
+            true => Self {
+                flags: END_HEADERS,
+                block: post(CONTENT_TYPE, "crm_garbage", 1 << 30),
+            },
+            false => Self {
+                flags: END_HEADERS | END_STREAM,
+                block: request(false, "/graphql?query=%7Bme%7Bid%7D%7D"),
+            },
+        }
     }
-    block
 }
 
 /// Requests by streams from `first` on, each taken back at once.
-fn taken_back(first: u32, block: &[u8]) -> Vec<u8> {
+fn taken_back(first: u32, head: &Head) -> Vec<u8> {
     let mut bytes = Vec::new();
     for n in 0..AT_ONCE {
         let stream = first + 2 * n;
-        bytes.extend(frame(HEADERS, END_STREAM_AND_HEADERS, stream, block));
+        bytes.extend(frame(HEADERS, head.flags, stream, &head.block));
         bytes.extend(frame(RST_STREAM, 0, stream, &CANCEL));
     }
     bytes
@@ -76,12 +75,8 @@ async fn connect(port: u16) -> io::Result<TcpStream> {
 /// is to end.
 async fn pong(connection: &mut TcpStream) -> io::Result<()> {
     loop {
-        let mut head = [0; 9];
-        connection.read_exact(&mut head).await?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; length as usize];
-        connection.read_exact(&mut payload).await?;
-        match (head[3], head[4]) {
+        let received = receive(connection).await?;
+        match (received.kind, received.flags) {
             (PING, ACK) => return Ok(()),
             (GOAWAY, _) => return Err(io::ErrorKind::ConnectionAborted.into()),
             _ => {}
@@ -90,13 +85,13 @@ async fn pong(connection: &mut TcpStream) -> io::Result<()> {
 }
 
 /// Sends requests and takes them back, in portions that nginx accepts. Fails when the server ends the connection.
-async fn flood_once(port: u16, block: &[u8], sent: &AtomicUsize) -> io::Result<()> {
+async fn flood_once(port: u16, head: &Head, sent: &AtomicUsize) -> io::Result<()> {
     let mut connection = connect(port).await?;
     let hello = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     connection.write_all(&hello).await?;
     let mut next = 1;
     while sent.load(Ordering::Relaxed) < RESETS {
-        let mut bytes = taken_back(next, block);
+        let mut bytes = taken_back(next, head);
         bytes.extend(frame(PING, 0, 0, &[0; 8]));
         connection.write_all(&bytes).await?;
         next += 2 * AT_ONCE;
@@ -107,9 +102,9 @@ async fn flood_once(port: u16, block: &[u8], sent: &AtomicUsize) -> io::Result<(
 }
 
 /// The same by ever new connections, until `sent` says that it was enough.
-async fn flood(port: u16, block: Vec<u8>, sent: Arc<AtomicUsize>) {
+async fn flood(port: u16, head: Head, sent: Arc<AtomicUsize>) {
     while sent.load(Ordering::Relaxed) < RESETS {
-        let _ = flood_once(port, &block, &sent).await;
+        let _ = flood_once(port, &head, &sent).await;
     }
 }
 
@@ -140,9 +135,8 @@ async fn requests_that_are_taken_back_at_once_keep_nobody_out() {
     let server = TestApp::behind_site(&site, |_| {}).await;
     let alice = server.person("alice").await;
     let (sent, began) = (Arc::new(AtomicUsize::new(0)), Instant::now());
-    let block = get("/graphql?query=%7Bme%7Bid%7D%7D");
     let floods: Vec<_> = (0..CONNECTIONS)
-        .map(|_| tokio::spawn(flood(port, block.clone(), Arc::clone(&sent))))
+        .map(|n| tokio::spawn(flood(port, Head::of(n % 2 == 1), Arc::clone(&sent))))
         .collect();
 
     while sent.load(Ordering::Relaxed) < RESETS {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use cloakroom::{
+    db::Reader,
     error::{Code, Error},
     janitor,
 };
@@ -165,7 +166,7 @@ async fn what_is_to_follow_a_commit_follows_no_write_that_failed() {
 async fn a_panic_in_a_look_up_is_its_caller_s_alone() {
     let server = TestApp::start().await;
     server.person("alice").await;
-    if let Some(lookups) = server.app.db.lookups() {
+    if let Reader::Sqlite { lookups, .. } = server.app.db.reader() {
         let failed = lookups.run::<(), _>(|_| panic!("on purpose")).await;
         assert_eq!(failed.unwrap_err().code, Code::Internal);
     }

@@ -15,7 +15,7 @@ use crate::support::{TestApp, person::PASSWORD};
 
 /// All that the event table holds.
 async fn events(server: &TestApp) -> Vec<event::Model> {
-    let events = event::Entity::find().all(server.app.db.read());
+    let events = server.app.db.all(event::Entity::find());
     events.await.unwrap()
 }
 
@@ -219,6 +219,9 @@ async fn what_the_operator_and_the_janitor_do_is_no_user_s_doing() {
     let alice = server.person("alice").await;
     let file = alice.upload("a.txt", b"a").await;
     alice.delete(&file).await.data("/deleteFile");
+    let another = Secret::from("a password set anew".to_owned());
+    let set = accounts::set_password(&server.app, "alice", another);
+    set.await.unwrap();
     server.advance(Duration::from_secs(2 * 24 * 60 * 60));
     server.sweep().await;
 
@@ -227,10 +230,17 @@ async fn what_the_operator_and_the_janitor_do_is_no_user_s_doing() {
         .iter()
         .find(|event| event.object_id == Some(made.user.id));
     let purged = events_of(&server, Kind::Purged).await;
-    let by = [by_operator.unwrap(), &purged[0]].map(|event| (event.actor_kind, event.actor_id));
+    let password_changed = events_of(&server, Kind::PasswordChanged).await;
+    let by = [by_operator.unwrap(), &password_changed[0], &purged[0]];
+    let by = by.map(|event| (event.actor_kind, event.actor_id));
     assert_eq!(
         by,
-        [(ActorKind::Operator, None), (ActorKind::Janitor, None)]
+        [
+            (ActorKind::Operator, None),
+            (ActorKind::Operator, None),
+            (ActorKind::Janitor, None)
+        ]
     );
+    assert_eq!(password_changed[0].detail.as_deref(), Some("user:alice"));
     assert_eq!(purged[0].object_id.unwrap().to_string(), file);
 }

@@ -2,20 +2,117 @@
 
 use serde_json::json;
 
-use crate::support::{Parts, TestApp, multipart::CONTENT_TYPE};
+use crate::support::{Answer, Parts, TestApp, multipart::CONTENT_TYPE};
 
 /// The names of the files that parts with these `Content-Disposition` parameters become.
 async fn names(dispositions: &[&str]) -> Vec<String> {
+    names_by("", dispositions).await
+}
+
+/// The same for a client that calls itself `agent`.
+async fn names_by(agent: &str, dispositions: &[&str]) -> Vec<String> {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
     let mut names = Vec::new();
     for disposition in dispositions {
         let headers = format!("Content-Disposition: form-data; name=\"0\"{disposition}");
         let body = Parts::upload_file().part(&headers, b"x").end();
-        let answer = alice.post_body(CONTENT_TYPE, body).await;
+        let request = alice.post().header("content-type", CONTENT_TYPE);
+        let request = request.header("user-agent", agent).body(body);
+        let answer = Answer::of(request.send().await.unwrap()).await;
         names.push(answer.text("/uploadFile/name"));
     }
     names
+}
+
+/// React Native and Expo write `encodeURIComponent(name)`, aiohttp all but the unreserved characters.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_a_client_percent_encodes_are_read_as_they_were() {
+    let spellings = [
+        ("photo%20(1).jpg", "photo (1).jpg"),
+        ("it's%20(really)!*~.txt", "it's (really)!*~.txt"),
+        ("%D0%9E%D1%82%D1%87%D1%91%D1%82%20'24.pdf", "Отчёт '24.pdf"),
+        ("%E5%90%8D%E5%89%8D%20(2).png", "名前 (2).png"),
+        ("a%2Cb%3Bc%3Dd%26e%2B.txt", "a,b;c=d&e+.txt"),
+        ("50%25.txt", "50%.txt"),
+        ("a%22b%22.txt", "a\"b\".txt"),
+        // No client writes these: what is not encoded throughout is the name itself.
+        ("100% sure.txt", "100% sure.txt"),
+        ("100%2 sure.txt", "100%2 sure.txt"),
+        ("%zz.txt", "%zz.txt"),
+        ("%ff%fe.txt", "%ff%fe.txt"),
+        ("a%20b c.txt", "a%20b c.txt"),
+        ("naïve%20.txt", "naïve%20.txt"),
+    ];
+    let sent = spellings.map(|(name, _)| format!("; filename=\"{name}\""));
+    let sent: Vec<_> = sent.iter().map(String::as_str).collect();
+    for agent in [
+        "",
+        "okhttp/4.12.0",
+        "MyApp/1 CFNetwork/1568.100.1 Darwin/24.0.0",
+        "Expo/1017756 CFNetwork/1410.0.3 Darwin/22.6.0",
+        "Python/3.13 aiohttp/3.12.2",
+    ] {
+        assert_eq!(
+            names_by(agent, &sent).await,
+            spellings.map(|(_, name)| name),
+            "{agent}"
+        );
+    }
+}
+
+/// curl and browsers escape quotes and line breaks only: a name with `%20` in it is one that somebody gave.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_clients_that_write_them_as_they_are_stay_so() {
+    let spellings = [
+        ("100%20sure.txt", "100%20sure.txt"),
+        ("photo%20(1).jpg", "photo%20(1).jpg"),
+        ("50%25off.txt", "50%25off.txt"),
+        ("a%2Fb.txt", "a%2Fb.txt"),
+        ("a%22b%22.txt", "a\"b\".txt"),
+    ];
+    let sent = spellings.map(|(name, _)| format!("; filename=\"{name}\""));
+    let sent: Vec<_> = sent.iter().map(String::as_str).collect();
+    for agent in [
+        "curl/7.88.1",
+        "curl/8.11.0",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+        "node",
+        "undici",
+        "Bun/1.2",
+    ] {
+        assert_eq!(
+            names_by(agent, &sent).await,
+            spellings.map(|(_, name)| name),
+            "{agent}"
+        );
+    }
+    // `filename*` is always encoded.
+    let extended = ["; filename=\"a%20b\"; filename*=UTF-8''a%20b"];
+    assert_eq!(names_by("curl/8.11.0", &extended).await, ["a b"]);
+}
+
+/// The real thing: what curl is told to upload is what is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_keeps_a_name_with_percent_signs() {
+    let server = TestApp::start().await;
+    let token = server.person("alice").await.token("[WRITE]").await;
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["100%20sure.txt", "photo%20(1).jpg", "a \"b\" %41.txt"] {
+        std::fs::write(directory.path().join(name), b"x").unwrap();
+        let quoted = name.replace('"', "\\\"");
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["-sS", "--noproxy", "*", &format!("{}/graphql", server.base)])
+            .args(["-H", &format!("Authorization: Bearer {token}")])
+            .args(["-F", r#"operations={"query": "mutation($f: Upload!) { uploadFile(file: $f) { name } }", "variables": {"f": null}}"#])
+            .args(["-F", r#"map={"0": ["variables.f"]}"#])
+            .args(["-F", &format!("0=@\"{quoted}\"")])
+            .current_dir(directory.path());
+        let output = tokio::task::block_in_place(|| curl.output()).unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["data"]["uploadFile"]["name"], name, "{answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,20 @@
 //! `verify` finds what is amiss in a live installation, and nothing else.
 
+use std::time::Duration;
+
 use cloakroom::verify::{self, Depth, Report};
 
 use crate::support::TestApp;
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 async fn verify(server: &TestApp, hash: bool, repair: bool) -> Report {
-    verify::run(&server.app, Depth { hash, repair }, |_| {})
-        .await
-        .unwrap()
+    let depth = Depth {
+        hash,
+        repair,
+        settled_after: DAY,
+    };
+    verify::run(&server.app, depth, |_| {}).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +51,7 @@ async fn a_sound_installation_is_clean_while_uploads_run() {
 async fn damage_and_orphans_are_reported_and_only_orphans_removed() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
-    for name in ["whole", "missing", "short", "changed"] {
+    for name in ["whole", "missing", "short", "changed", "unreadable"] {
         alice.upload(name, name.as_bytes()).await;
     }
     let stored = |name: &str| {
@@ -56,6 +63,10 @@ async fn damage_and_orphans_are_reported_and_only_orphans_removed() {
     std::fs::remove_file(stored("missing")).unwrap();
     std::fs::write(stored("short"), b"s").unwrap();
     std::fs::write(stored("changed"), b"CHANGED").unwrap();
+    // A link to itself, which nothing can open: as a bad sector, it says so each time.
+    let unreadable = stored("unreadable");
+    std::fs::remove_file(&unreadable).unwrap();
+    std::os::unix::fs::symlink(&unreadable, &unreadable).unwrap();
     let orphan = server
         .app
         .config
@@ -63,11 +74,16 @@ async fn damage_and_orphans_are_reported_and_only_orphans_removed() {
         .data_dir
         .join("staging/0123456789abcdef0123456789abcdef");
     std::fs::write(&orphan, b"nobody's").unwrap();
+    // Nobody's, or of an upload that this database is not going to know.
+    let young = verify(&server, false, true).await;
+    assert_eq!((young.orphans.len(), young.unsettled), (0, 1));
+    assert!(orphan.exists());
+    server.advance(DAY + Duration::from_secs(1));
 
     assert_eq!(
         verify(&server, false, false).await.damaged.len(),
-        2,
-        "sizes alone tell two"
+        3,
+        "sizes alone tell two, and one cannot be read"
     );
     let deep = verify(&server, true, true).await;
 
@@ -76,7 +92,11 @@ async fn damage_and_orphans_are_reported_and_only_orphans_removed() {
         .iter()
         .map(|damage| damage.what.as_str())
         .collect();
-    assert_eq!(what.len(), 3, "{what:?}");
+    assert_eq!(what.len(), 4, "{what:?}");
+    assert!(
+        what.iter().any(|what| what.contains("it cannot be read: ")),
+        "{what:?}"
+    );
     assert!(what.iter().any(|what| what.contains("missing")), "{what:?}");
     assert!(
         what.iter()

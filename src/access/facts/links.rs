@@ -11,7 +11,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{Claim, Found, NEVER, postgres, sqlite};
-use crate::{access::audiences::unexpired, auth, db::Reader, error::Result};
+use crate::{access::audiences::unexpired, auth, db::Connections, error::Result};
 
 /// The row of a claim: the share is parameter 1, the epoch 2, the file 3, and the present 4.
 static QUERY: LazyLock<String> = LazyLock::new(|| {
@@ -36,14 +36,14 @@ pub(super) fn look_up_in_sqlite(
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 pub(super) async fn look_up(
-    connection: &Reader,
+    connections: &Connections,
     claim: &Claim,
     (share_id, epoch): (Uuid, i64),
     now: Timestamp,
 ) -> Result<Found> {
     let [share_id, file_id] = [share_id, claim.file_id].map(Expr::value);
     let query = row_of(share_id, Expr::value(epoch), file_id, Expr::value(now));
-    let row = connection.query_one(&query).await?;
+    let row = connections.query_one(&query).await?;
     let row = row.map(|row| postgres::read(&row)).transpose()?;
     Ok(row.map(|row| row.found(claim)))
 }

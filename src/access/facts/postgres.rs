@@ -8,13 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{super::audiences::EVERYONE, Asked, Claim, Found, Row, row_of};
-use crate::{
-    batch::Batches,
-    clock::Clock,
-    db::{Db, Reader},
-    error::Result,
-    tasks::Tasks,
-};
+use crate::{batch::Batches, clock::Clock, db::Connections, error::Result, tasks::Tasks};
 
 /// Claims looked at together.
 const BATCH_MAX: usize = 32;
@@ -29,29 +23,37 @@ pub struct UserClaim {
     pub epoch: i64,
 }
 
-pub(super) fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Batches<UserClaim, Found> {
-    let (db, clock) = (db.clone(), clock.clone());
+pub(super) fn start(
+    connections: &Connections,
+    clock: &Clock,
+    tasks: &Tasks,
+) -> Batches<UserClaim, Found> {
+    let (connections, clock) = (connections.clone(), clock.clone());
     Batches::start(
         tasks,
         "facts",
         BATCH_MAX,
         AT_ONCE,
         move |claims: Vec<UserClaim>| {
-            let (db, now) = (db.clone(), clock.now());
-            async move { look_up(db.read(), &claims, now).await }
+            let (connections, now) = (connections.clone(), clock.now());
+            async move { look_up(&connections, &claims, now).await }
         },
     )
 }
 
 /// What there is of `claims`, in their order.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
-async fn look_up(connection: &Reader, claims: &[UserClaim], now: Timestamp) -> Result<Vec<Found>> {
-    let rows = connection.query_all(&query(claims, now)).await?;
+async fn look_up(
+    connections: &Connections,
+    claims: &[UserClaim],
+    now: Timestamp,
+) -> Result<Vec<Found>> {
+    let rows = connections.query_all(&query(claims, now)).await?;
     let mut all = vec![None; claims.len()];
     for row in rows {
         let n: i64 = row.try_get("", "n")?;
         let n = usize::try_from(n).unwrap_or(usize::MAX);
-        // Those beyond the last fill the query up.
+        // Rows with a higher number are padding.
         if let (Some(claim), Some(found)) = (claims.get(n), all.get_mut(n)) {
             *found = Some(read(&row)?.found(&claim.claim));
         }

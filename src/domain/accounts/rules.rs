@@ -2,10 +2,13 @@
 //!
 //! User names are 1 to 32 ASCII letters, digits, dots, hyphens and underscores, with a letter or digit at both ends.
 //! They are compared without regard to case, so neither `Alice` nor a look-alike from another script can pose as `alice`.
+//! What cannot be seen at the ends of a name is not part of it: the keyboards of phones add a space, and copying from a page
+//! adds more than that. A password is never cut.
 
 use crate::{
     auth::{common_passwords, password::prepared},
     config::Secret,
+    domain::visible::is_ignorable,
     error::{Error, Result},
 };
 
@@ -14,8 +17,14 @@ const USERNAME_MAX: usize = 32;
 const PASSWORD_MIN: usize = 8;
 const PASSWORD_MAX: usize = 128;
 
+/// The user name in what somebody typed or pasted.
+pub(super) fn typed_name(typed: &str) -> &str {
+    typed.trim_matches(|c: char| c.is_whitespace() || is_ignorable(c))
+}
+
 /// The form user names are compared by.
-pub(super) fn username_key(username: &str) -> Result<String> {
+pub(super) fn username_key(typed: &str) -> Result<String> {
+    let username = typed_name(typed);
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
     let ends = [username.chars().next(), username.chars().next_back()];
     let good = (1..=USERNAME_MAX).contains(&username.len())

@@ -19,7 +19,7 @@ pub async fn sweep_trash(app: &App, now: Timestamp, limit: u64) -> Result<u64> {
         .order_by_asc(file::Column::TrashedAt)
         .limit(limit);
     let mut swept = 0;
-    for row in old.all(app.db.read()).await? {
+    for row in app.db.all(old).await? {
         let event = Event::of_file(Kind::Purged, &row).by(By::Janitor);
         purge_row(app, &row, events::row(app, event)).await?;
         swept += 1;
@@ -35,7 +35,7 @@ pub async fn sweep_discarded(app: &App, limit: u64) -> Result<u64> {
         .order_by_asc(discarded_content::Column::DiscardedAt)
         .limit(limit);
     let mut swept = 0;
-    for row in noted.all(app.db.read()).await? {
+    for row in app.db.all(noted).await? {
         if !discard(app, &row.content_key).await? {
             break;
         }

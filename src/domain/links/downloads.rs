@@ -11,7 +11,10 @@ use uuid::Uuid;
 use crate::{
     app::App,
     db::Transaction,
-    domain::events::{self, Event, Once},
+    domain::{
+        events::{self, Event, Once},
+        tickets::Purpose,
+    },
     error::{Code, Error, Result},
 };
 
@@ -51,12 +54,17 @@ fn revoked() -> Error {
 }
 
 impl Download {
-    /// Lets the ticket pass: one that was counted always, another if the link has a download left, which it takes when `bytes`
-    /// are asked for. `LINK_EXHAUSTED` otherwise.
+    /// Lets the ticket pass: one that was counted always, another if the link has a download left, which it takes for
+    /// bytes, and not for a look. `LINK_EXHAUSTED` otherwise.
     ///
     /// When this has returned, the count is durable: a crash may cost a download and never gives one away. `event` is what the
     /// trail has of it.
-    pub async fn admit(&self, app: &App, bytes: bool, event: impl Fn() -> Event) -> Result<()> {
+    pub async fn admit(
+        &self,
+        app: &App,
+        purpose: Purpose,
+        event: impl Fn() -> Event,
+    ) -> Result<()> {
         if self.is_counted(app).await? {
             return Ok(());
         }
@@ -64,7 +72,7 @@ impl Download {
         if self.is_exhausted(app).await? {
             return Err(exhausted());
         }
-        if !bytes {
+        if purpose == Purpose::Look {
             return Ok(());
         }
         let (download, row) = (*self, events::row(app, event()));
@@ -91,7 +99,7 @@ impl Download {
     )]
     async fn is_counted(&self, app: &App) -> Result<bool> {
         let known = link_download::Entity::find_by_id(self.ticket.to_vec());
-        Ok(known.one(app.db.read()).await?.is_some())
+        Ok(app.db.one(known).await?.is_some())
     }
 
     #[expect(
@@ -101,7 +109,7 @@ impl Download {
     async fn is_exhausted(&self, app: &App) -> Result<bool> {
         let full = link::Entity::find_by_id(self.share_id)
             .filter(Expr::col(link::Column::Downloads).gte(Expr::col(link::Column::MaxDownloads)));
-        Ok(full.one(app.db.read()).await?.is_some())
+        Ok(app.db.one(full).await?.is_some())
     }
 
     /// Notes the ticket, and takes a download for it. Of several requests with one ticket, the first does, and the others wait

@@ -71,7 +71,7 @@ impl Opened {
         if self.is_exhausted() {
             return Err(exhausted());
         }
-        tickets::issue(app, &self.file, disposition)
+        Ok(tickets::issue(app, &self.file, disposition))
     }
 
     /// Whether the link has had all its downloads.

@@ -18,7 +18,7 @@ pub(super) const SMALL_BYTES: u64 = 32 * 1024;
 /// So a large file takes few transactions, and a small one holds little back from others.
 pub(super) const RESERVE_AHEAD: [u64; 2] = [256 << 10, 16 << 20];
 
-/// One file's bytes on their way in. Dropped before it is a file, it is aborted, unless its record outlives the request.
+/// One file's bytes on their way in. Dropped before it is a file, it is aborted.
 #[derive(Debug)]
 pub struct Incoming {
     app: SharedApp,
@@ -168,7 +168,7 @@ impl Complete {
 impl Drop for Incoming {
     fn drop(&mut self) {
         self.app.live_uploads.remove(self.record.id);
-        if !self.record.ends_with_its_request() {
+        if !self.record.is_unfinished() {
             return;
         }
         let place = std::mem::replace(&mut self.place, Place::Gone);

@@ -124,7 +124,7 @@ impl Pending {
     }
 
     /// Whether it is to be aborted when its request ends.
-    pub(super) fn ends_with_its_request(&self) -> bool {
+    pub(super) fn is_unfinished(&self) -> bool {
         self.life == Life::Request
     }
 

@@ -24,8 +24,10 @@ use crate::{
     tasks::Tasks,
 };
 
-/// Uploads that share a statement at most.
+/// Requests whose uploads share a statement at most, and the files that a request has at most to share one: a statement has
+/// up to 12 parameters for each file, and SQLite takes 32,766.
 const BATCH_MAX: usize = 64;
+const SHARING_FILES_MAX: usize = 32;
 /// Batches under way at once: while one is being committed, the next gathers.
 const AT_ONCE: usize = 1;
 
@@ -110,7 +112,9 @@ impl Rows {
 
     /// Makes files of the uploads of one payer, all of them or none.
     pub(super) async fn finish(&self, uploads: Vec<Stored>) -> Result<Outcome> {
-        if let Some(outcome) = self.finished.ask(uploads.clone()).await? {
+        if uploads.len() <= SHARING_FILES_MAX
+            && let Some(outcome) = self.finished.ask(uploads.clone()).await?
+        {
             return Ok(outcome);
         }
         let max_files = self.max_files;
@@ -347,4 +351,23 @@ pub(super) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
         files::discard_after_commit(app, key.as_str()).await;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::Iterable;
+
+    use super::*;
+
+    #[test]
+    fn a_full_batch_fits_into_a_statement() {
+        const PARAMETERS_MAX: usize = 32_766;
+        let columns = [
+            file::Column::iter().count(),
+            event::Column::iter().count(),
+            upload::Column::iter().count(),
+        ];
+        let most = columns.into_iter().max().unwrap_or_default();
+        assert!(BATCH_MAX * SHARING_FILES_MAX * most <= PARAMETERS_MAX);
+    }
 }

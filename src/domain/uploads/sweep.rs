@@ -8,7 +8,7 @@ use std::{
 
 use entity::{Timestamp, upload};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, EntityTrait, QueryFilter,
     sea_query::{CaseStatement, Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::{
     storage::ContentKey,
 };
 
-/// The uploads of other processes: the last sign of life that this process has seen of each, and since when it is the last.
+/// The uploads of other processes: the last sign of life that this process has seen of each, and and when this process first saw that sign.
 ///
 /// So only this process's own sense of time counts, and never how its clock compares with that of whoever takes the
 /// upload in.
@@ -70,25 +70,31 @@ pub async fn touch_live(app: &App) -> Result<()> {
     touch.await
 }
 
-/// Takes back up to `limit` uploads that were silent too long, and says how many.
+/// Takes back up to `limit` uploads that were silent too long, and says how many. One that cannot be taken back now does
+/// not hold up the others.
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
 pub async fn sweep_abandoned(app: &App, limit: u64) -> Result<u64> {
-    let others = upload::Entity::find()
-        .select_only()
-        .columns([upload::Column::Id, upload::Column::TouchedAt])
-        .filter(upload::Column::Id.is_not_in(app.live_uploads.ids()))
-        .into_tuple()
-        .all(app.db.read());
+    let others =
+        upload::Entity::find().filter(upload::Column::Id.is_not_in(app.live_uploads.ids()));
+    let signs: Vec<_> = (app.db.all(others).await?.into_iter())
+        .map(|row| (row.id, row.touched_at))
+        .collect();
     let (now, ttl) = (app.clock.uptime(), app.config.uploads.upload_ttl);
-    let mut silent = app.uploads_last_seen.update(&others.await?, now, ttl);
+    let mut silent = app.uploads_last_seen.update(&signs, now, ttl);
     silent.truncate(limit.try_into().unwrap_or(usize::MAX));
     let silent = upload::Entity::find().filter(upload::Column::Id.is_in(silent));
     let mut swept = 0;
-    for row in silent.all(app.db.read()).await? {
-        let key = ContentKey::parse(&row.content_key)
-            .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
-        abort(app, row.id, &key).await?;
-        swept += 1;
+    for row in app.db.all(silent).await? {
+        match take_back(app, &row).await {
+            Ok(()) => swept += 1,
+            Err(error) => error.log(),
+        }
     }
     Ok(swept)
+}
+
+async fn take_back(app: &App, row: &upload::Model) -> Result<()> {
+    let key = ContentKey::parse(&row.content_key)
+        .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
+    abort(app, row.id, &key).await
 }

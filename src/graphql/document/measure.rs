@@ -7,18 +7,15 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use async_graphql::{
     Name, Positioned,
-    parser::{
-        parse_query,
-        types::{
-            Directive, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
-            VariableDefinition,
-        },
+    parser::types::{
+        Directive, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
+        VariableDefinition,
     },
 };
 use async_graphql_value::{ConstValue, Value};
 use serde_json::{Map, Value as Json};
 
-use super::{sizes::Sizes, within};
+use super::{parse, sizes::Sizes, within};
 use crate::{
     config::QueryLimits,
     error::{Error, Result},
@@ -40,7 +37,7 @@ const INTROSPECTION: &str = include_str!("introspection.graphql");
 
 /// How much introspection one operation may ask for: twice what the usual tools ask for, whatever the schema grows to.
 static INTROSPECTION_MAX: LazyLock<usize> = LazyLock::new(|| {
-    let document = parse_query(INTROSPECTION).expect("this document is well formed");
+    let document = parse(INTROSPECTION).expect("this document is well formed");
     let variables = Map::new();
     let sizes = Sizes::of(&document, &variables);
     let mut measure = Measure::new(&document, Some(&variables), &sizes, 1);
@@ -316,7 +313,8 @@ impl<'d> Measure<'d> {
         match variables.get(variable.as_str()) {
             Some(Json::Null) => None,
             Some(Json::Number(number)) => Some(number.as_u64().unwrap_or(MAX_PAGE)),
-            Some(_) => Some(MAX_PAGE),
+            // What is no number is refused before anything runs.
+            Some(_) => None,
             None => {
                 let definitions = self.definitions.iter();
                 let mut named = definitions.filter(|it| it.node.name.node == *variable);

@@ -1,8 +1,8 @@
 //! What a GraphQL document may ask for: measured before it runs, first as text, then as a tree.
 
-use async_graphql::parser::{
-    parse_query,
-    types::{ExecutableDocument, OperationDefinition, OperationType},
+use async_graphql::{
+    ServerError,
+    parser::types::{ExecutableDocument, OperationDefinition, OperationType},
 };
 use serde_json::{Map, Value as Json};
 
@@ -12,22 +12,55 @@ use crate::{
     error::{Code, Error, Result},
 };
 
+mod collect;
 mod measure;
+mod parse;
 mod scan;
 mod sizes;
+mod validate;
+mod variables;
 
+pub use collect::{CONCRETE, collect};
 use measure::Measure;
+pub use parse::parse;
 use sizes::Sizes;
+pub use validate::validate;
+pub use variables::{Values, coerce};
 
-/// A document that is within the limits, and the kind of the operation that is to run.
+/// A document that is within the limits.
 #[derive(Debug)]
 pub struct Document {
     pub parsed: ExecutableDocument,
-    pub operation: OperationType,
-    /// How many selections, arguments and values the library visits to validate it, or more.
+    pub measured: Measured,
+}
+
+/// What a document comes to.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// How many selections, arguments and values its operations have with their fragments written out, or more.
     pub nodes: usize,
-    /// Whether it is a query, and none about the schema.
+    /// Whether the operation that is to run is a query, and none about the schema.
     pub is_plain: bool,
+}
+
+/// Why a document does not run.
+#[derive(Debug)]
+pub enum Unfit {
+    Refused(Error),
+    /// It is no document, or not of this schema, or its variables are not of their types.
+    Invalid(Vec<ServerError>),
+}
+
+impl From<Error> for Unfit {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Vec<ServerError>> for Unfit {
+    fn from(errors: Vec<ServerError>) -> Self {
+        Self::Invalid(errors)
+    }
 }
 
 /// The first look at `source`, linear in its length: `QUERY_TOO_COMPLEX` for text that need not be parsed to be refused.
@@ -37,8 +70,8 @@ pub fn scan(source: &str, limits: &QueryLimits) -> Result<usize> {
     scan::scan(source, limits)
 }
 
-/// Parses and measures `source`, which was scanned. `BAD_USER_INPUT` when it is no document or has no operation of that
-/// name, `QUERY_TOO_COMPLEX` past a limit. The work is linear in the length.
+/// Parses and measures `source`, which was scanned. Refused when it is no document or has no operation of that name, and
+/// `QUERY_TOO_COMPLEX` past a limit. The work is linear in the length.
 ///
 /// All of the document counts, also operations that do not run and fragments that nobody uses, for all of it is validated.
 pub fn check(
@@ -46,18 +79,26 @@ pub fn check(
     operation_name: Option<&str>,
     variables: &Map<String, Json>,
     limits: &QueryLimits,
-) -> Result<Document> {
-    let parsed = parse_query(source).map_err(|error| {
-        Error::bad_input("query", format!("The document cannot be parsed: {error}"))
-    })?;
-    let selected = select(&parsed, operation_name)?;
-    let operation = selected.ty;
+) -> Result<Document, Unfit> {
+    let parsed = parse(source).map_err(|error| vec![error])?;
+    let measured = measure(&parsed, operation_name, variables, limits)?;
+    Ok(Document { parsed, measured })
+}
+
+/// Measures a document. The work is linear in its length.
+pub fn measure(
+    parsed: &ExecutableDocument,
+    operation_name: Option<&str>,
+    variables: &Map<String, Json>,
+    limits: &QueryLimits,
+) -> Result<Measured> {
+    let selected = select(parsed, operation_name)?;
     within("variables", variables.len(), limits.directives)?;
     for (_, operation) in parsed.operations.iter() {
         check_variables(&operation.node, limits)?;
     }
-    let sizes = Sizes::of(&parsed, variables);
-    let mut measure = Measure::new(&parsed, Some(variables), &sizes, limits.list);
+    let sizes = Sizes::of(parsed, variables);
+    let mut measure = Measure::new(parsed, Some(variables), &sizes, limits.list);
     let cost = measure.operation(selected)?;
     cost.check(limits)?;
     measure.all_fragments()?;
@@ -65,17 +106,15 @@ pub fn check(
     let others = parsed.operations.iter();
     let others = others.filter(|(_, other)| !std::ptr::eq(&other.node, selected));
     // The variables are not meant for these.
-    let mut measure = Measure::new(&parsed, None, &sizes, limits.list);
+    let mut measure = Measure::new(parsed, None, &sizes, limits.list);
     for (_, other) in others {
         measure.operation(&other.node)?.check(limits)?;
     }
     nodes = nodes.saturating_add(measure.nodes);
     within("nodes with its fragments written out", nodes, limits.nodes)?;
-    Ok(Document {
-        parsed,
-        operation,
+    Ok(Measured {
         nodes,
-        is_plain: operation == OperationType::Query && !cost.is_about_schema(),
+        is_plain: selected.ty == OperationType::Query && !cost.is_about_schema(),
     })
 }
 
@@ -85,7 +124,7 @@ fn check_variables(operation: &OperationDefinition, limits: &QueryLimits) -> Res
     within("variables", definitions.len(), limits.directives)?;
     for definition in definitions {
         let name = named(&definition.node.var_type.node);
-        if !TYPES.is_input(name) {
+        if TYPES.input(name).is_none() {
             return Err(Error::bad_input(
                 "query",
                 format!("{name:?} is no type that a variable can have."),
@@ -118,14 +157,18 @@ pub fn select<'d>(
 }
 
 fn within(what: &str, count: usize, limit: usize) -> Result<()> {
-    if count <= limit {
-        return Ok(());
+    match count <= limit {
+        true => Ok(()),
+        false => Err(too_many(what, limit)),
     }
-    Err(Error::new(
+}
+
+fn too_many(what: &str, limit: usize) -> Error {
+    Error::new(
         Code::QueryTooComplex,
         format!("The query has too many {what}: {limit} are allowed. Ask for less at once."),
     )
-    .with("limit", limit))
+    .with("limit", limit)
 }
 
 #[cfg(test)]
@@ -144,10 +187,15 @@ mod tests {
     };
 
     fn code(source: &str) -> Option<Code> {
-        scan(source, &LIMITS)
-            .and_then(|_| check(source, None, &Map::new(), &LIMITS))
-            .err()
-            .map(|error| error.code)
+        let checked = match scan(source, &LIMITS) {
+            Ok(_) => check(source, None, &Map::new(), &LIMITS).map(drop),
+            Err(error) => Err(error.into()),
+        };
+        match checked {
+            Ok(()) => None,
+            Err(Unfit::Refused(error)) => Some(error.code),
+            Err(Unfit::Invalid(_)) => Some(Code::BadUserInput),
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, ReadDir},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     vec,
 };
 
@@ -46,13 +46,13 @@ impl Walk {
                 let Some(root) = self.roots.next() else {
                     break;
                 };
-                self.open.push(fs::read_dir(root)?);
+                self.open.push(read(&root)?);
                 continue;
             };
             match directory.next().transpose()? {
                 None => drop(self.open.pop()),
                 Some(entry) if entry.file_type()?.is_dir() => {
-                    self.open.push(fs::read_dir(entry.path())?);
+                    self.open.push(read(&entry.path())?);
                 }
                 // What has another name is not ours to judge.
                 Some(entry) => keys.extend(entry.file_name().to_str().and_then(ContentKey::parse)),
@@ -62,9 +62,15 @@ impl Walk {
     }
 }
 
+/// An error of the system's does not say where it met it.
+fn read(directory: &Path) -> io::Result<ReadDir> {
+    fs::read_dir(directory)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", directory.display())))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, pin::pin};
+    use std::pin::pin;
 
     use super::*;
 

@@ -134,6 +134,8 @@ pub const FOR_WRITERS: Outcomes = &[(Yes, PEOPLE), (Yes, &[Writer])];
 
 /// Whoever may see the file.
 pub const VISIBLE: Outcomes = &[(Yes, OWNERS), (Yes, RECIPIENTS)];
+/// The same; for others there is nothing, which is no error.
+pub const VISIBLE_OR_NULL: Outcomes = &[(Yes, OWNERS), (Yes, RECIPIENTS), (Null, &[Stranger])];
 /// The same, about whom a share names; the share with everyone names nobody.
 pub const VISIBLE_NAME_OF_SHARE: Outcomes =
     &[(Null, &[Everyone]), (Yes, OWNERS), (Yes, RECIPIENTS)];
@@ -166,6 +168,8 @@ pub const OWNER_IN_PERSON: Outcomes = &[(Yes, &[Owner])];
 pub const OWN_LIST: Outcomes = &[(Yes, OWNERS), (Empty, SIGNED_IN)];
 /// Everyone has such a thing of their own, and the owner's is not null.
 pub const OWN_OR_NULL: Outcomes = &[(Yes, OWNERS), (Null, SIGNED_IN)];
+/// The same, and no token sees it: credentials.
+pub const OWN_OR_NULL_IN_PERSON: Outcomes = &[(Yes, &[Owner]), (Null, SIGNED_IN)];
 /// Everyone has such a list, and a recipient's is not empty.
 pub const RECEIVED_LIST: Outcomes = &[(Yes, RECIPIENTS), (Empty, SIGNED_IN)];
 /// Everyone has such a list, the owner's is not empty, and no token sees it: credentials.

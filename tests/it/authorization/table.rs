@@ -82,6 +82,16 @@ pub const CHANGED_ALL_THE_SAME: &[(&str, &str, &str)] = &[
         "a try counts, right or wrong",
     ),
     ("Mutation.signIn", "event", "the trail has every try"),
+    (
+        "Mutation.signInForToken",
+        "throttle",
+        "a try counts, right or wrong",
+    ),
+    (
+        "Mutation.signInForToken",
+        "event",
+        "the trail has every try",
+    ),
 ];
 
 /// The same for all routes.
@@ -132,7 +142,14 @@ pub const FIELDS: &[Row] = &[
     row("Query.sharedLink", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
     row("Query.drops", OWN_LIST, "{ drops { nodes { id } } }"),
     row("Query.dropTarget", DROPPED, "{ dropTarget(token: $drop) { name } }"),
+    row("Query.node", VISIBLE_OR_NULL, "{ node(id: $file) { id } }"),
+    row("Query.node", VISIBLE_OR_NULL, "{ node(id: $share) { id } }"),
+    row("Query.node", OWN_OR_NULL, "{ node(id: $trashed) { id } }"),
+    row("Query.node", OWN_OR_NULL, "{ node(id: $dropId) { id } }"),
+    row("Query.node", OWN_OR_NULL_IN_PERSON, "{ node(id: $token) { id } }"),
     row("Query.limits", PUBLIC, "{ limits { maxPageSize } }"),
+
+    row("Node.id", VISIBLE_OR_NULL, "{ node(id: $file) { id } }"),
 
     row("File.id", VISIBLE, "{ file(id: $file) { id } }"),
     row("File.name", VISIBLE, "{ file(id: $file) { name } }"),
@@ -288,6 +305,7 @@ pub const FIELDS: &[Row] = &[
     // These change who the caller is.
     row("Mutation.signUp", PUBLIC, r#"mutation { signUp(username: "newcomer", password: $password) { id } }"#).alone(),
     row("Mutation.signIn", SIGNING_IN, "mutation { signIn(username: $me, password: $password) { id } }").alone(),
+    row("Mutation.signInForToken", SIGNING_IN, r#"mutation { signInForToken(username: $me, password: $password, name: "x", scopes: [READ]) { secret } }"#).alone(),
     row("Mutation.signOut", PUBLIC, "mutation { signOut }").alone(),
     row("Mutation.changePassword", FOR_PEOPLE, r#"mutation { changePassword(current: $password, new: "another password") { id } }"#).alone(),
 ];

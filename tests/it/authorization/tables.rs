@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloakroom::db::Db;
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+use cloakroom::db::{Db, Reader};
+
+use crate::support::rows::pairs;
 
 /// The tables of one database, as its schema lists them.
 pub struct Tables {
@@ -18,28 +19,28 @@ pub type Rows = BTreeMap<String, BTreeSet<String>>;
 
 impl Tables {
     pub async fn of(db: &Db) -> Self {
-        let columns = match db.read().get_database_backend() {
-            DbBackend::Sqlite => {
+        let columns = match db.reader() {
+            Reader::Sqlite { .. } => {
                 "SELECT tables.name AS name, columns.name AS value
                 FROM sqlite_schema AS tables JOIN pragma_table_info(tables.name) AS columns
                 WHERE tables.type = 'table'"
             }
-            _ => {
+            Reader::Postgres(_) => {
                 "SELECT CAST(table_name AS TEXT) AS name, CAST(column_name AS TEXT) AS value
                 FROM information_schema.columns WHERE table_schema = current_schema()"
             }
         };
-        let tables = grouped(&ask(db, columns).await);
+        let tables = grouped(pairs(db, columns).await);
         let selects = tables.iter().map(|(table, columns)| {
-            let row = match db.read().get_database_backend() {
-                DbBackend::Sqlite => {
+            let row = match db.reader() {
+                Reader::Sqlite { .. } => {
                     let columns = columns
                         .iter()
                         .map(|name| format!("'{name}', quote(\"{name}\")"));
                     let columns: Vec<_> = columns.collect();
                     format!("json_object({})", columns.join(", "))
                 }
-                _ => "CAST(row_to_json(t) AS TEXT)".to_owned(),
+                Reader::Postgres(_) => "CAST(row_to_json(t) AS TEXT)".to_owned(),
             };
             format!("SELECT '{table}' AS name, {row} AS value FROM \"{table}\" AS t")
         });
@@ -51,7 +52,7 @@ impl Tables {
     }
 
     pub async fn rows(&self) -> Rows {
-        grouped(&ask(&self.db, &self.query).await)
+        grouped(pairs(&self.db, &self.query).await)
     }
 }
 
@@ -62,18 +63,11 @@ pub fn changed(before: &Rows, after: &Rows) -> BTreeSet<String> {
     changed.cloned().collect()
 }
 
-async fn ask(db: &Db, query: &str) -> Vec<QueryResult> {
-    let statement = Statement::from_string(db.read().get_database_backend(), query);
-    db.read().query_all_raw(statement).await.unwrap()
-}
-
 /// The values by name.
-fn grouped(rows: &[QueryResult]) -> Rows {
+fn grouped(pairs: Vec<(String, String)>) -> Rows {
     let mut groups = Rows::new();
-    for row in rows {
-        let (name, value) = (row.try_get("", "name"), row.try_get("", "value"));
-        let group: &mut BTreeSet<_> = groups.entry(name.unwrap()).or_default();
-        group.insert(value.unwrap());
+    for (name, value) in pairs {
+        groups.entry(name).or_default().insert(value);
     }
     groups
 }

@@ -68,7 +68,8 @@ fn adapted(commands: &str, machine: &Program, backups: &Path) -> String {
     let url = machine.database_url().unwrap_or_default();
     let (server, database) = url.rsplit_once('/').unwrap_or_default();
     let maintenance = format!("--maintenance-db={server}/postgres");
-    let program = concat!("    ", env!("CARGO_BIN_EXE_cloakroom"), " verify");
+    let settings = machine.settings_file().display().to_string();
+    let program = concat!(env!("CARGO_BIN_EXE_cloakroom"), " --env-file");
     let changes = [
         ("sudo -u postgres ", ""),
         ("sudo ", ""),
@@ -82,7 +83,8 @@ fn adapted(commands: &str, machine: &Program, backups: &Path) -> String {
         ),
         ("createdb ", &format!("createdb {maintenance} ")),
         ("template0 cloakroom", &format!("template0 {database}")),
-        ("    cloakroom verify", program),
+        ("cloakroom --env-file", program),
+        ("/etc/cloakroom/cloakroom.env", &settings),
         (URL, url),
         (
             "/var/lib/cloakroom",

@@ -7,7 +7,7 @@ mod disk;
 mod past;
 mod trace;
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use cloakroom::verify::{self, Depth};
 
@@ -130,6 +130,7 @@ async fn restart(past: &Past, now: Moment, disk: &Disk, fate: &mut Fate<'_>) -> 
     let depth = Depth {
         hash: true,
         repair: false,
+        settled_after: Duration::ZERO,
     };
     let report = verify::run(&server.app, depth, |_| {}).await.unwrap();
     assert!(report.is_clean(), "seed {seed}: {report:?}");

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, QueryResult, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
 
 use super::{
     hold::Scope,
     journal::{Account, Journal},
 };
-use crate::support::{Person, Program, TestApp, program::Serving};
+use crate::support::{Person, Program, TestApp, program::Serving, rows::pairs};
 
 /// After this, an upload that nobody goes on with counts as abandoned.
 pub const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
@@ -130,7 +130,9 @@ impl Site {
         let stored = stored.map(|path| path.strip_prefix(&root).unwrap().display().to_string());
         assert_eq!(stored.collect::<BTreeSet<_>>(), owned, "seed {seed}");
         later.stop().await;
-        let verified = self.program.run(&["verify", "--deep"]);
+        let verified = self
+            .program
+            .run(&["verify", "--deep", "--older-than", "0s"]);
         assert_eq!(verified.status, Some(0), "seed {seed}: {verified:?}");
     }
 }
@@ -185,12 +187,7 @@ pub async fn is_swept(server: &TestApp, seed: u64) -> BTreeSet<String> {
 
 /// The content keys of all files, by name.
 async fn content_keys(server: &TestApp) -> BTreeMap<String, String> {
-    let database = server.app.db.read();
     let query = "SELECT name, content_key FROM file";
-    let statement = Statement::from_string(database.get_database_backend(), query);
-    let rows = database.query_all_raw(statement).await.unwrap();
-    let text = |row: &QueryResult, column| row.try_get("", column).unwrap();
-    rows.iter()
-        .map(|row| (text(row, "name"), text(row, "content_key")))
-        .collect()
+    let pairs = pairs(&server.app.db, query).await;
+    pairs.into_iter().collect()
 }

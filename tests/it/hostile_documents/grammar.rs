@@ -188,6 +188,42 @@ fn spreads(numbers: &mut Numbers) -> Hostile {
     }
 }
 
+/// Fields of one name, at every depth, in fragments and for every type, that are to be one field in the end.
+fn merged(numbers: &mut Numbers) -> Hostile {
+    let times = numbers.size(3, 40);
+    let mut inside = "id name ".repeat(times);
+    for _ in 0..numbers.below(9) {
+        let piece = numbers.pick(&[
+            "shares(first: 1) { nodes { file { @ } } } ",
+            "shares(first: 1) { nodes { ... on Node { id ... on Share { file { @ } } } } } ",
+            "... on Node { ... on File { @ } ... on File { id } } ",
+            "... { @ } ...f ",
+        ]);
+        let times = 1 + numbers.below(6);
+        let deeper = piece.replace('@', &inside).repeat(times);
+        if deeper.len() > 20_000 {
+            break;
+        }
+        inside = deeper;
+    }
+    let other = numbers.pick(&[
+        "name",
+        "id: size",
+        "sha256 ...g",
+        "shares(first: 2) { nodes { id } }",
+    ]);
+    let spreads = "...g ".repeat(numbers.size(20, 400));
+    Hostile {
+        query: format!(
+            "{{ a: node(id: \"x\") {{ ... on File {{ {inside} }} ... on Share {{ file {{ {inside} }} }} id ...f {spreads} }} \
+             a: node(id: \"x\") {{ ...h }} }} fragment f on File {{ {other} }} fragment g on File {{ name size }} \
+             fragment h on Node {{ ... on File {{ {other} }} ... on User {{ id }} ... on ApiToken {{ name }} }}"
+        ),
+        operation_name: None,
+        variables: Map::new(),
+    }
+}
+
 /// Text that is hard to read.
 fn text(numbers: &mut Numbers) -> Hostile {
     let piece = numbers.pick(&[
@@ -262,7 +298,7 @@ fn grown(numbers: &mut Numbers) -> Hostile {
 }
 
 pub fn hostile(numbers: &mut Numbers) -> (&'static str, Hostile) {
-    match numbers.below(19) {
+    match numbers.below(21) {
         0 | 1 => ("doubling", doubling(numbers)),
         2 | 3 => ("pages", pages(numbers)),
         4 | 5 => ("operations", operations(numbers)),
@@ -271,6 +307,7 @@ pub fn hostile(numbers: &mut Numbers) -> (&'static str, Hostile) {
         9 | 10 => ("mistakes", mistakes(numbers)),
         11 | 12 => ("spreads", spreads(numbers)),
         13 | 14 => ("text", text(numbers)),
+        15 | 16 => ("merged", merged(numbers)),
         _ => ("grown", grown(numbers)),
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::Arc,
@@ -83,6 +84,32 @@ impl Program {
         self.environment.retain(|(name, _)| *name != setting);
         self.environment.push((setting, value.to_owned()));
         self
+    }
+
+    /// With one setting less.
+    pub fn without(mut self, setting: &str) -> Self {
+        let setting = format!("CLOAKROOM_{setting}");
+        self.environment.retain(|(name, _)| *name != setting);
+        self
+    }
+
+    /// With a database that has its tables, and no server yet.
+    pub fn migrated(self) -> Self {
+        let printed = self.run(&["migrate"]);
+        assert_eq!(printed.status, Some(0), "{printed:?}");
+        self
+    }
+
+    /// All settings in a file, as a service has them.
+    pub fn settings_file(&self) -> PathBuf {
+        let lines = self.environment.iter();
+        let lines: String = lines
+            .map(|(name, value)| format!("{name}=\"{value}\"\n"))
+            .collect();
+        let path = self.path("cloakroom.env");
+        fs::write(&path, lines).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        path
     }
 
     pub fn data_dir(&self) -> PathBuf {

@@ -1,6 +1,7 @@
 //! A server in this process, on a port, a database and a directory of its own.
 
 use std::{
+    num::NonZeroU8,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -13,13 +14,14 @@ use cloakroom::{
     janitor, patience,
     server::{self, Background, Listener},
 };
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
     Database, Person, Program,
     nginx::{Nginx, Site, free_port},
+    rows,
 };
 
 #[derive(Parser)]
@@ -200,9 +202,17 @@ impl TestApp {
 
     /// The moment `ahead` of the server's present, as a GraphQL `DateTime`.
     pub fn date_in(&self, ahead: Duration) -> String {
-        use time::format_description::well_known::Rfc3339;
+        use time::format_description::well_known::{
+            Iso8601,
+            iso8601::{Config, EncodedConfig, TimePrecision},
+        };
+        const MILLISECONDS: EncodedConfig = Config::DEFAULT
+            .set_time_precision(TimePrecision::Second {
+                decimal_digits: NonZeroU8::new(3),
+            })
+            .encode();
         let date = cloakroom::clock::to_date(self.app.clock.after(ahead));
-        date.format(&Rfc3339).unwrap()
+        date.format(&Iso8601::<MILLISECONDS>).unwrap()
     }
 
     /// All of the janitor's sweeps, now.
@@ -222,7 +232,8 @@ impl TestApp {
         person
     }
 
-    /// The files below the data directory's `content` and `staging`: what is on disk of people's bytes.
+    /// The files below the data directory's `content` and `staging`: what is on disk of people's bytes. The content
+    /// directory's mark is not among them.
     pub fn stored(&self) -> Vec<std::path::PathBuf> {
         let data = &self.app.config.storage.data_dir;
         let mut found = Vec::new();
@@ -232,7 +243,7 @@ impl TestApp {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     open.push(path)
-                } else {
+                } else if path != data.join("content/installation") {
                     found.push(path)
                 }
             }
@@ -247,15 +258,8 @@ impl TestApp {
     }
 
     /// What a query says is `number`.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test looks behind what clients see"
-    )]
     pub async fn number(&self, query: &str) -> i64 {
-        let database = self.app.db.read();
-        let statement = Statement::from_string(database.get_database_backend(), query);
-        let row = database.query_one_raw(statement).await.unwrap().unwrap();
-        row.try_get("", "number").unwrap()
+        rows::number(&self.app.db, query).await
     }
 
     /// Has nobody's try counted until it is told to let go.

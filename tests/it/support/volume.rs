@@ -73,6 +73,13 @@ impl Volume {
         }
     }
 
+    /// From now on nothing can be written.
+    pub fn remount_read_only(&self) {
+        let mut mount = Command::new("mount");
+        let status = mount.args(["-o", "remount,ro"]).arg(&self.path).status();
+        assert!(status.unwrap().success(), "it was not mounted anew");
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
