@@ -57,9 +57,9 @@
 //! No other module can make a proof:
 //!
 //! ```compile_fail,E0451
-//! # use {cloakroom::{access::Owned, auth::Subject}, entity::file};
-//! fn forge(row: file::Model, owner: Subject) -> Owned<file::Model> {
-//!     Owned { row, owner }
+//! # use {cloakroom::access::Owned, entity::file, uuid::Uuid};
+//! fn forge(row: file::Model, owner_id: Uuid, epoch: i64) -> Owned<file::Model> {
+//!     Owned { row, owner_id, epoch }
 //! }
 //! ```
 //!
@@ -97,9 +97,9 @@
 //! ```
 //!
 //! ```compile_fail,E0451
-//! # use {cloakroom::{access::{Destination, Payer}, auth::Subject}, uuid::Uuid};
-//! fn forge(uploader: Subject, owner_id: Uuid, payer: Payer) -> Destination {
-//!     Destination { uploader, owner_id, payer }
+//! # use {cloakroom::access::{Destination, Payer, Uploader}, uuid::Uuid};
+//! fn forge(uploader: Uploader, owner_id: Uuid, payer: Payer) -> Destination {
+//!     Destination { uploader, owner_id, payer, max_file_size: None }
 //! }
 //! ```
 
@@ -110,6 +110,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::{Auth, Subject, Viewer},
+    config::Links,
     error::{Code, Error, Result},
     tasks::Tasks,
 };
@@ -117,14 +118,18 @@ use policy::{Decision, Facts, State, decide};
 
 mod audiences;
 mod destination;
+mod drops;
 mod facts;
+mod links;
 mod lists;
 mod policy;
 mod shares;
 
 pub use audiences::EVERYONE;
-pub use destination::{Destination, Payer};
+pub use destination::{Destination, Payer, Uploader, drop_is_full};
+pub use drops::{Drop, drops_of, drops_of_files, files_of_drop, owned_drop, visible_drop};
 pub use facts::{Claim, FileFacts};
+pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
 pub use shares::{shares_of, visible_share};
@@ -187,13 +192,22 @@ impl<T> Deref for Readable<T> {
 #[derive(Clone, Debug)]
 pub struct Owned<T> {
     row: T,
-    owner: Subject,
+    owner_id: Uuid,
+    /// Of the owner's credentials.
+    epoch: i64,
 }
 
 impl<T> Owned<T> {
     /// The owner, who is also who asked.
     pub fn owner_id(&self) -> Uuid {
-        self.owner.user_id()
+        self.owner_id
+    }
+
+    fn viewer(&self) -> Subject {
+        Subject::User {
+            id: self.owner_id,
+            epoch: self.epoch,
+        }
     }
 }
 
@@ -228,7 +242,7 @@ impl Sight {
     fn viewer(&self) -> Subject {
         match self {
             Self::Live(file) => file.viewer,
-            Self::Trashed(file) => file.owner,
+            Self::Trashed(file) => file.viewer(),
         }
     }
 
@@ -241,12 +255,14 @@ impl Sight {
 
     /// The id of the file, as its owner's; `FORBIDDEN` for those who only see the file.
     pub fn owned_id(&self) -> Result<Owned<Uuid>> {
-        if !self.is_owned() {
-            return Err(only_its_owner());
-        }
+        let (owner_id, epoch) = match self {
+            Self::Live(file) => file.owner()?,
+            Self::Trashed(file) => (file.owner_id, file.epoch),
+        };
         Ok(Owned {
             row: self.id,
-            owner: self.viewer(),
+            owner_id,
+            epoch,
         })
     }
 }
@@ -283,10 +299,10 @@ impl From<Owned<Trashed>> for Sight {
 impl<T> From<Owned<T>> for Readable<T> {
     fn from(owned: Owned<T>) -> Self {
         Self {
-            row: owned.row,
             until: None,
             owned: true,
-            viewer: owned.owner,
+            viewer: owned.viewer(),
+            row: owned.row,
         }
     }
 }
@@ -294,13 +310,20 @@ impl<T> From<Owned<T>> for Readable<T> {
 impl<T> Readable<T> {
     /// The same row as its owner's; `FORBIDDEN` for those who only see it.
     pub fn into_owned(self) -> Result<Owned<T>> {
-        if self.owned {
-            return Ok(Owned {
-                row: self.row,
-                owner: self.viewer,
-            });
+        let (owner_id, epoch) = self.owner()?;
+        Ok(Owned {
+            row: self.row,
+            owner_id,
+            epoch,
+        })
+    }
+
+    /// The credentials of the owner, who asked; `FORBIDDEN` for those who only see the row.
+    fn owner(&self) -> Result<(Uuid, i64)> {
+        match self.viewer {
+            Subject::User { id, epoch } if self.owned => Ok((id, epoch)),
+            _ => Err(only_its_owner()),
         }
-        Err(only_its_owner())
     }
 }
 
@@ -311,15 +334,19 @@ fn only_its_owner() -> Error {
 impl Owned<Trashed> {
     /// The same file, as the transaction that has just restored it left it.
     pub(crate) fn restored(&self, row: file::Model) -> Result<Owned<file::Model>> {
-        live(self.owner, self.id, row)
+        live((self.owner_id, self.epoch), self.id, row)
     }
 }
 
-/// The file `id` of `owner`, as a transaction that has just changed it left it: live.
-fn live(owner: Subject, id: Uuid, row: file::Model) -> Result<Owned<file::Model>> {
-    let is_the_same = (row.id, row.owner_id) == (id, owner.user_id());
+/// The file `id` of the owner with these credentials, as a transaction that has just changed it left it: live.
+fn live((owner_id, epoch): (Uuid, i64), id: Uuid, row: file::Model) -> Result<Owned<file::Model>> {
+    let is_the_same = (row.id, row.owner_id) == (id, owner_id);
     match is_the_same && facts::state(&row) == State::Live {
-        true => Ok(Owned { row, owner }),
+        true => Ok(Owned {
+            row,
+            owner_id,
+            epoch,
+        }),
         false => Err(Error::not_found()),
     }
 }
@@ -327,7 +354,7 @@ fn live(owner: Subject, id: Uuid, row: file::Model) -> Result<Owned<file::Model>
 impl Owned<file::Model> {
     /// The same file, as a transaction that has just changed it left it.
     pub(crate) fn renewed(&self, row: file::Model) -> Result<Self> {
-        live(self.owner, self.id, row)
+        live((self.owner_id, self.epoch), self.id, row)
     }
 
     /// A share of this file, as the transaction that has just made or changed it left it.
@@ -335,8 +362,19 @@ impl Owned<file::Model> {
         match row.file_id == self.id {
             true => Ok(Owned {
                 row,
-                owner: self.owner,
+                owner_id: self.owner_id,
+                epoch: self.epoch,
             }),
+            false => Err(Error::not_found()),
+        }
+    }
+}
+
+impl Owned<share::Model> {
+    /// The same share, as a transaction that has just changed it left it.
+    pub(crate) fn changed(&self, row: share::Model) -> Result<Self> {
+        match (row.id, row.file_id) == (self.id, self.file_id) {
+            true => Ok(Self { row, ..*self }),
             false => Err(Error::not_found()),
         }
     }
@@ -370,7 +408,8 @@ pub async fn owned_trashed_file(
 fn trashed(file: Owned<file::Model>) -> Owned<Trashed> {
     Owned {
         row: Trashed(file.row),
-        owner: file.owner,
+        owner_id: file.owner_id,
+        epoch: file.epoch,
     }
 }
 
@@ -408,6 +447,17 @@ pub async fn owned_share(
     share.into_owned()
 }
 
+/// The file of a share of `viewer`'s, in the trash too.
+pub async fn file_of_share(
+    access: &Access,
+    viewer: &Viewer,
+    share: &Owned<share::Model>,
+) -> Result<Owned<file::Model>> {
+    let found = access.file_facts.of(claim(viewer, share.file_id)).await?;
+    let (file, facts) = found.ok_or_else(Error::not_found)?;
+    sight(file, &facts, facts.state, viewer.subject())?.into_owned()
+}
+
 fn claim(viewer: &Viewer, file_id: Uuid) -> Claim {
     Claim {
         file_id,
@@ -421,6 +471,10 @@ async fn look(
     claim: Claim,
     wanted: State,
 ) -> Result<Result<Readable<file::Model>, Refusal>> {
+    if matches!(claim.subject, Subject::Link { .. }) && access.config.strangers.links == Links::Off
+    {
+        return Ok(Err(Refusal::NotGranted));
+    }
     let found = access.file_facts.of(claim).await?;
     let found = found.ok_or(Refusal::FileGone);
     Ok(found.and_then(|(file, facts)| sight(file, &facts, wanted, claim.subject)))

@@ -18,10 +18,12 @@ mod values;
 pub use declare::{SETTINGS, Setting};
 pub use listing::{Unknown, check_texts, markdown, unknown};
 pub use table::{
-    Accounts, Config, Database, Graphql, Logging, Options, Server, Storage, Sweeps, Tickets,
-    Uploads, Users,
+    Accounts, Config, Database, Graphql, Logging, Options, Server, Storage, Strangers, Sweeps,
+    Tickets, Uploads, Users,
 };
-pub use values::{Delivery, GraphiQl, Listen, LogFormat, Secret, SignUp};
+pub use values::{
+    Delivery, Drops, GraphiQl, LinkPassword, Links, Listen, LogFormat, Secret, SignUp,
+};
 
 /// What one GraphQL document may ask for.
 #[derive(Clone, Copy, Debug)]

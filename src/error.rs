@@ -59,7 +59,8 @@ codes! {
     Internal         "INTERNAL"          INTERNAL_SERVER_ERROR  "The server failed";
     TicketInvalid    "TICKET_INVALID"    NOT_FOUND              "This is not a ticket";
     TicketExpired    "TICKET_EXPIRED"    GONE                   "The ticket has expired";
-    AccessRevoked    "ACCESS_REVOKED"    FORBIDDEN              "The ticket's user may no longer see this file";
+    AccessRevoked    "ACCESS_REVOKED"    FORBIDDEN              "The ticket's holder may no longer see this file";
+    LinkExhausted    "LINK_EXHAUSTED"    GONE                   "The link has had all its downloads";
     FileGone         "FILE_GONE"         NOT_FOUND              "The ticket's file has been deleted";
 }
 

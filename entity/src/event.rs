@@ -31,6 +31,10 @@ pub enum Kind {
     ShareRevoked,
     Downloaded,
     DownloadRefused,
+    LinkRefused,
+    DropCreated,
+    DropClosed,
+    DropRefused,
 }
 
 /// Who did it.
@@ -44,6 +48,10 @@ pub enum ActorKind {
     User,
     /// Somebody who had not signed in.
     Anonymous,
+    /// Whoever came by a link: the id is that of its share.
+    Link,
+    /// Whoever came by a drop.
+    Drop,
     /// Whoever types commands at the server.
     Operator,
     /// The server itself, when something had its time.
@@ -62,6 +70,7 @@ pub enum ObjectKind {
     /// A user's account.
     User,
     ApiToken,
+    Drop,
 }
 
 /// No foreign keys: the trail outlives what it speaks of.

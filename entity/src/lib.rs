@@ -2,10 +2,14 @@
 
 pub mod api_token;
 pub mod discarded_content;
+pub mod drop;
+pub mod dropped_file;
 pub mod event;
 pub mod event_once;
 pub mod file;
 pub mod installation;
+pub mod link;
+pub mod link_download;
 pub mod session;
 pub mod settled_time;
 pub mod share;

@@ -12,6 +12,9 @@ pub enum Audience {
     User,
     #[sea_orm(string_value = "AUTHENTICATED")]
     Authenticated,
+    /// Whoever has the URL of the link that the share itself is.
+    #[sea_orm(string_value = "LINK")]
+    Link,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -21,7 +24,7 @@ pub struct Model {
     pub id: Uuid,
     pub file_id: Uuid,
     pub audience: Audience,
-    /// Which one of that kind of audience: the user's id; nil where there is only one.
+    /// Which one of that kind of audience: the user's id; a link's own; nil where there is only one.
     pub audience_id: Uuid,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,

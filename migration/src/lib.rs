@@ -15,6 +15,10 @@ mod m20261124_000008_create_throttle;
 mod m20261124_000009_create_event;
 mod m20261124_000010_create_settled_time;
 mod m20261124_000011_create_event_once;
+mod m20261124_000012_create_link;
+mod m20261124_000013_create_link_download;
+mod m20261124_000014_create_drop;
+mod m20261124_000015_create_dropped_file;
 
 pub struct Migrator;
 
@@ -35,6 +39,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000009_create_event::Migration),
             Box::new(m20261124_000010_create_settled_time::Migration),
             Box::new(m20261124_000011_create_event_once::Migration),
+            Box::new(m20261124_000012_create_link::Migration),
+            Box::new(m20261124_000013_create_link_download::Migration),
+            Box::new(m20261124_000014_create_drop::Migration),
+            Box::new(m20261124_000015_create_dropped_file::Migration),
         ]
     }
 }

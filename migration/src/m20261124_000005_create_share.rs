@@ -8,7 +8,7 @@ use crate::m20261124_000004_create_file::File;
 pub struct Migration;
 
 #[derive(DeriveIden)]
-enum Share {
+pub enum Share {
     Table,
     Id,
     FileId,

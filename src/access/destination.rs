@@ -5,46 +5,106 @@ use uuid::Uuid;
 
 use super::Owned;
 use crate::{
-    auth::{Subject, Usage, Viewer},
-    error::{Error, Result},
+    auth::{Usage, Viewer, drop::DropVisitor},
+    error::{Code, Error, Result},
 };
 
 /// Proof that somebody may add a file to an account: who adds it, whose the file will be, and who pays for it with their quota.
 #[derive(Clone, Copy, Debug)]
 pub struct Destination {
-    uploader: Subject,
+    uploader: Uploader,
     owner_id: Uuid,
     payer: Payer,
+    /// Where there is a limit besides the server's.
+    max_file_size: Option<u64>,
+}
+
+/// Who adds a file. The audit trail names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uploader {
+    User {
+        id: Uuid,
+        epoch: i64,
+    },
+    /// A visitor of the drop with this id.
+    Drop(Uuid),
 }
 
 /// Whose quota the bytes and files count against.
 #[derive(Clone, Copy, Debug)]
 pub struct Payer {
     pub id: Uuid,
-    /// Of the credentials that the upload came with: they have to be good when it is committed, too.
-    pub epoch: i64,
+    /// Of the credentials that the upload came with: they have to be good when it is committed, too. `None` where it came
+    /// without any of the payer's; then the account has to be active.
+    pub epoch: Option<i64>,
     /// What they had when the request came. That refuses early what cannot fit; what does fit is decided in the transaction
     /// that takes it.
     pub usage: Usage,
+}
+
+/// The refusal of a file too many.
+pub fn drop_is_full() -> Error {
+    Error::new(
+        Code::QuotaExceeded,
+        "Nothing more can be left here; ask whoever sent you the address.",
+    )
 }
 
 impl Destination {
     /// The account of `viewer`: what they add is theirs, and they pay for it.
     pub fn own(viewer: &Viewer) -> Self {
         Self {
-            uploader: viewer.subject(),
+            uploader: Uploader::User {
+                id: viewer.id(),
+                epoch: viewer.epoch(),
+            },
             owner_id: viewer.id(),
             payer: Payer {
                 id: viewer.id(),
-                epoch: viewer.epoch(),
+                epoch: Some(viewer.epoch()),
                 usage: viewer.account().usage,
             },
+            max_file_size: None,
         }
     }
 
-    /// Who adds the file. The audit trail names this user.
-    pub fn uploader(&self) -> Subject {
+    /// The account that a drop leads to: what a visitor leaves is its owner's, who pays for it. `QUOTA_EXCEEDED` when the drop is
+    /// full.
+    pub fn by_drop(visitor: &DropVisitor) -> Result<Self> {
+        if visitor.files_left() == Some(0) {
+            return Err(drop_is_full());
+        }
+        let owner = visitor.owner();
+        Ok(Self {
+            uploader: Uploader::Drop(visitor.drop_id()),
+            owner_id: owner.user.id,
+            payer: Payer {
+                id: owner.user.id,
+                epoch: None,
+                usage: owner.usage,
+            },
+            max_file_size: visitor
+                .max_file_size()
+                .map(|size| u64::try_from(size).unwrap_or(0)),
+        })
+    }
+
+    /// Who adds the file.
+    pub fn uploader(&self) -> Uploader {
         self.uploader
+    }
+
+    /// The drop that the file comes by, where it does.
+    pub fn drop_id(&self) -> Option<Uuid> {
+        match self.uploader {
+            Uploader::Drop(id) => Some(id),
+            Uploader::User { .. } => None,
+        }
+    }
+
+    /// The most bytes of a file that may be added; `None` where only the server's limit counts.
+    pub fn max_file_size(&self) -> Option<u64> {
+        self.max_file_size
     }
 
     /// Whose the file will be.
@@ -60,13 +120,13 @@ impl Destination {
     /// The file that a transaction has just added, for its uploader. No further query is needed, which could fail although the
     /// file was added.
     pub(crate) fn added(&self, row: file::Model) -> Result<Owned<file::Model>> {
-        let is_own = row.owner_id == self.owner_id && self.owner_id == self.uploader.user_id();
-        match is_own {
-            true => Ok(Owned {
+        match self.uploader {
+            Uploader::User { id, epoch } if [row.owner_id, self.owner_id] == [id; 2] => Ok(Owned {
                 row,
-                owner: self.uploader,
+                owner_id: id,
+                epoch,
             }),
-            false => Err(Error::not_found()),
+            _ => Err(Error::not_found()),
         }
     }
 }

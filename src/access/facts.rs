@@ -19,11 +19,12 @@ use crate::{
     auth::{self, Subject},
     batch::Batches,
     clock::Clock,
-    db::{Db, Lookups, Reader},
+    db::{Connections, Db, Lookups, Reader},
     error::Result,
     tasks::Tasks,
 };
 
+mod links;
 mod postgres;
 mod sqlite;
 
@@ -44,7 +45,11 @@ pub type Found = Option<(file::Model, Facts)>;
 #[derive(Debug)]
 pub enum FileFacts {
     Sqlite(Lookups, Clock),
-    Postgres(Batches<Claim, Found>),
+    Postgres {
+        of_users: Batches<postgres::UserClaim, Found>,
+        connections: Connections,
+        clock: Clock,
+    },
 }
 
 impl FileFacts {
@@ -52,21 +57,38 @@ impl FileFacts {
     pub fn start(db: &Db, clock: &Clock, tasks: &Tasks) -> Self {
         match db.reader() {
             Reader::Sqlite { lookups, .. } => Self::Sqlite(lookups.clone(), clock.clone()),
-            Reader::Postgres(connections) => {
-                Self::Postgres(postgres::start(connections, clock, tasks))
-            }
+            Reader::Postgres(connections) => Self::Postgres {
+                of_users: postgres::start(connections, clock, tasks),
+                connections: connections.clone(),
+                clock: clock.clone(),
+            },
         }
     }
 
     /// The file of `claim` and its facts, as the database has them at this very moment.
     pub(super) async fn of(&self, claim: Claim) -> Result<Found> {
-        match self {
-            Self::Sqlite(lookups, clock) => {
+        match (self, claim.subject) {
+            (Self::Sqlite(lookups, clock), subject) => {
                 let clock = clock.clone();
-                let look = move |connection: &_| sqlite::look_up(connection, &claim, clock.now());
+                let look = move |connection: &_| match subject {
+                    Subject::User { id, epoch } => {
+                        sqlite::look_up(connection, &claim, (id, epoch), clock.now())
+                    }
+                    Subject::Link { id, epoch } => {
+                        links::look_up_in_sqlite(connection, &claim, (id, epoch), clock.now())
+                    }
+                };
                 lookups.run(look).await
             }
-            Self::Postgres(batches) => batches.ask(claim).await,
+            (Self::Postgres { of_users, .. }, Subject::User { id, epoch }) => {
+                of_users.ask(postgres::UserClaim { claim, id, epoch }).await
+            }
+            (
+                Self::Postgres {
+                    connections, clock, ..
+                },
+                Subject::Link { id, epoch },
+            ) => links::look_up(connections, &claim, (id, epoch), clock.now()).await,
         }
     }
 }
@@ -87,7 +109,7 @@ impl Row {
         let facts = Facts {
             state: state(&self.file),
             is_active: self.is_active,
-            is_owner: self.file.owner_id == claim.subject.user_id(),
+            is_owner: claim.subject.user_id() == Some(self.file.owner_id),
             grant,
         };
         (self.file, facts)

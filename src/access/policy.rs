@@ -1,6 +1,7 @@
 //! The policy: who may see a file. One pure function decides, over facts that others gather.
 //!
-//! Effective access = active user AND live file AND (owner OR an unexpired share to an audience that the user belongs to).
+//! Effective access = active user AND live file AND (owner OR an unexpired share to an audience that the user belongs to); OR
+//! live file AND a link to it that has not ended, was not changed since it was opened, and whose owner is active.
 //! What is in the trash is its owner's alone. Whether a share has expired is decided by the query: `audiences::unexpired`.
 
 use entity::Timestamp;
@@ -9,10 +10,11 @@ use entity::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     pub state: State,
-    /// The user is not disabled, and has not changed credentials since those that are used here were made.
+    /// The user is not disabled, and has not changed credentials since those that are used here were made. For whoever came by a
+    /// link: its owner is not disabled.
     pub is_active: bool,
     pub is_owner: bool,
-    /// What the unexpired shares to audiences of the user grant together.
+    /// What the unexpired shares to audiences of the user grant together, or the link does.
     pub grant: Option<Grant>,
 }
 

@@ -4,11 +4,14 @@ pub mod api_token;
 mod caller;
 pub mod client;
 pub mod common_passwords;
+pub mod drop;
+pub mod link;
 pub mod password;
 pub mod session;
 pub mod signing;
 mod sqlite;
 pub mod throttle;
+mod url_secret;
 mod viewer;
 
 pub use caller::Caller;
@@ -16,6 +19,7 @@ pub use viewer::{Account, PublicUser, Subject, Usage, Viewer};
 
 use std::sync::Arc;
 
+use drop::DropVisitor;
 use entity::user;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait,
@@ -51,6 +55,8 @@ pub enum Actor {
         viewer: Viewer,
         scopes: Scopes,
     },
+    /// Not signed in, with the URL of a drop, to leave files.
+    Drop(DropVisitor),
 }
 
 /// What an API token allows. WRITE includes READ.
@@ -64,7 +70,7 @@ impl Actor {
     /// The active user who asks, if anyone is signed in.
     pub fn viewer(&self) -> Option<&Viewer> {
         match self {
-            Self::Anonymous => None,
+            Self::Anonymous | Self::Drop(_) => None,
             Self::Session(viewer) | Self::ApiToken { viewer, .. } => Some(viewer),
         }
     }
@@ -120,5 +126,10 @@ pub(crate) fn is_active(user: &user::Model, epoch: i64) -> bool {
 pub(crate) fn active(epoch: impl Into<Expr>) -> Condition {
     Condition::all()
         .add(user::Column::CredentialEpoch.into_expr().eq(epoch.into()))
-        .add(user::Column::Disabled.eq(false))
+        .add(enabled())
+}
+
+/// The users who are active with whatever credentials: what others do by links of theirs does not depend on those.
+pub(crate) fn enabled() -> Expr {
+    user::Column::Disabled.eq(false)
 }

@@ -8,17 +8,22 @@ use sha2::{Digest, Sha256};
 use crate::{config::Secret, disk, keys, operator_error::OperatorError, private};
 
 pub const SIGNATURE_BYTES: usize = 32;
+pub const TAG_BYTES: usize = SIGNATURE_BYTES / 2;
 
 /// Tells the keys of one label apart.
 pub type KeyId = [u8; 4];
 
 const TICKETS: &[u8] = b"cloakroom ticket v1";
+const LINKS: &[u8] = b"cloakroom link v1";
+const DROPS: &[u8] = b"cloakroom drop v1";
 const PSEUDONYMS: &[u8] = b"cloakroom pseudonym v1";
 
 /// The keys of all uses.
 #[derive(Clone, Debug)]
 pub struct Keyring {
     pub tickets: Signer,
+    pub links: Signer,
+    pub drops: Signer,
     pub pseudonyms: Signer,
 }
 
@@ -47,6 +52,8 @@ impl Keyring {
     fn of(secrets: &[&Secret]) -> Self {
         Self {
             tickets: Signer::derive(secrets, TICKETS),
+            links: Signer::derive(secrets, LINKS),
+            drops: Signer::derive(secrets, DROPS),
             pseudonyms: Signer::derive(secrets, PSEUDONYMS),
         }
     }
@@ -85,6 +92,18 @@ impl Signer {
     /// The HMAC-SHA-256 (RFC 2104) of `message`.
     pub fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
         self.keys[0].over(message).finalize().into_bytes().into()
+    }
+
+    /// The first half of the signature of `message`, for a URL that a person may have to copy (RFC 2104 §5).
+    pub fn tag(&self, message: &[u8]) -> [u8; TAG_BYTES] {
+        let signature = self.sign(message);
+        std::array::from_fn(|index| signature[index])
+    }
+
+    /// Whether `tag` is that of `message` by any of the keys. Takes as long for every wrong tag.
+    pub fn made_tag(&self, message: &[u8], tag: &[u8; TAG_BYTES]) -> bool {
+        let mut keys = self.keys.iter();
+        keys.any(|key| key.over(message).verify_truncated_left(tag).is_ok())
     }
 
     /// Whether `signature` is that of `message` by the key `id`. Takes as long for every wrong signature.

@@ -47,7 +47,8 @@ pub struct Try {
 struct Account {
     /// What the try was charged to.
     tries: Bucket,
-    sign_ins: Bucket,
+    /// Where right passwords are limited as well.
+    sign_ins: Option<Bucket>,
     mark: Mark,
 }
 
@@ -62,14 +63,7 @@ pub async fn sign_in(
     client: &ClientAddress,
     begun: Begun,
 ) -> Result<Try> {
-    let (config, clock) = (&auth.config, auth.clock.clone());
-    let window = config.accounts.sign_in_window;
-    let mut buckets = Bucket::of_client(
-        "address",
-        client,
-        config.accounts.sign_in_tries_per_address,
-        window,
-    );
+    let (config, window) = (&auth.config, auth.config.accounts.sign_in_window);
     let account = account.map(|account| {
         let name = auth.keyring.pseudonym(account);
         let own = |subject, tries| Bucket::new(subject, tries, window);
@@ -77,14 +71,51 @@ pub async fn sign_in(
         let here = own(here, config.accounts.sign_in_tries);
         let account = Account {
             tries: own(format!("account:{name}"), config.accounts.sign_in_tries),
-            sign_ins: own(
+            sign_ins: Some(own(
                 format!("sign-ins:{name}"),
                 config.accounts.sign_ins_per_account,
-            ),
+            )),
             mark: Mark::new(auth, account, client),
         };
         (account, here)
     });
+    take(auth, account, client, begun).await
+}
+
+/// The same at the password of a link or drop, called `name`. It has as many tries as an account, also of its own for each network
+/// that it was opened from; and may be opened as often as anybody knows the password.
+pub(super) async fn url_secret(
+    auth: &Auth,
+    name: &str,
+    client: &ClientAddress,
+    begun: Begun,
+) -> Result<Try> {
+    let config = &auth.config.accounts;
+    let own = |subject| Bucket::new(subject, config.sign_in_tries, config.sign_in_window);
+    let here = own(format!("{name}:{}", client.network()));
+    let tried = Account {
+        tries: own(name.to_owned()),
+        sign_ins: None,
+        // No user's name has a colon.
+        mark: Mark::new(auth, name, client),
+    };
+    take(auth, Some((tried, here)), client, begun).await
+}
+
+/// Takes a try of the address of `client`, and of an account: of those that it has where `client` is, if it knows that.
+async fn take(
+    auth: &Auth,
+    account: Option<(Account, Bucket)>,
+    client: &ClientAddress,
+    begun: Begun,
+) -> Result<Try> {
+    let (config, clock) = (&auth.config.accounts, auth.clock.clone());
+    let mut buckets = Bucket::of_client(
+        "address",
+        client,
+        config.sign_in_tries_per_address,
+        config.sign_in_window,
+    );
     let mut charged = Try {
         charge: Charge::new(&auth.db, begun),
         account: None,
@@ -129,10 +160,12 @@ impl Try {
                 charge.give_back(transaction).await?;
                 if let Some(account) = account {
                     let now = shared_time::now(&clock, transaction).await?;
-                    account.tries.clear(transaction).await?;
-                    let sign_in = account.sign_ins.charge(transaction, now).await;
-                    charge.judge(is_limit(&sign_in));
-                    sign_in?;
+                    if let Some(sign_ins) = &account.sign_ins {
+                        account.tries.clear(transaction).await?;
+                        let sign_in = sign_ins.charge(transaction, now).await;
+                        charge.judge(is_limit(&sign_in));
+                        sign_in?;
+                    }
                     account.mark.set(transaction).await?;
                 }
                 charge.settle(transaction);

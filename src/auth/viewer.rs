@@ -65,7 +65,15 @@ pub struct PublicUser {
 /// For whom a ticket opens a file, as of an epoch: what changes the epoch voids the ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    User { id: Uuid, epoch: i64 },
+    User {
+        id: Uuid,
+        epoch: i64,
+    },
+    /// Whoever opened a link: the id of its share, and the link's epoch.
+    Link {
+        id: Uuid,
+        epoch: i64,
+    },
 }
 
 impl Viewer {
@@ -129,9 +137,11 @@ impl From<user::Model> for PublicUser {
 }
 
 impl Subject {
-    /// The user it is, or in whose name it acts.
-    pub fn user_id(&self) -> Uuid {
-        let Self::User { id, .. } = self;
-        *id
+    /// The user it is; `None` for a visitor.
+    pub fn user_id(&self) -> Option<Uuid> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            Self::Link { .. } => None,
+        }
     }
 }

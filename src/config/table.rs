@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use ipnet::IpNet;
 
 use super::{
-    Delivery, GraphiQl, Listen, LogFormat, Mistakes, Secret, SignUp,
+    Delivery, Drops, GraphiQl, LinkPassword, Links, Listen, LogFormat, Mistakes, Secret, SignUp,
     check::Check,
     declare::{self, Fallback, Given, Setting, fallback, given, settings},
     env_file::Source,
@@ -107,6 +107,26 @@ settings! {
         /// come back evenly over the hour; one more gets RATE_LIMITED. Deleting and revoking are never refused. Each
         /// instance counts for itself
         changes_per_hour: u32 = "3600", number(1..=1_000_000_000);
+    }
+
+    /// Links and drops, for strangers
+    strangers: Strangers {
+        /// Whether files may be shared by link, with people who have no account. `off`: nobody makes links, and those there
+        /// are open nothing until it is `on` again
+        links: Links = "on", choice();
+
+        /// Whether every new link needs a password
+        link_password: LinkPassword = "optional", choice();
+
+        /// How long a link may live at most, from when its end is set. Where none is set, it ends after this time
+        link_max_ttl: Option<Duration> = unset("no limit"), optional(duration(60..=AGE));
+
+        /// Whether users may have drops, by which people who have no account leave files. `off`: nobody makes drops, and those
+        /// there are take nothing until it is `on` again
+        drops: Drops = "on", choice();
+
+        /// How many open drops one user may have. One more gets QUOTA_EXCEEDED
+        max_drops_per_user: u32 = "1000", number(1..=100_000);
     }
 
     /// Keeping and sweeping

@@ -118,6 +118,18 @@ choices! {
     GraphiQl { On = "on", Off = "off", } or "on, off"
 }
 choices! {
+    /// Whether files may be shared with strangers.
+    Links { On = "on", Off = "off", } or "on, off"
+}
+choices! {
+    /// Whether strangers may leave files.
+    Drops { On = "on", Off = "off", } or "on, off"
+}
+choices! {
+    /// Whether every link needs a password.
+    LinkPassword { Optional = "optional", Required = "required", } or "optional, required"
+}
+choices! {
     /// The form of a log line.
     LogFormat { Text = "text", Json = "json", } or "text, json"
 }

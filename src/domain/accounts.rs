@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     api_tokens::{self, NewToken},
     events::{self, By, Event, Object},
+    links,
 };
 use crate::{
     app::App,
@@ -305,7 +306,8 @@ fn unknown() -> Error {
     Error::new(Code::NotFound, "There is no account of this name.")
 }
 
-/// Stops or restores an account, found by name; stopping voids its sessions, tokens and tickets for good.
+/// Stops or restores an account, found by name; stopping voids its sessions, tokens and tickets for good,
+/// and those of visitors of its links.
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
 pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<()> {
     let user = find(app, username).await?.ok_or_else(unknown)?;
@@ -327,6 +329,7 @@ pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<(
                 .filter(user::Column::Id.eq(user.id))
                 .exec(transaction)
                 .await?;
+            links::void_tickets(transaction, user.id).await?;
             events::record(transaction, event).await
         })
     });

@@ -13,9 +13,9 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    access::{self, Owned},
+    access::{self, Owned, Uploader},
     app::App,
-    auth::{Viewer, client::ClientAddress},
+    auth::{Subject, Viewer, client::ClientAddress},
     clock::before,
     db::{Page, Rows, Transaction},
     error::Result,
@@ -35,9 +35,31 @@ pub enum By {
     User(Uuid),
     /// Somebody who had not signed in.
     Anonymous,
+    /// Whoever came by a link: the id of its share.
+    Link(Uuid),
+    /// Whoever came by a drop.
+    Drop(Uuid),
     /// Whoever types commands at the server.
     Operator,
     Janitor,
+}
+
+impl From<Subject> for By {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::User { id, .. } => Self::User(id),
+            Subject::Link { id, .. } => Self::Link(id),
+        }
+    }
+}
+
+impl From<Uploader> for By {
+    fn from(uploader: Uploader) -> Self {
+        match uploader {
+            Uploader::User { id, .. } => Self::User(id),
+            Uploader::Drop(id) => Self::Drop(id),
+        }
+    }
 }
 
 /// What something was done to.
@@ -47,6 +69,7 @@ pub enum Object {
     /// A user's account.
     User(Uuid),
     ApiToken(Uuid),
+    Drop(Uuid),
 }
 
 /// Something that happened.
@@ -122,6 +145,8 @@ impl Event {
         let (actor_kind, actor_id) = match self.by {
             By::User(id) => (ActorKind::User, Some(id)),
             By::Anonymous => (ActorKind::Anonymous, None),
+            By::Link(id) => (ActorKind::Link, Some(id)),
+            By::Drop(id) => (ActorKind::Drop, Some(id)),
             By::Operator => (ActorKind::Operator, None),
             By::Janitor => (ActorKind::Janitor, None),
         };
@@ -129,6 +154,7 @@ impl Event {
             Object::File(id) => (ObjectKind::File, id),
             Object::User(id) => (ObjectKind::User, id),
             Object::ApiToken(id) => (ObjectKind::ApiToken, id),
+            Object::Drop(id) => (ObjectKind::Drop, id),
         });
         let (object_kind, object_id) = object.unzip();
         let (audience, audience_id) = self.audience.unzip();

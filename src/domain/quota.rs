@@ -5,7 +5,7 @@ use std::ops::Add;
 
 use entity::{upload, user};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -134,23 +134,29 @@ pub(super) enum Admission {
     Ended,
 }
 
-/// The same where files are added by who was signed in at `epoch`: nothing is accounted for unless they are admitted.
+/// The same where files are added by who was signed in at `epoch`, or by others: nothing is accounted for unless they are admitted.
 #[expect(clippy::disallowed_methods, reason = "usage is accounted for here")]
 pub(super) async fn admit(
     transaction: &Transaction,
-    (user_id, epoch): (Uuid, i64),
+    (user_id, epoch): (Uuid, Option<i64>),
     change: Change,
     max_files: u32,
 ) -> Result<Admission> {
+    let is_active = match epoch {
+        Some(epoch) => auth::active(epoch),
+        None => Condition::all().add(auth::enabled()),
+    };
     let admitted = accounting(user_id, change)
-        .filter(auth::active(epoch))
+        .filter(is_active)
         .filter(user::Column::FileCount.lte(i64::from(max_files) - change.files));
     if admitted.exec(transaction).await?.rows_affected > 0 {
         return Ok(Admission::Admitted);
     }
     let user = user::Entity::find_by_id(user_id).one(transaction).await?;
     Ok(
-        match user.is_some_and(|user| auth::is_active(&user, epoch)) {
+        match user
+            .is_some_and(|user| auth::is_active(&user, epoch.unwrap_or(user.credential_epoch)))
+        {
             true => Admission::TooMany,
             false => Admission::Ended,
         },

@@ -17,6 +17,10 @@ use crate::{
     keys,
 };
 
+mod change;
+
+pub use change::{Change, Changes, change};
+
 /// Whom to share with.
 #[derive(Clone, Copy, Debug)]
 pub enum Grantee<'u> {
@@ -40,10 +44,8 @@ pub async fn create(
     grantee: Grantee<'_>,
     expires_at: Option<Timestamp>,
 ) -> Result<Owned<share::Model>> {
+    check_end(app, expires_at)?;
     let now = app.clock.now();
-    if expires_at.is_some_and(|end| end <= now) {
-        return Err(Error::bad_input("expiresAt", "The expiry is in the past."));
-    }
     let (audience, audience_id) = match grantee {
         Grantee::User(user) if user.id == file.owner_id => {
             return Err(Error::bad_input("username", "This file is yours already."));
@@ -92,12 +94,24 @@ pub async fn create(
     file.share(upsert.await?)
 }
 
+/// Refuses an end that has passed.
+pub(super) fn check_end(app: &App, end: Option<Timestamp>) -> Result<()> {
+    match end.is_some_and(|end| end <= app.clock.now()) {
+        true => Err(Error::bad_input("expiresAt", "The expiry is in the past.")),
+        false => Ok(()),
+    }
+}
+
 /// `QUOTA_EXCEEDED` when the file has more than `most` shares, those that have ended and are not swept yet included.
 #[expect(
     clippy::disallowed_methods,
     reason = "shares are made here, by the file's owner"
 )]
-async fn check_number(transaction: &Transaction, file_id: Uuid, most: u32) -> Result<()> {
+pub(super) async fn check_number(
+    transaction: &Transaction,
+    file_id: Uuid,
+    most: u32,
+) -> Result<()> {
     let shares = share::Entity::find().filter(share::Column::FileId.eq(file_id));
     if shares.count(transaction).await? <= u64::from(most) {
         return Ok(());

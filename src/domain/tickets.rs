@@ -1,9 +1,12 @@
-//! Tickets: stateless, signed, short-lived; each opens one file for one user, and is checked anew at every redemption.
+//! Tickets: stateless, signed, short-lived; each opens one file for one user or visitor, and is checked anew at every redemption.
 
 use entity::{Timestamp, event::Kind, file};
 use uuid::Uuid;
 
-use super::events::{self, By, Event, Object};
+use super::{
+    events::{self, By, Event, Object},
+    links::Download,
+};
 use crate::{
     access::{self, Claim, Readable, Refusal},
     app::App,
@@ -68,8 +71,9 @@ pub enum Purpose {
 /// The file that `ticket` opens at this moment.
 ///
 /// `TICKET_INVALID` when we did not sign it (at a measured pace: guessing is slow, good tickets never wait), or
-/// `RATE_LIMITED` when `client` sends very many of those; `TICKET_EXPIRED`, `FILE_GONE`, or `ACCESS_REVOKED` when its user may no
-/// longer see the file.
+/// `RATE_LIMITED` when `client` sends very many of those; `TICKET_EXPIRED`, `FILE_GONE`, or `ACCESS_REVOKED` when its holder may
+/// no longer see the file; `LINK_EXHAUSTED` when its link has had all its downloads. For a download, a ticket of a link counts,
+/// once.
 pub async fn redeem(
     app: &App,
     client: &ClientAddress,
@@ -84,19 +88,38 @@ pub async fn redeem(
         ));
     };
     let opened = open(app, &claims).await;
-    let (kind, mark) = match (&opened, purpose) {
-        (Ok(_), Purpose::Look) => return Ok((opened?, claims.disposition)),
-        (Ok(_), Purpose::Download) => (Kind::Downloaded, 0),
-        (Err(_), _) => (Kind::DownloadRefused, 1),
-    };
-    events::enqueue(app, Some(claims.once(mark)), || {
-        let refused = opened.as_ref().err();
-        let event = Event {
-            detail: refused.map(|error| error.code.as_str().to_owned()),
-            ..Event::new(kind).by(By::User(claims.subject.user_id()))
-        };
+    let event = |kind| {
+        let event = Event::new(kind).by(By::from(claims.subject));
         event.of(Object::File(claims.file_id)).from(client)
-    });
+    };
+    let opened = match (opened, claims.subject) {
+        (Ok(file), Subject::User { .. }) => {
+            if purpose == Purpose::Download {
+                let once = Some(claims.once(0));
+                events::enqueue(app, once, || event(Kind::Downloaded));
+            }
+            Ok(file)
+        }
+        (Ok(file), Subject::Link { id, epoch }) => {
+            let download = Download {
+                share_id: id,
+                epoch,
+                ticket: claims.once(0),
+                expires_at: claims.expires_at,
+            };
+            let admitted = download
+                .admit(app, purpose, || event(Kind::Downloaded))
+                .await;
+            admitted.map(|()| file)
+        }
+        (Err(error), _) => Err(error),
+    };
+    if let Err(error) = &opened {
+        let once = Some(claims.once(1));
+        events::enqueue(app, once, || {
+            event(Kind::DownloadRefused).detail(error.code.as_str())
+        });
+    }
     Ok((opened?, claims.disposition))
 }
 
@@ -119,7 +142,7 @@ async fn open(app: &App, claims: &Claims) -> Result<Readable<file::Model>> {
         Refusal::FileGone => Error::new(Code::FileGone, "This file has been deleted."),
         Refusal::UserInactive | Refusal::NotGranted => Error::new(
             Code::AccessRevoked,
-            "The user of this ticket may no longer see the file.",
+            "Whoever this ticket was issued to may no longer see the file.",
         ),
     })
 }

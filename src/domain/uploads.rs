@@ -37,7 +37,7 @@ mod sweep;
 
 pub use aborted::{Aborted, TASK, run};
 pub use digest::Digest;
-pub use finish::{Naming, finish};
+pub use finish::{Dropped, Naming, finish, finish_dropped};
 pub use incoming::{Complete, Incoming};
 use incoming::{RESERVE_AHEAD, SMALL_BYTES};
 pub use live::LiveUploads;

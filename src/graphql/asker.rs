@@ -6,7 +6,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 use tower_sessions::Session;
 
 use super::{
-    loaders::{self, ShareLoader, UserLoader},
+    loaders::{self, DropLoader, LinkLoader, ShareLoader, UserLoader},
     uploads::ReceivedFiles,
 };
 use crate::{
@@ -23,6 +23,8 @@ pub struct Asker {
     files: ReceivedFiles,
     users: DataLoader<UserLoader>,
     shares: DataLoader<ShareLoader>,
+    links: DataLoader<LinkLoader>,
+    drops: DataLoader<DropLoader>,
 }
 
 impl Asker {
@@ -32,6 +34,8 @@ impl Asker {
             app: SharedApp::clone(app),
             users: loaders::users(app),
             shares: loaders::shares(app, caller.actor.viewer().cloned()),
+            links: loaders::links(app),
+            drops: loaders::drops(app, caller.actor.viewer().cloned()),
             caller,
             files,
         }
@@ -68,6 +72,14 @@ pub trait ContextExt<'a> {
 
     fn shares(&self) -> &'a DataLoader<ShareLoader> {
         &self.asker().shares
+    }
+
+    fn links(&self) -> &'a DataLoader<LinkLoader> {
+        &self.asker().links
+    }
+
+    fn drops(&self) -> &'a DataLoader<DropLoader> {
+        &self.asker().drops
     }
 }
 

@@ -19,6 +19,8 @@ use crate::{
 
 /// What the trail calls everyone who is signed in. A user of that name reads otherwise: see [`events::name`].
 const AUTHENTICATED: &str = "AUTHENTICATED";
+/// What it calls a share by link, whichever: see [`Event::share_id`].
+const LINK: &str = "LINK";
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -54,7 +56,7 @@ pub enum EventKind {
     Restored,
     /// The file was destroyed.
     Purged,
-    /// The file was shared, or a share's expiry changed; the detail says with whom: `user:alice`, or `AUTHENTICATED`.
+    /// The file was shared, or a share changed; the detail says with whom: `user:alice`, `AUTHENTICATED`, or `LINK`.
     Shared,
     /// A share was ended; the detail says whom it reached.
     ShareRevoked,
@@ -63,6 +65,14 @@ pub enum EventKind {
     Downloaded,
     /// A download ticket was refused; the detail is the error's code.
     DownloadRefused,
+    /// A visitor of a link gave a wrong password.
+    LinkRefused,
+    /// A drop was made; the detail is its name.
+    DropCreated,
+    /// A drop was closed.
+    DropClosed,
+    /// A visitor of a drop gave a wrong password.
+    DropRefused,
 }
 
 /// Something that happened to a file.
@@ -99,12 +109,36 @@ impl Event {
         let whom = match self.0.audience.zip(self.0.audience_id) {
             None => return Ok(self.0.detail.as_deref().map(Cow::from)),
             Some((Audience::Authenticated, _)) => AUTHENTICATED.into(),
+            Some((Audience::Link, _)) => LINK.into(),
             Some((Audience::User, id)) => match load(context, id).await? {
                 Some(account) => events::name(&account.user.username).into(),
                 None => id.to_string().into(),
             },
         };
         Ok(Some(whom))
+    }
+
+    /// The id of the share by link that this is about: it was made or changed, or somebody came by it. Null for everything else.
+    /// The link may have been revoked since.
+    async fn share_id(&self) -> Option<ID> {
+        let by = self
+            .0
+            .actor_id
+            .filter(|_| self.0.actor_kind == ActorKind::Link);
+        let to = self
+            .0
+            .audience_id
+            .filter(|_| self.0.audience == Some(Audience::Link));
+        by.or(to).map(ID::from)
+    }
+
+    /// The id of the drop by which the file came; null for every other event.
+    async fn drop_id(&self) -> Option<ID> {
+        let by = self
+            .0
+            .actor_id
+            .filter(|_| self.0.actor_kind == ActorKind::Drop);
+        by.map(ID::from)
     }
 
     /// How often it happened: downloads of one user within a minute are one event. The time is that of the first.

@@ -6,8 +6,9 @@ use async_graphql::{Context, Description, ID, Object};
 
 use super::{
     ContextExt,
+    drops::Drop,
     events::EventConnection,
-    loaders::SharesOf,
+    loaders::{DropOf, SharesOf},
     pagination::{self, FileConnection},
     scalars::{DateTime, Int64, parse_id},
     shares::ShareConnection,
@@ -95,6 +96,16 @@ impl File {
         let file = Arc::clone(&self.0);
         let rows = shares.load_one(SharesOf { file, page }).await?;
         Ok(ShareConnection::new(self, page, rows.unwrap_or_default()))
+    }
+
+    /// The drop of yours by which this file came; null for every other file, and for recipients.
+    #[graphql(name = "drop")]
+    async fn came_by(&self, context: &Context<'_>) -> Result<Option<Drop>> {
+        let Ok(file_id) = self.0.owned_id() else {
+            return Ok(None);
+        };
+        let drop = context.drops().load_one(DropOf(file_id)).await?;
+        Ok(drop.map(Drop))
     }
 
     /// What happened to this file, newest first. For the owner only: `FORBIDDEN` for recipients.

@@ -3,7 +3,10 @@
 use async_graphql::{Context, Object, SimpleObject};
 
 use super::{ContextExt, pagination::MAX_PAGE, scalars::Int64};
-use crate::clock::millis;
+use crate::{
+    clock::millis,
+    config::{Drops, LinkPassword, Links, SignUp},
+};
 
 /// What this server allows.
 #[derive(SimpleObject)]
@@ -28,6 +31,16 @@ pub struct Limits {
     changes_per_hour: i32,
     /// Whether anyone may sign up.
     sign_up_open: bool,
+    /// Whether files may be shared by link.
+    links_on: bool,
+    /// Whether a link needs a password.
+    link_password_required: bool,
+    /// How long a link may live, seconds; null when there is no limit.
+    link_max_ttl_seconds: Option<Int64>,
+    /// Whether there may be drops.
+    drops_on: bool,
+    /// How many open drops a user may have.
+    max_drops_per_user: i32,
 }
 
 #[derive(Default)]
@@ -52,7 +65,12 @@ impl LimitsQueries {
             max_files_per_user: small(config.users.max_files_per_user.into()),
             max_shares_per_file: small(config.users.max_shares_per_file.into()),
             changes_per_hour: small(config.users.changes_per_hour.into()),
-            sign_up_open: config.accounts.sign_up == crate::config::SignUp::Open,
+            sign_up_open: config.accounts.sign_up == SignUp::Open,
+            links_on: config.strangers.links == Links::On,
+            link_password_required: config.strangers.link_password == LinkPassword::Required,
+            drops_on: config.strangers.drops == Drops::On,
+            max_drops_per_user: small(config.strangers.max_drops_per_user.into()),
+            link_max_ttl_seconds: config.strangers.link_max_ttl.map(seconds).map(Int64),
         }
     }
 }

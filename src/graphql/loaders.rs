@@ -11,7 +11,7 @@ use entity::share;
 use uuid::Uuid;
 
 use crate::{
-    access::{self, Readable, Sight},
+    access::{self, LinkTerms, Owned, Readable, Sight},
     app::SharedApp,
     auth::{Account, Viewer},
     db::{Page, Rows},
@@ -29,6 +29,15 @@ pub struct ShareLoader {
     viewer: Option<Viewer>,
 }
 
+/// What shares by link are besides, by their owned shares.
+pub struct LinkLoader(SharedApp);
+
+/// The drops by which files of `viewer`'s came.
+pub struct DropLoader {
+    app: SharedApp,
+    viewer: Option<Viewer>,
+}
+
 /// An error that every waiting row gets.
 #[derive(Clone, Debug)]
 pub struct LoadError(Arc<Error>);
@@ -37,6 +46,19 @@ pub struct LoadError(Arc<Error>);
 pub fn users(app: &SharedApp) -> DataLoader<UserLoader> {
     let users = UserLoader(SharedApp::clone(app));
     DataLoader::new(users, |load| tokio::spawn(patience::inherit(load)))
+}
+
+/// Drops by which files of `viewer`'s came, for one operation.
+pub fn drops(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<DropLoader> {
+    let app = SharedApp::clone(app);
+    let drops = DropLoader { app, viewer };
+    DataLoader::new(drops, |load| tokio::spawn(patience::inherit(load)))
+}
+
+/// Links, for one operation.
+pub fn links(app: &SharedApp) -> DataLoader<LinkLoader> {
+    let links = LinkLoader(SharedApp::clone(app));
+    DataLoader::new(links, |load| tokio::spawn(patience::inherit(load)))
 }
 
 /// Shares that `viewer` may know, for one operation.
@@ -106,6 +128,78 @@ impl Loader<SharesOf> for ShareLoader {
             }
         }
         Ok(loaded)
+    }
+}
+
+/// A share of the viewer's own.
+#[derive(Clone)]
+pub struct LinkOf(pub Owned<share::Model>);
+
+impl PartialEq for LinkOf {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for LinkOf {}
+
+impl Hash for LinkOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl Loader<LinkOf> for LinkLoader {
+    type Value = LinkTerms;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[LinkOf]) -> Result<HashMap<LinkOf, LinkTerms>, LoadError> {
+        let shares: Vec<_> = keys.iter().map(|LinkOf(share)| share).collect();
+        let mut links = access::links_of(&self.0, &shares)
+            .await
+            .map_err(for_all_rows)?;
+        let found = keys.iter().filter_map(|key| {
+            let terms = links.remove(&key.0.id)?;
+            Some((key.clone(), terms))
+        });
+        Ok(found.collect())
+    }
+}
+
+/// The id of a file of the viewer's own.
+#[derive(Clone)]
+pub struct DropOf(pub Owned<Uuid>);
+
+impl PartialEq for DropOf {
+    fn eq(&self, other: &Self) -> bool {
+        *self.0 == *other.0
+    }
+}
+
+impl Eq for DropOf {}
+
+impl Hash for DropOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Loader<DropOf> for DropLoader {
+    type Value = Owned<access::Drop>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[DropOf]) -> Result<HashMap<DropOf, Self::Value>, LoadError> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let file_ids: Vec<_> = keys.iter().map(|DropOf(id)| id).collect();
+        let drops = access::drops_of_files(&self.app, viewer, &file_ids).await;
+        let mut drops = drops.map_err(for_all_rows)?;
+        let found = keys.iter().filter_map(|key| {
+            let drop = drops.remove(&*key.0)?;
+            Some((key.clone(), drop))
+        });
+        Ok(found.collect())
     }
 }
 

@@ -12,10 +12,12 @@ mod budget;
 mod charges;
 mod completion;
 pub mod document;
+mod drops;
 mod events;
 mod execute;
 mod files;
 mod limits;
+mod links;
 mod list;
 mod loaders;
 mod node;
@@ -46,6 +48,8 @@ pub struct Query(
     files::FileQueries,
     tickets::TicketQueries,
     api_tokens::ApiTokenQueries,
+    links::LinkQueries,
+    drops::DropQueries,
     limits::LimitsQueries,
     node::NodeQueries,
 );
@@ -58,6 +62,7 @@ pub struct Mutation(
     uploads::UploadMutations,
     files::FileMutations,
     shares::ShareMutations,
+    drops::DropMutations,
 );
 
 type Library = async_graphql::Schema<Query, Mutation, EmptySubscription>;

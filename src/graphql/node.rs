@@ -7,8 +7,8 @@
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::{
-    ContextExt, api_tokens::ApiToken, events::Event, files::File, scalars::parse_id, shares::Share,
-    users::User,
+    ContextExt, api_tokens::ApiToken, drops::Drop, events::Event, files::File, scalars::parse_id,
+    shares::Share, users::User,
 };
 use crate::{
     access,
@@ -25,6 +25,7 @@ pub enum Node {
     User(User),
     Event(Event),
     ApiToken(ApiToken),
+    Drop(Drop),
 }
 
 #[derive(Default)]
@@ -33,7 +34,7 @@ pub struct NodeQueries;
 #[Object]
 impl NodeQueries {
     /// What has this id, if you may see it: a file (your own in the trash, too), a share, a user, an event of a file of
-    /// yours, an API token (sessions only). Null otherwise, whether it exists or not.
+    /// yours, a drop of yours, an API token (sessions only). Null otherwise, whether it exists or not.
     async fn node(
         &self,
         context: &Context<'_>,
@@ -55,6 +56,9 @@ impl NodeQueries {
         }
         if let Some(event) = events::visible(app, viewer, id).await? {
             return Ok(Some(Node::Event(Event(event))));
+        }
+        if let Some(drop) = access::visible_drop(app, viewer, id).await? {
+            return Ok(Some(Node::Drop(Drop(drop))));
         }
         // Those who may not manage tokens see none either.
         let Ok(owner) = context.actor().credential_owner() else {

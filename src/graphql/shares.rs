@@ -1,21 +1,25 @@
 //! Share: a grant on one file.
 
-use async_graphql::{Context, Description, Enum, ID, Object};
+use async_graphql::{Context, Description, Enum, ID, MaybeUndefined, Object};
 use entity::{file, share};
 
 use super::{
     ContextExt,
     files::File,
+    links::ShareLink,
+    loaders::LinkOf,
     pagination::connection_types,
     scalars::{DateTime, parse_id},
     users::User,
 };
 use crate::{
     access::{self, Owned, Readable},
+    config::Secret,
     db::{Page, Rows},
     domain::{
         accounts,
-        shares::{self, Grantee},
+        links::{self, Terms},
+        shares::{self, Change, Changes, Grantee},
     },
     error::{Error, Result},
 };
@@ -28,6 +32,8 @@ pub enum Audience {
     User,
     /// Every user who is signed in, those of the future included.
     Authenticated,
+    /// Whoever has the URL of the link, and its password where it has one.
+    Link,
 }
 
 /// A grant on one file: whoever it reaches may see and download the file, and nothing else.
@@ -54,13 +60,23 @@ impl Share {
         self.share.audience.into()
     }
 
-    /// The user it reaches; null when it reaches everyone who is signed in.
+    /// The user it reaches; null when it does not reach one user.
     async fn user(&self, context: &Context<'_>) -> Result<Option<User>> {
         if self.share.audience != share::Audience::User {
             return Ok(None);
         }
         let users = context.users();
         Ok(users.load_one(self.share.audience_id).await?.map(User))
+    }
+
+    /// What a share by link is besides, for its owner alone; null for every other share.
+    async fn link(&self, context: &Context<'_>) -> Result<Option<ShareLink>> {
+        if self.share.audience != share::Audience::Link {
+            return Ok(None);
+        }
+        let share = LinkOf(self.share.clone().into_owned()?);
+        let terms = context.links().load_one(share).await?;
+        Ok(terms.map(|terms| ShareLink::new(context.app(), self.share.id, terms)))
     }
 
     /// When the share was made.
@@ -75,6 +91,14 @@ impl Share {
 }
 
 impl Share {
+    /// `share` of `file`.
+    pub fn new(share: Owned<share::Model>, file: impl Into<File>) -> Self {
+        Self {
+            share: share.into(),
+            file: file.into(),
+        }
+    }
+
     async fn create(
         context: &Context<'_>,
         file: Owned<file::Model>,
@@ -83,10 +107,7 @@ impl Share {
     ) -> Result<Self> {
         let (app, client, end) = (context.app(), context.client(), expires_at.map(|end| end.0));
         let share = shares::create(app, client, &file, grantee, end).await?;
-        Ok(Self {
-            share: share.into(),
-            file: file.into(),
-        })
+        Ok(Self::new(share, file))
     }
 }
 
@@ -100,6 +121,15 @@ impl ShareConnection {
             file: file.clone(),
         };
         Self::of(page, rows, |row| row.id, node)
+    }
+}
+
+/// Absent: as it was; null: without.
+fn change<T, U>(argument: MaybeUndefined<T>, value: impl Fn(T) -> U) -> Change<U> {
+    match argument {
+        MaybeUndefined::Undefined => Change::Keep,
+        MaybeUndefined::Null => Change::To(None),
+        MaybeUndefined::Value(given) => Change::To(Some(value(given))),
     }
 }
 
@@ -140,6 +170,61 @@ impl ShareMutations {
         let owner = context.actor().writer()?;
         let file = access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
         Share::create(context, file, Grantee::Authenticated, expires_at).await
+    }
+
+    /// Makes a new link to your file, for people who have no account: whoever has its URL can download the file. `FORBIDDEN` where
+    /// links are switched off.
+    async fn share_by_link(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The id of a file of yours.")] file_id: ID,
+        #[graphql(
+            desc = "What visitors have to give besides: 1 to 128 characters. Null: nothing, where the server allows that."
+        )]
+        password: Option<String>,
+        #[graphql(
+            desc = "How many downloads there may be, at least one. A download is the first GET of a ticket; its resumptions are not counted. Null: any number."
+        )]
+        max_downloads: Option<i32>,
+        #[graphql(
+            desc = "When the link ends by itself. Null: never, or as late as the server allows; later is `BAD_USER_INPUT`."
+        )]
+        expires_at: Option<DateTime>,
+    ) -> Result<Share> {
+        let owner = context.actor().writer()?;
+        let file = access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
+        let terms = Terms {
+            password: password.map(Secret::from),
+            max_downloads,
+            expires_at: expires_at.map(|end| end.0),
+        };
+        let share = links::create(context.app(), context.client(), &file, terms).await?;
+        Ok(Share::new(share, file))
+    }
+
+    /// Changes a share of your file, in the trash too: what you name, and nothing else. What is absent stays as it was, and null
+    /// takes it away. Another password or limit of a link voids the tickets that its visitors have.
+    async fn update_share(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The share's id.")] id: ID,
+        #[graphql(desc = "When the share ends by itself.")] expires_at: MaybeUndefined<DateTime>,
+        #[graphql(desc = "Of a link alone: what visitors have to give.")] password: MaybeUndefined<
+            String,
+        >,
+        #[graphql(desc = "Of a link alone: how many downloads there may be in all.")]
+        max_downloads: MaybeUndefined<i32>,
+    ) -> Result<Share> {
+        let (app, owner) = (context.app(), context.actor().writer()?);
+        let share = access::owned_share(app, owner, parse_id(&id)?).await?;
+        let changes = Changes {
+            expires_at: change(expires_at, |end| end.0),
+            password: change(password, Secret::from),
+            max_downloads: change(max_downloads, |limit| limit),
+        };
+        let share = shares::change(app, context.client(), &share, changes).await?;
+        let file = access::file_of_share(app, owner, &share).await?;
+        Ok(Share::new(share, file))
     }
 
     /// Ends a share of your file, in the trash too: the next request that leans on it is refused, tickets issued before

@@ -1,7 +1,7 @@
 //! DownloadTicket: the way to the bytes.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use entity::file;
+use entity::{Timestamp, file};
 
 use super::{
     ContextExt,
@@ -10,6 +10,7 @@ use super::{
 use crate::{
     access::{self, Readable},
     app::App,
+    config::Secret,
     domain::tickets,
     error::Result,
 };
@@ -24,7 +25,7 @@ pub enum Disposition {
     Inline,
 }
 
-/// A short-lived link that downloads one file, for the user who asked for it.
+/// A short-lived link that downloads one file, for whoever asked for it.
 #[derive(SimpleObject)]
 pub struct DownloadTicket {
     /// Give it to GET or HEAD, Range requests included, as often as you like until it expires. It is a secret: whoever
@@ -36,13 +37,14 @@ pub struct DownloadTicket {
 
 impl DownloadTicket {
     pub fn issue(app: &App, file: &Readable<file::Model>, disposition: Disposition) -> Self {
-        let (ticket, expires_at) = tickets::issue(app, file, disposition.into());
+        Self::of(app, tickets::issue(app, file, disposition.into()))
+    }
+
+    /// A ticket that was issued, and when it ends.
+    pub fn of(app: &App, (ticket, expires_at): (Secret, Timestamp)) -> Self {
+        let public_url = &app.config.server.public_url;
         Self {
-            url: format!(
-                "{}/download/{}",
-                app.config.server.public_url,
-                ticket.expose()
-            ),
+            url: format!("{public_url}/download/{}", ticket.expose()),
             expires_at: DateTime(expires_at),
         }
     }

@@ -62,7 +62,7 @@ impl ReceivedFiles {
         key
     }
 
-    fn take(&self, field: &'static str, upload: &Upload) -> Result<Received> {
+    pub(super) fn take(&self, field: &'static str, upload: &Upload) -> Result<Received> {
         self.lock().remove(&upload.0).ok_or_else(|| {
             Error::bad_input(
                 field,

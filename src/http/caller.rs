@@ -1,14 +1,17 @@
-//! Tells a handler who sends its request: by API token where one is sent, else by session.
+//! Tells a handler who sends its request: by API token or drop where one is sent, else by session.
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use tower_sessions::Session;
 
 use super::Context;
 use crate::{
-    auth::{self, Caller, client::ClientAddress},
+    auth::{self, Actor, Caller, client::ClientAddress},
+    config::Secret,
+    domain::drops,
     error::{Error, Result},
 };
 
@@ -17,18 +20,25 @@ use crate::{
 impl FromRequestParts<Context> for Caller {
     type Rejection = Error;
 
-    /// A token that is sent has to be good, whatever the session.
+    /// A token or drop that is sent has to be good, whatever the session.
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
         let app = &context.app;
         let session = part::<Session>(parts)?;
-        let actor = match bearer(&parts.headers) {
-            Some(secret) => auth::api_token::actor(app, secret).await?,
-            None => auth::session::actor(app, &session).await?,
+        let client = part::<ClientAddress>(parts)?;
+        let actor = match authorization(&parts.headers) {
+            Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => {
+                auth::api_token::actor(app, secret).await?
+            }
+            Some((scheme, secret)) if scheme.eq_ignore_ascii_case("drop") => {
+                let (token, password) = token_and_password(secret);
+                Actor::Drop(drops::enter(app, &client, token, password).await?)
+            }
+            _ => auth::session::actor(app, &session).await?,
         };
         Ok(Self {
             actor,
             session,
-            client: part::<ClientAddress>(parts)?,
+            client,
         })
     }
 }
@@ -39,11 +49,20 @@ fn part<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T> {
     part.ok_or_else(|| Error::internal("a layer around this route is missing"))
 }
 
-/// The secret of `Authorization: Bearer …` (RFC 6750 §2.1). Other schemes are no credentials here.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The scheme and what follows it of `Authorization: Bearer …` (RFC 6750 §2.1) or `Drop …`. Other schemes are no credentials
+/// here.
+fn authorization(headers: &HeaderMap) -> Option<(&str, &str)> {
     let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, secret) = authorization.split_once(' ').unwrap_or((authorization, ""));
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(secret.trim())
+    Some((scheme, secret.trim()))
+}
+
+/// A drop's token, and its password where one follows after a colon: in base64url (RFC 4648 §5) without padding.
+fn token_and_password(secret: &str) -> (&str, Option<Secret>) {
+    let Some((token, encoded)) = secret.split_once(':') else {
+        return (secret, None);
+    };
+    let password = BASE64_URL_SAFE_NO_PAD.decode(encoded).ok();
+    let password = password.and_then(|password| String::from_utf8(password).ok());
+    (token, password.map(Secret::from))
 }

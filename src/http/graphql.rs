@@ -10,11 +10,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use futures_util::StreamExt;
 
 use super::{
     Context,
     answer::{RequestError, not_acceptable, respond},
+    body::read_whole,
     disposition::{self, Spelling},
     graphiql, multipart, negotiation,
     negotiation::MediaType,
@@ -25,6 +25,7 @@ use crate::{
     access::Destination,
     auth::{Actor, Caller},
     config::GraphiQl,
+    domain::drops,
     error::{Code, Error, Result},
     graphql::{self, Asked, Asker, ReceivedFiles, Unfit},
 };
@@ -104,7 +105,10 @@ async fn read(
             Ok((params::of_json(&body)?, ReceivedFiles::default()))
         }
         "multipart/form-data" => {
-            let into = Destination::own(actor.writer()?);
+            let into = match actor {
+                Actor::Drop(visitor) => Destination::by_drop(visitor)?,
+                _ => Destination::own(actor.writer()?),
+            };
             let expected = headers
                 .get(header::CONTENT_LENGTH)
                 .and_then(|length| length.to_str().ok()?.parse().ok());
@@ -113,7 +117,11 @@ async fn read(
                 expected,
                 spelling: Spelling::of(headers),
             };
-            Ok(multipart::read(&context.app, &into, head, body).await?)
+            let received = multipart::read(&context.app, &into, head, body).await;
+            Ok(match actor {
+                Actor::Drop(_) => received.map_err(drops::for_visitor)?,
+                _ => received?,
+            })
         }
         _ => Err(unsupported(
             "Send application/json in UTF-8, or multipart/form-data to upload.",
@@ -141,25 +149,6 @@ fn is_utf8(content_type: &str) -> bool {
             .iter()
             .any(|name| charset.eq_ignore_ascii_case(name))
     })
-}
-
-/// The whole body, of `limit` bytes at most, whatever its announced length. Copied piece by piece: a body that comes in
-/// pieces of one byte would take many times its size otherwise.
-async fn read_whole(body: Body, limit: usize) -> Result<Vec<u8>> {
-    let mut pieces = body.into_data_stream();
-    let mut whole = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|_| Error::new(Code::BadUserInput, "The request broke off."))?;
-        if whole.len() + piece.len() > limit {
-            return Err(Error::new(
-                Code::PayloadTooLarge,
-                format!("The request may have {limit} bytes at most."),
-            )
-            .with("limitBytes", limit));
-        }
-        whole.extend_from_slice(&piece);
-    }
-    Ok(whole)
 }
 
 /// Prepares the document and runs it. A mutation does not run by GET, which others may send in a user's name.

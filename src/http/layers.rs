@@ -84,7 +84,7 @@ pub fn signed_in<S: Clone + Send + Sync + 'static>(
     router: Router<S>,
 ) -> Router<S> {
     let (store, name) = (Store::new(app), session_cookie(&app.config));
-    router
+    let router = router
         .layer(sessions(app, store.clone(), name))
         .layer(middleware::from_fn_with_state(
             (store, name),
@@ -94,13 +94,18 @@ pub fn signed_in<S: Clone + Send + Sync + 'static>(
         .layer(middleware::from_fn_with_state(
             web_views(&app.config),
             admit_web_views,
-        ))
-        // Around whatever may refuse: the rest of a refused body is read before the connection closes.
-        .layer(middleware::from_fn_with_state(
-            SharedApp::clone(app),
-            body_pace::enforce,
-        ))
-        .layer(cors(&app.config, methods, read))
+        ));
+    // Around whatever may refuse: the rest of a refused body is read before the connection closes.
+    with_body(app, router).layer(cors(&app.config, methods, read))
+}
+
+/// What a route is inside of that reads a body.
+pub fn with_body<S: Clone + Send + Sync + 'static>(
+    app: &SharedApp,
+    router: Router<S>,
+) -> Router<S> {
+    let app = SharedApp::clone(app);
+    router.layer(middleware::from_fn_with_state(app, body_pace::enforce))
 }
 
 /// What a route with `methods` is inside of as well, if pages of allowed origins may show or fetch what it answers.

@@ -9,21 +9,25 @@ use axum::{
 use crate::{app::SharedApp, graphql::Schema};
 
 mod answer;
+mod body;
 mod body_pace;
 mod caller;
 mod client_address;
 mod cookies;
 mod delivery;
 pub mod disposition;
+mod drops;
 mod graphiql;
 mod graphql;
 mod health;
 mod layers;
+mod links;
 mod multipart;
 mod negotiation;
 mod pages;
 mod params;
 mod persisted;
+mod plain_pages;
 mod problem;
 mod profile;
 mod request_id;
@@ -66,6 +70,18 @@ pub const ROUTES: &[Route] = &[
         methods: &[Method::GET, Method::HEAD],
         handler: || get(delivery::redeem),
         profile: Profile::Ticket,
+    },
+    Route {
+        path: "/s/{token}",
+        methods: &[Method::GET, Method::HEAD, Method::POST],
+        handler: || get(links::get).post(links::post),
+        profile: Profile::Form,
+    },
+    Route {
+        path: "/drop/{token}",
+        methods: &[Method::GET, Method::HEAD, Method::POST],
+        handler: || get(drops::get).post(drops::post),
+        profile: Profile::Form,
     },
     Route {
         path: "/healthz",

@@ -61,16 +61,10 @@ pub async fn read(
         expected,
         spelling,
     } = head;
-    let boundary = multer::parse_boundary(content_type).map_err(malformed)?;
+    let mut parts = Parts::new(body, content_type, app.config.graphql.max_body_bytes)?;
     if let Some(expected) = expected {
         quota::check_ahead(app, into.payer(), expected.saturating_sub(ENVELOPE_BYTES))?;
     }
-    let (body, allowance) = ChunkByChunk::new(body);
-    let mut parts = Parts {
-        multipart: Multipart::new(body, boundary),
-        allowance,
-        text_limit: app.config.graphql.max_body_bytes,
-    };
     let operations = parts.text("operations").await?;
     let mut params = params::of_json(&operations)?;
     let map = parts.text("map").await?;
@@ -84,8 +78,8 @@ pub async fn read(
         let file_name = disposition::file_name(field.headers(), spelling);
         let left = expected.map(|expected| expected.saturating_sub(seen));
         let mut upload = uploads::begin(app, into, left).await?;
-        parts.allowance.lift();
-        while let Some(chunk) = field.chunk().await.map_err(malformed)? {
+        parts.lift();
+        while let Some(chunk) = Parts::chunk(&mut field).await? {
             seen += chunk.len() as u64;
             upload.append(chunk).await?;
         }
@@ -105,15 +99,36 @@ pub async fn read(
     Ok((params, files))
 }
 
-/// The parts of the request, one after the other.
-struct Parts {
+/// The parts of a request, one after the other.
+pub struct Parts {
     multipart: Multipart<'static>,
     allowance: Allowance,
     text_limit: usize,
 }
 
 impl Parts {
-    async fn next(&mut self) -> Result<Option<Field<'static>>> {
+    /// Those of `body`. Text in it has `text_limit` bytes at most.
+    pub fn new(body: Body, content_type: &str, text_limit: usize) -> Result<Self> {
+        let boundary = multer::parse_boundary(content_type).map_err(malformed)?;
+        let (body, allowance) = ChunkByChunk::new(body);
+        Ok(Self {
+            multipart: Multipart::new(body, boundary),
+            allowance,
+            text_limit,
+        })
+    }
+
+    /// The next part's headers are here, and its bytes may be as many as they like.
+    pub fn lift(&self) {
+        self.allowance.lift();
+    }
+
+    /// The next bytes of a part.
+    pub async fn chunk(field: &mut Field<'_>) -> Result<Option<Bytes>> {
+        field.chunk().await.map_err(malformed)
+    }
+
+    pub async fn next(&mut self) -> Result<Option<Field<'static>>> {
         self.allowance.limit(HEADERS_BYTES + READ_AHEAD);
         self.multipart.next_field().await.map_err(malformed)
     }
@@ -121,12 +136,17 @@ impl Parts {
     /// The part that has to come now, whole.
     async fn text(&mut self, name: &'static str) -> Result<Vec<u8>> {
         let field = self.next().await?;
-        let mut field = field.filter(|field| field.name() == Some(name)).ok_or_else(|| {
+        let field = field.filter(|field| field.name() == Some(name)).ok_or_else(|| {
             bad(format!("The part `{name}` is missing; the order is `operations`, `map`, then the files."))
         })?;
+        self.whole(name, field).await
+    }
+
+    /// A part that is text.
+    pub async fn whole(&self, name: &str, mut field: Field<'_>) -> Result<Vec<u8>> {
         self.allowance.lift();
         let mut text = Vec::new();
-        while let Some(chunk) = field.chunk().await.map_err(malformed)? {
+        while let Some(chunk) = Self::chunk(&mut field).await? {
             if text.len() + chunk.len() > self.text_limit {
                 return Err(Error::new(
                     Code::PayloadTooLarge,

@@ -16,6 +16,8 @@ pub enum Profile {
     Api,
     /// It knows no cookies, so a page of another site can do nothing here in a user's name.
     Public,
+    /// The same, and people send it a form.
+    Form,
     /// It knows no cookies, as above: a ticket says it all. Pages of allowed origins may show and fetch what it opens.
     Ticket,
 }
@@ -34,6 +36,7 @@ impl Profile {
                 layers::signed_in(app, self, methods, read, router)
             }
             Self::Public => router,
+            Self::Form => layers::with_body(app, router),
             Self::Ticket => layers::shown(app, methods, router),
         }
     }
@@ -42,7 +45,7 @@ impl Profile {
     pub fn refuse(self, error: Error) -> Response {
         match self {
             Self::Api => answer::request_error(error),
-            Self::Public | Self::Ticket => error.into_response(),
+            Self::Public | Self::Form | Self::Ticket => error.into_response(),
         }
     }
 }
@@ -62,6 +65,7 @@ mod tests {
                 "application/graphql-response+json; charset=utf-8",
             ),
             (Profile::Public, "application/problem+json"),
+            (Profile::Form, "application/problem+json"),
             (Profile::Ticket, "application/problem+json"),
         ] {
             let refusal = profile.refuse(Error::new(Code::CsrfRefused, "No."));

@@ -1,9 +1,11 @@
 //! The log and the database tell what happened, and no secret, nothing that a name forges, and nothing that was refused.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
     Parts, Person,
+    link::fetch,
     multipart::CONTENT_TYPE,
     person::PASSWORD,
     program::{Program, Serving},
@@ -37,6 +39,45 @@ async fn a_busy_day(server: &Serving) -> Vec<String> {
         secrets.push(ticket.rsplit_once('/').unwrap().1.to_owned());
         secrets.extend(person.cookie().split_once('=').map(|(_, id)| id.to_owned()));
     }
+    // A link, by every way that its password comes.
+    let typed_at_link = "typed-at-a-link";
+    let link = alice
+        .link_with(&file, json!({ "password": typed_at_link }))
+        .await;
+    for (method, headers, body) in [
+        (Method::POST, vec![], "password=typed-at-a-link"),
+        (
+            Method::GET,
+            vec![("authorization", "Basic eDp0eXBlZC1hdC1hLWxpbms=")],
+            "",
+        ),
+        (Method::GET, vec![("accept", "text/html")], ""),
+    ] {
+        let answer = fetch(method, &link.url, &headers, body).await;
+        let ticket = answer.header("location").rsplit_once('/');
+        secrets.extend(ticket.map(|(_, ticket)| ticket.to_owned()));
+        bob.get(&format!("{}{}", server.base, answer.header("location")))
+            .await;
+    }
+    let wrong = bob.visit(&link.token, Some(typed)).await;
+    assert_eq!(wrong.code(), "FORBIDDEN");
+    secrets.extend([link.token, typed_at_link.to_owned()]);
+    // A drop, by the header and by the page's form.
+    let typed_at_drop = "typed-at-a-drop";
+    let drop = alice.drop_with(json!({ "password": typed_at_drop })).await;
+    let visitor = bob.dropping(&drop.token, Some(typed_at_drop));
+    visitor.leave("b.txt", b"b").await.data("/dropFile");
+    let wrong = bob.look_at_drop(&drop.token, Some(typed)).await;
+    assert_eq!(wrong.code(), "FORBIDDEN");
+    let form = Parts::new()
+        .text("password", typed_at_drop)
+        .file("file", b"c");
+    let sent = bob
+        .client
+        .post(&drop.url)
+        .header("content-type", CONTENT_TYPE);
+    assert_eq!(sent.body(form.end()).send().await.unwrap().status(), 200);
+    secrets.extend([drop.token, typed_at_drop.to_owned()]);
     // A query by GET, whose address holds a variable and a bearer token that is wrong.
     let url = format!(
         "{}/graphql?query={{me{{id}}}}&variables={{\"p\":\"{typed}\"}}",
@@ -65,7 +106,7 @@ async fn no_secret_is_in_the_log_or_in_the_database() {
             .set("LOG", level);
         let server = program.serve();
         let secrets = a_busy_day(&server).await;
-        assert!(secrets.len() >= 9, "{secrets:?}");
+        assert!(secrets.len() >= 15, "{secrets:?}");
         let mut log = server.log().await;
         assert!(
             log.contains("Downloaded") && log.contains("SignInRefused"),

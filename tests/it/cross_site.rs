@@ -295,6 +295,8 @@ async fn every_route_refuses_pages_of_other_sites_as_its_profile_does() {
             Profile::Api => (403, "application/graphql-response+json; charset=utf-8"),
             // It takes no cookies, and this method neither.
             Profile::Public | Profile::Ticket => (405, "application/problem+json"),
+            // It takes none either; what the path says here is no token.
+            Profile::Form => (404, "text/html; charset=utf-8"),
         };
         assert_eq!(answer.status(), status, "{}", route.path);
         assert_eq!(answer.headers()[CONTENT_TYPE], form, "{}", route.path);
@@ -312,7 +314,7 @@ async fn every_route_tells_pages_of_allowed_origins_what_its_profile_lets_them_d
         let methods = route.methods.iter().map(Method::as_str);
         let expected: Option<Vec<_>> = match route.profile {
             Profile::Api | Profile::Ticket => Some(methods.collect()),
-            Profile::Public => None,
+            Profile::Public | Profile::Form => None,
         };
         assert_eq!(told, expected, "{}", route.path);
         let allowed = answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::{
-    Person, TestApp,
+    Parts, Person, TestApp,
     frames::Streams,
     multipart::{CONTENT_TYPE, envelope},
     nginx::{Site, free_port},
@@ -72,6 +74,29 @@ async fn an_upload_by_http2_sends_megabytes_in_each_round_trip() {
     let answer = streams.answer(stream).await;
     assert_eq!(answer["data"]["uploadFile"]["size"], file, "{answer}");
     assert!(trips <= 6, "{trips} round trips");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_of_a_drop_sends_megabytes_in_each_round_trip_as_well() {
+    let (server, alice, port, token) = server(Vec::new()).await;
+    let drop = alice.drop_with(json!({})).await;
+    let form = Parts::new().file("file", &vec![b'x'; MEBIBYTE]).end();
+    let path = format!("/drop/{}", drop.token);
+    let mut streams = Streams::connect(port).await;
+
+    let stream = streams.post_to(&path, CONTENT_TYPE, &token, form.len());
+    let stream = stream.await;
+    // All of it, since it is less than the window.
+    let length = i64::try_from(form.len()).unwrap();
+    wait_for(&mut streams, stream, length).await;
+    streams.send(stream, &form, true).await;
+
+    server
+        .eventually("the file is there", async |_| {
+            let files = alice.ask("{ files { nodes { size } } }").await;
+            files.data("/files/nodes") == json!([{ "size": MEBIBYTE }])
+        })
+        .await;
 }
 
 /// Only uploads have use for it.

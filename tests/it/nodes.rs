@@ -14,6 +14,7 @@ const NODE: &str = "query($id: ID!) { node(id: $id) {
     ... on User { username }
     ... on Event { kind }
     ... on ApiToken { name }
+    ... on Drop { name closedAt }
     id
 } }";
 
@@ -31,6 +32,7 @@ async fn things(alice: &Person, file: &str, share: &str) -> Vec<(&'static str, S
         ("User", answer.text("/me/id")),
         ("Event", answer.text("/file/events/edges/0/node/id")),
         ("ApiToken", answer.text("/apiTokens/0/id")),
+        ("Drop", alice.drop_with(json!({})).await.id),
     ]
 }
 
@@ -49,6 +51,7 @@ async fn an_id_of_any_type_is_found_again() {
             "Share" => json!({ "audience": "USER", "file": { "name": "a.txt" } }),
             "User" => json!({ "username": "alice" }),
             "Event" => json!({ "kind": "SHARED" }),
+            "Drop" => json!({ "name": "Homework", "closedAt": null }),
             _ => json!({ "name": answer.text("/node/name") }),
         };
         let mut expected = expected;
@@ -101,7 +104,11 @@ async fn what_one_may_not_see_is_null_as_what_does_not_exist() {
         for (who, person, visible) in [
             ("a recipient", &bob, &["File", "Share", "User"][..]),
             ("a stranger", &carol, &["User"]),
-            ("a program", &program, &["File", "Share", "User", "Event"]),
+            (
+                "a program",
+                &program,
+                &["File", "Share", "User", "Event", "Drop"],
+            ),
         ] {
             let expected = visible.contains(kind).then_some(*kind);
             let answer = node(person, id).await.data("/node");
@@ -134,6 +141,20 @@ async fn a_share_that_has_ended_is_seen_by_its_owner_alone() {
     assert_eq!(node(&bob, &share).await.data("/node"), Value::Null);
     assert_eq!(node(&bob, &file).await.text("/node/__typename"), "File");
     assert_eq!(node(&alice, &share).await.text("/node/__typename"), "Share");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_by_link_is_seen_by_its_owner_alone() {
+    let server = TestApp::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    let file = alice.upload("a.txt", b"x").await;
+    alice.share_with(&file, "bob").await;
+    let link = alice.link_with(&file, json!({})).await;
+    let query = "query($id: ID!) { node(id: $id) { ... on Share { audience link { url } } } }";
+    let own = alice.ask_with(query, json!({ "id": link.share })).await;
+    assert_eq!(own.text("/node/audience"), "LINK");
+    assert!(own.text("/node/link/url").ends_with(&link.token));
+    assert_eq!(node(&bob, &link.share).await.data("/node"), Value::Null);
 }
 
 /// What Relay's compiler makes of `@refetchable` and `@connection` on a fragment on `File`.

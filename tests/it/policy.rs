@@ -1,16 +1,20 @@
-//! The policy over random worlds: a file by its id, the lists, and tickets say the same, and what a plain reading of the rule
-//! says. Everybody asks with credentials from before some accounts were stopped, and some passwords changed.
+//! The policy over random worlds: a file by its id, the lists, links, and tickets say the same, and what a plain reading of the
+//! rule says. Everybody asks with credentials from before some accounts were stopped, and some passwords and links changed.
 
 use std::collections::BTreeSet;
 
 use cloakroom::{
     access::{self, Claim, EVERYONE, Sight},
     app::App,
-    auth::{Viewer, api_token},
+    auth::{
+        self, Viewer, api_token,
+        client::ClientAddress,
+        link::{LinkHolder, LinkKey, Unlocked},
+    },
     db::Page,
     keys,
 };
-use entity::{Timestamp, file, share, user};
+use entity::{Timestamp, file, link, share, user};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sea_orm::{ActiveModelTrait, EntityTrait};
 use uuid::Uuid;
@@ -32,6 +36,7 @@ struct World {
     users: Vec<user::Model>,
     files: Vec<file::Model>,
     shares: Vec<share::Model>,
+    links: Vec<link::Model>,
     now: Timestamp,
 }
 
@@ -66,8 +71,26 @@ impl World {
                 trashed_at: random.random_ratio(1, 4).then_some(now),
             })
             .collect();
-        let mut shares = Vec::new();
+        let (mut shares, mut links) = (Vec::new(), Vec::new());
         for file in &files {
+            for _ in 0..random.random_range(0..3) {
+                let id = keys::id(now);
+                shares.push(share::Model {
+                    id,
+                    file_id: file.id,
+                    audience: share::Audience::Link,
+                    audience_id: id,
+                    created_at: now,
+                    expires_at: end(&mut random, now),
+                });
+                links.push(link::Model {
+                    share_id: id,
+                    password_hash: None,
+                    max_downloads: None,
+                    downloads: 0,
+                    epoch: 0,
+                });
+            }
             let users = users.iter().map(|user| (share::Audience::User, user.id));
             let everyone = [(share::Audience::Authenticated, EVERYONE)];
             for (audience, audience_id) in users.chain(everyone) {
@@ -78,9 +101,7 @@ impl World {
                         audience,
                         audience_id,
                         created_at: now,
-                        // Ended, ending at this very moment, going on, without an end.
-                        expires_at: [Some(-1), Some(0), Some(1), None][random.random_range(0..4)]
-                            .map(|offset| Timestamp(now.0 + offset)),
+                        expires_at: end(&mut random, now),
                     });
                 }
             }
@@ -89,6 +110,7 @@ impl World {
             users,
             files,
             shares,
+            links,
             now,
         }
     }
@@ -103,6 +125,49 @@ impl World {
                     || share.audience_id == user.id)
         });
         active && file.trashed_at.is_none() && (file.owner_id == user.id || granted)
+    }
+
+    /// The same for whoever opened `link` at the beginning.
+    fn leads_to(&self, link: &link::Model, file: &file::Model) -> bool {
+        let mut shares = self.shares.iter();
+        let share = shares.find(|share| share.id == link.share_id).unwrap();
+        let mut owners = self.users.iter();
+        let owner = owners.find(|user| user.id == file.owner_id).unwrap();
+        share.file_id == file.id
+            && share.expires_at.is_none_or(|end| end > self.now)
+            && link.epoch == 0
+            && !owner.disabled
+            && file.trashed_at.is_none()
+    }
+
+    /// Changes some links, so that who opened them before may not come any more.
+    async fn change_links(&mut self, seed: u64, server: &TestApp) {
+        let mut random = StdRng::seed_from_u64(!seed);
+        for link in &mut self.links {
+            link.epoch = random.random_ratio(1, 4).into();
+            let changed = link::ActiveModel::from(link.clone()).reset_all();
+            let update = server.app.db.write(move |transaction| {
+                Box::pin(async move { Ok(changed.update(transaction).await?) })
+            });
+            update.await.unwrap();
+        }
+    }
+
+    /// Whoever has a link, as one who opened it.
+    async fn holders(&self, server: &TestApp) -> Vec<(LinkKey, LinkHolder)> {
+        let app = &server.app;
+        let mut holders = Vec::new();
+        for link in &self.links {
+            let token = auth::link::token(&app.keyring, link.share_id);
+            let key = LinkKey::of_token(&app.keyring, token.expose()).unwrap();
+            let client = ClientAddress::default();
+            let unlocked = auth::link::unlock(app, &app.hasher, &client, &key, None);
+            let Unlocked::Open(holder) = unlocked.await.unwrap() else {
+                panic!("{link:?} has no password");
+            };
+            holders.push((key, holder));
+        }
+        holders
     }
 
     /// Stops some accounts, and gives others new credentials.
@@ -148,7 +213,8 @@ impl World {
     }
 
     async fn write(&self, server: &TestApp) {
-        let (users, files, shares) = (self.users.clone(), self.files.clone(), self.shares.clone());
+        let (users, files) = (self.users.clone(), self.files.clone());
+        let (shares, links) = (self.shares.clone(), self.links.clone());
         let write = server.app.db.write(move |transaction| {
             Box::pin(async move {
                 let users = users.into_iter().map(user::ActiveModel::from);
@@ -161,6 +227,10 @@ impl World {
                     .exec_without_returning(transaction)
                     .await?;
                 share::Entity::insert_many(shares.map(ActiveModelTrait::reset_all))
+                    .exec_without_returning(transaction)
+                    .await?;
+                let links = links.into_iter().map(link::ActiveModel::from);
+                link::Entity::insert_many(links.map(ActiveModelTrait::reset_all))
                     .exec_without_returning(transaction)
                     .await?;
                 Ok(())
@@ -187,11 +257,13 @@ async fn nobody_lists_shares_by_another_s_sight(app: &App, viewers: &[Viewer]) {
 async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
     let server = TestApp::start().await;
     let app = &server.app;
-    let mut seen = (0, 0);
+    let (mut seen, mut led) = ((0, 0), (0, 0));
     for seed in 0..WORLDS {
         let mut world = World::new(seed, app.clock.now());
         world.write(&server).await;
         let viewers = world.viewers(&server).await;
+        let holders = world.holders(&server).await;
+        world.change_links(seed, &server).await;
         world.end_credentials(seed, &server).await;
         nobody_lists_shares_by_another_s_sight(app, &viewers).await;
         for (user, viewer) in world.users.iter().zip(&viewers) {
@@ -223,9 +295,48 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
                 }
             }
         }
+        for (link, (key, holder)) in world.links.iter().zip(&holders) {
+            let opened = access::linked_file(app, holder).await.ok();
+            let opened = opened.map(|(file, _)| file);
+            for file in &world.files {
+                let expected = world.leads_to(link, file);
+                let claim = Claim {
+                    file_id: file.id,
+                    subject: holder.subject(),
+                };
+                let by_ticket = access::claimed_file(app, claim).await.unwrap().ok();
+                let context = format!("world {seed}: {link:?}, {file:?}");
+                assert_eq!(by_ticket.is_some(), expected, "by ticket: {context}");
+                let is_opened = opened.as_ref().is_some_and(|opened| opened.id == file.id);
+                assert_eq!(is_opened, expected, "opened: {context}");
+                if let (Some(by_ticket), Some(opened)) = (by_ticket, &opened) {
+                    assert_eq!(by_ticket.until(), opened.until(), "{context}");
+                    assert!(by_ticket.into_owned().is_err(), "{context}");
+                }
+                match expected {
+                    true => led.0 += 1,
+                    false => led.1 += 1,
+                }
+            }
+            // Whoever has the URL can open it anew after a change.
+            let anew = link::Model {
+                epoch: 0,
+                ..link.clone()
+            };
+            let is_alive = world.files.iter().any(|file| world.leads_to(&anew, file));
+            let face = access::link_face(app, key).await;
+            assert_eq!(face.is_ok(), is_alive, "face: world {seed}: {link:?}");
+        }
     }
     assert!(
         seen.0 > 100 && seen.1 > 100,
         "worlds of both kinds: {seen:?}"
     );
+    assert!(led.0 > 20 && led.1 > 100, "links of both kinds: {led:?}");
+}
+
+/// When a share ends: in the past, at this very moment, later, never.
+fn end(random: &mut StdRng, now: Timestamp) -> Option<Timestamp> {
+    let offset = [Some(-1), Some(0), Some(1), None][random.random_range(0..4)];
+    offset.map(|offset| Timestamp(now.0 + offset))
 }

@@ -43,7 +43,7 @@ impl Head {
         match is_upload {
             true => Self {
                 flags: END_HEADERS,
-                block: post(CONTENT_TYPE, "crm_garbage", 1 << 30),
+                block: post("/graphql", CONTENT_TYPE, "crm_garbage", 1 << 30),
             },
             false => Self {
                 flags: END_HEADERS | END_STREAM,

@@ -30,6 +30,8 @@ struct Ids {
     alice: Uuid,
     token: Uuid,
     file: Uuid,
+    link: Uuid,
+    drop: Uuid,
 }
 
 /// Does all that there is an event for.
@@ -56,6 +58,13 @@ async fn everything(server: &TestApp) -> Ids {
     alice.revoke(&share).await.data("/revokeShare");
     let ticket = alice.ticket(&file).await;
     assert_eq!(alice.get(&ticket).await.status, 200);
+    let link = alice.link_with(&file, json!({ "password": "p" })).await;
+    let refused = alice.visit(&link.token, Some("q")).await;
+    assert_eq!(refused.code(), "FORBIDDEN");
+    let drop = alice.drop_with(json!({ "password": "p" })).await;
+    let refused = alice.look_at_drop(&drop.token, Some("q")).await;
+    assert_eq!(refused.code(), "FORBIDDEN");
+    alice.close_drop(&drop).await.data("/closeDrop");
     let purge = "mutation($f: ID!) { purgeFile(id: $f) }";
     for query in [
         "mutation($f: ID!) { renameFile(id: $f, name: \"b.txt\") { id } }",
@@ -78,6 +87,8 @@ async fn everything(server: &TestApp) -> Ids {
         alice: id(&user),
         token: id(&token),
         file: id(&file),
+        link: id(&link.share),
+        drop: id(&drop.id),
     }
 }
 
@@ -119,6 +130,15 @@ fn expected(kind: Kind, ids: &Ids) -> [(Option<Uuid>, String); 2] {
         | Kind::PasswordChanged
         | Kind::PasswordChangeRefused => [user, account],
         Kind::ApiTokenCreated | Kind::ApiTokenRevoked => [user, token],
+        Kind::DropCreated | Kind::DropClosed => [user, of(ObjectKind::Drop, ids.drop)],
+        Kind::DropRefused => [
+            (Some(ids.drop), format!("{:?}", ActorKind::Drop)),
+            of(ObjectKind::Drop, ids.drop),
+        ],
+        Kind::LinkRefused => [
+            (Some(ids.link), format!("{:?}", ActorKind::Link)),
+            of(ObjectKind::File, ids.file),
+        ],
         Kind::Uploaded
         | Kind::Renamed
         | Kind::Trashed
@@ -146,8 +166,14 @@ async fn every_event_says_who_did_it_and_what_it_was_done_to() {
         ];
         assert_eq!(said, expected(event.kind, &ids), "{event:?}");
         let is_of_a_share = [Kind::Shared, Kind::ShareRevoked].contains(&event.kind);
-        let audience = is_of_a_share.then_some((Audience::Authenticated, Uuid::nil()));
-        assert_eq!(event.audience.zip(event.audience_id), audience, "{event:?}");
+        let audiences = [
+            (Audience::Authenticated, Uuid::nil()),
+            (Audience::Link, ids.link),
+        ];
+        match event.audience.zip(event.audience_id) {
+            Some(audience) => assert!(is_of_a_share && audiences.contains(&audience), "{event:?}"),
+            None => assert!(!is_of_a_share, "{event:?}"),
+        }
     }
 }
 

@@ -5,29 +5,36 @@ use sea_orm::{
     ConnectionTrait, FromQueryResult, QueryResult,
     sea_query::{Alias, CommonTableExpression, Expr, Values, WithClause, WithQuery},
 };
+use uuid::Uuid;
 
 use super::{super::audiences::EVERYONE, Asked, Claim, Found, Row, row_of};
-use crate::{
-    auth::Subject, batch::Batches, clock::Clock, db::Connections, error::Result, tasks::Tasks,
-};
+use crate::{batch::Batches, clock::Clock, db::Connections, error::Result, tasks::Tasks};
 
 /// Claims looked at together.
 const BATCH_MAX: usize = 32;
 /// Batches under way at once: one with the database while another is put together.
 const AT_ONCE: usize = 2;
 
+/// The claim of a user.
+#[derive(Clone, Copy, Debug)]
+pub struct UserClaim {
+    pub claim: Claim,
+    pub id: Uuid,
+    pub epoch: i64,
+}
+
 pub(super) fn start(
     connections: &Connections,
     clock: &Clock,
     tasks: &Tasks,
-) -> Batches<Claim, Found> {
+) -> Batches<UserClaim, Found> {
     let (connections, clock) = (connections.clone(), clock.clone());
     Batches::start(
         tasks,
         "facts",
         BATCH_MAX,
         AT_ONCE,
-        move |claims: Vec<Claim>| {
+        move |claims: Vec<UserClaim>| {
             let (connections, now) = (connections.clone(), clock.now());
             async move { look_up(&connections, &claims, now).await }
         },
@@ -38,7 +45,7 @@ pub(super) fn start(
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 async fn look_up(
     connections: &Connections,
-    claims: &[Claim],
+    claims: &[UserClaim],
     now: Timestamp,
 ) -> Result<Vec<Found>> {
     let rows = connections.query_all(&query(claims, now)).await?;
@@ -48,13 +55,13 @@ async fn look_up(
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         // Rows with a higher number are padding.
         if let (Some(claim), Some(found)) = (claims.get(n), all.get_mut(n)) {
-            *found = Some(read(&row)?.found(claim));
+            *found = Some(read(&row)?.found(&claim.claim));
         }
     }
     Ok(all)
 }
 
-fn read(row: &QueryResult) -> Result<Row> {
+pub(super) fn read(row: &QueryResult) -> Result<Row> {
     Ok(Row {
         is_active: row.try_get_by_index(0)?,
         granted_until: row.try_get_by_index(1)?,
@@ -63,7 +70,7 @@ fn read(row: &QueryResult) -> Result<Row> {
 }
 
 /// The row of every claim whose file exists, each with the claim's number.
-fn query(claims: &[Claim], now: Timestamp) -> WithQuery {
+fn query(claims: &[UserClaim], now: Timestamp) -> WithQuery {
     let ask = |column: &'static str| Expr::col((Alias::new("ask"), Alias::new(column)));
     let asked = Asked {
         user_id: ask("user_id"),
@@ -80,16 +87,15 @@ fn query(claims: &[Claim], now: Timestamp) -> WithQuery {
 }
 
 /// The claims as a table, the last one repeated until there is a power of two of them: few statements need preparing.
-fn asks(claims: &[Claim]) -> CommonTableExpression {
+fn asks(claims: &[UserClaim]) -> CommonTableExpression {
     let padded = claims.len().next_power_of_two();
     let rows = (0..padded).filter_map(|n| {
         let claim = claims.get(n).or(claims.last())?;
-        let Subject::User { id, epoch } = claim.subject;
         Some(Values(vec![
             i64::try_from(n).ok()?.into(),
-            id.into(),
-            epoch.into(),
-            claim.file_id.into(),
+            claim.id.into(),
+            claim.epoch.into(),
+            claim.claim.file_id.into(),
         ]))
     });
     let mut asks = CommonTableExpression::new();

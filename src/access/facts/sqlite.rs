@@ -8,7 +8,6 @@ use sea_orm::sea_query::{Expr, SqliteQueryBuilder};
 use uuid::Uuid;
 
 use super::{super::audiences::EVERYONE, Asked, Claim, Found, Row, row_of};
-use crate::auth::Subject;
 
 /// The row of a claim: its user is parameter 1, the epoch 2, the file 3, the present 4, and [`EVERYONE`] 5.
 static QUERY: LazyLock<String> = LazyLock::new(|| {
@@ -30,11 +29,11 @@ static QUERY: LazyLock<String> = LazyLock::new(|| {
 pub(super) fn look_up(
     connection: &Connection,
     claim: &Claim,
+    (user_id, epoch): (Uuid, i64),
     now: Timestamp,
 ) -> rusqlite::Result<Found> {
-    let Subject::User { id, epoch } = claim.subject;
     let parameters = (
-        id.as_bytes(),
+        user_id.as_bytes(),
         epoch,
         claim.file_id.as_bytes(),
         now.0,
@@ -47,7 +46,7 @@ pub(super) fn look_up(
     Ok(row.map(|row| row.found(claim)))
 }
 
-fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let uuid = |index| row.get(index).map(Uuid::from_bytes);
     Ok(Row {
         is_active: row.get(0)?,

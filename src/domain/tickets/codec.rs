@@ -27,6 +27,7 @@ const INLINE: u8 = 0b001;
 /// Among the flags: what kind of subject it is.
 const SUBJECT: u8 = 0b110;
 const SUBJECT_IS_USER: u8 = 0b000;
+const SUBJECT_IS_LINK: u8 = 0b010;
 
 pub(super) fn write(signer: &Signer, claims: &Claims) -> Secret {
     let mut ticket = Vec::with_capacity(TICKET_BYTES);
@@ -55,14 +56,17 @@ pub fn read(signer: &Signer, ticket: &str) -> Option<Claims> {
 }
 
 fn encode(claims: &Claims, key_id: KeyId, bytes: &mut Vec<u8>) {
-    let Subject::User { id, epoch } = claims.subject;
+    let (kind, id, epoch) = match claims.subject {
+        Subject::User { id, epoch } => (SUBJECT_IS_USER, id, epoch),
+        Subject::Link { id, epoch } => (SUBJECT_IS_LINK, id, epoch),
+    };
     let inline = match claims.disposition {
         Disposition::Inline => INLINE,
         Disposition::Attachment => 0,
     };
     bytes.push(VERSION);
     bytes.extend(key_id);
-    bytes.push(inline | SUBJECT_IS_USER);
+    bytes.push(inline | kind);
     bytes.extend(claims.file_id.as_bytes());
     bytes.extend(id.as_bytes());
     bytes.extend(epoch.to_be_bytes());
@@ -78,11 +82,10 @@ fn decode(bytes: &[u8]) -> Option<Claims> {
     let (epoch, rest) = rest.split_first_chunk::<8>()?;
     let (expires_at, rest) = rest.split_first_chunk::<8>()?;
     let (nonce, _) = rest.split_first_chunk::<8>()?;
+    let (id, epoch) = (Uuid::from_bytes(*subject_id), i64::from_be_bytes(*epoch));
     let subject = match flags & SUBJECT {
-        SUBJECT_IS_USER => Subject::User {
-            id: Uuid::from_bytes(*subject_id),
-            epoch: i64::from_be_bytes(*epoch),
-        },
+        SUBJECT_IS_USER => Subject::User { id, epoch },
+        SUBJECT_IS_LINK => Subject::Link { id, epoch },
         _ => return None,
     };
     Some(Claims {
@@ -115,11 +118,12 @@ mod tests {
     }
 
     fn claims(disposition: Disposition) -> Claims {
+        let (id, epoch) = (Uuid::from_u128(2), 3);
         Claims {
             file_id: Uuid::from_u128(1),
-            subject: Subject::User {
-                id: Uuid::from_u128(2),
-                epoch: 3,
+            subject: match disposition {
+                Disposition::Attachment => Subject::User { id, epoch },
+                Disposition::Inline => Subject::Link { id, epoch },
             },
             disposition,
             expires_at: Timestamp(4),
@@ -159,7 +163,7 @@ mod tests {
             let forged = BASE64_URL_SAFE_NO_PAD.encode(forged);
             assert_eq!(read(&signer, &forged), None, "bit {bit}");
         }
-        for (place, value) in [(0, 1), (0, 3), (5, 0b010), (5, 0b110)] {
+        for (place, value) in [(0, 1), (0, 3), (5, 0b100), (5, 0b110)] {
             let mut other = bytes[..CLAIMS_BYTES].to_vec();
             other[place] = value;
             let signature = signer.sign(&other);

@@ -8,11 +8,11 @@ use super::{
     rows::{Outcome, Stored},
 };
 use crate::{
-    access::Owned,
+    access::{Destination, Owned, drop_is_full},
     app::{App, SharedApp},
     auth::client::ClientAddress,
     domain::{
-        content_type,
+        content_type, drops,
         events::{self, By, Event},
         file_name, quota,
     },
@@ -22,6 +22,9 @@ use crate::{
 
 /// Files of one request that are made durable side by side: what one thread syncs, another need not wait for.
 const FINISHED_AT_ONCE: usize = 16;
+
+/// What whoever uploaded a file gets of it.
+type Told<T> = fn(&Destination, file::Model) -> Result<T>;
 
 /// How a complete upload becomes a file.
 #[derive(Debug)]
@@ -45,6 +48,42 @@ pub async fn finish(
     client: &ClientAddress,
     uploads: Vec<Naming>,
 ) -> Result<Vec<Owned<file::Model>>> {
+    become_files(app, client, uploads, Destination::added).await
+}
+
+/// What the visitor of a drop learns of a file that they left.
+#[derive(Clone, Debug)]
+pub struct Dropped {
+    pub name: String,
+    /// Bytes.
+    pub size: i64,
+    pub sha256: Vec<u8>,
+}
+
+/// The same for uploads by a drop. `NOT_FOUND` when it was closed or has ended since they began, or its owner was disabled;
+/// `QUOTA_EXCEEDED` when it would have too many files, or its owner may keep no more.
+pub async fn finish_dropped(
+    app: &SharedApp,
+    client: &ClientAddress,
+    uploads: Vec<Naming>,
+) -> Result<Vec<Dropped>> {
+    let left = become_files(app, client, uploads, |_, file| {
+        Ok(Dropped {
+            name: file.name,
+            size: file.size,
+            sha256: file.sha256,
+        })
+    });
+    left.await.map_err(drops::for_visitor)
+}
+
+/// Makes files of `uploads`, each of which comes back as `told` says.
+async fn become_files<T: Send + 'static>(
+    app: &SharedApp,
+    client: &ClientAddress,
+    uploads: Vec<Naming>,
+    told: Told<T>,
+) -> Result<Vec<T>> {
     let (app, client) = (SharedApp::clone(app), *client);
     let task = tokio::spawn(patience::inherit(async move {
         // All of them are looked at before any is synced.
@@ -58,30 +97,32 @@ pub async fn finish(
             .collect()
             .await;
         let uploads = stored.into_iter().collect::<Result<_>>()?;
-        commit(&app, &client, uploads, rows).await
+        commit(&app, &client, uploads, rows, told).await
     }));
     patience::untimed(task).await.map_err(Error::internal)?
 }
 
 /// Writes `rows`, one for each upload, whose bytes are durable.
-async fn commit(
+async fn commit<T>(
     app: &SharedApp,
     client: &ClientAddress,
     mut uploads: Vec<Complete>,
     rows: Vec<file::Model>,
-) -> Result<Vec<Owned<file::Model>>> {
+    told: Told<T>,
+) -> Result<Vec<T>> {
     let mut files = Vec::with_capacity(rows.len());
     let mut stored = Vec::with_capacity(rows.len());
     for (Complete { upload, .. }, file) in uploads.iter().zip(rows) {
         let destination = upload.record.destination;
-        files.push(destination.added(file.clone())?);
+        files.push(told(&destination, file.clone())?);
         let event = Event::of_file(Kind::Uploaded, &file)
-            .by(By::User(destination.uploader().user_id()))
+            .by(By::from(destination.uploader()))
             .from(client)
             .detail(&file.name);
         stored.push(Stored {
             upload_id: upload.record.id,
             payer: *destination.payer(),
+            drop_id: destination.drop_id(),
             event: events::row(app, event),
             file,
         });
@@ -90,6 +131,8 @@ async fn commit(
         Outcome::Committed => {}
         Outcome::TooMany => return Err(quota::too_many_files(app)),
         Outcome::Ended => return Err(Error::unauthenticated()),
+        Outcome::DropFull => return Err(drop_is_full()),
+        Outcome::DropClosed => return Err(Error::not_found()),
         // An upload that was silent so long that it was swept has no bytes any more.
         Outcome::Swept => {
             return Err(Error::new(

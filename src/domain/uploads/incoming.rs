@@ -64,6 +64,7 @@ impl Incoming {
     /// Adds `chunk`. `FILE_TOO_LARGE` or `QUOTA_EXCEEDED` at the first byte too many; the upload is then to be dropped.
     pub async fn append(&mut self, chunk: Bytes) -> Result<()> {
         let limit = self.app.config.uploads.max_file_size;
+        let limit = limit.min(self.record.destination.max_file_size().unwrap_or(u64::MAX));
         self.size += chunk.len() as u64;
         if self.size > limit {
             return Err(Error::new(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entity::{discarded_content, event, file, upload};
+use entity::{discarded_content, dropped_file, event, file, upload};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect,
@@ -15,6 +15,7 @@ use crate::{
     batch::Batches,
     db::{Db, InTransaction, Transaction},
     domain::{
+        drops::{self, Place},
         events, files,
         quota::{self, Admission, Change},
     },
@@ -53,6 +54,10 @@ pub(super) enum Outcome {
     TooMany,
     /// Their payer was stopped, or has other credentials by now.
     Ended,
+    /// Their drop would have more files than it may.
+    DropFull,
+    /// Their drop was closed, or has ended.
+    DropClosed,
 }
 
 /// An upload whose bytes are durable content, and the rows that it becomes.
@@ -60,6 +65,8 @@ pub(super) enum Outcome {
 pub(super) struct Stored {
     pub upload_id: Uuid,
     pub payer: Payer,
+    /// The drop that it came by, where it did: the same for all that become files together.
+    pub drop_id: Option<Uuid>,
     pub file: file::Model,
     pub event: event::Model,
 }
@@ -153,7 +160,8 @@ fn commit(
     Box::pin(async move {
         let ids = groups.iter().flatten().map(|upload| upload.upload_id);
         let pending = lock_pending(transaction, ids.collect()).await?;
-        let outcomes = admit(transaction, &groups, &pending, max_files).await?;
+        let refused = take_places(transaction, &groups).await?;
+        let outcomes = admit(transaction, &groups, &pending, &refused, max_files).await?;
         let committed = groups
             .into_iter()
             .zip(&outcomes)
@@ -166,17 +174,51 @@ fn commit(
     })
 }
 
+/// The drop that a group came by.
+fn drop_of(group: &[Stored]) -> Option<(Uuid, i64)> {
+    let drop_id = group.first()?.drop_id?;
+    Some((drop_id, i64::try_from(group.len()).unwrap_or(i64::MAX)))
+}
+
+/// Takes a place for each file that came by a drop, and says why not where it could not.
+async fn take_places(
+    transaction: &Transaction,
+    groups: &[Vec<Stored>],
+) -> Result<HashMap<usize, Outcome>> {
+    let groups = groups.iter().enumerate();
+    let mut dropped: Vec<_> = groups
+        .filter_map(|(index, group)| Some((drop_of(group)?, index, group.first()?)))
+        .collect();
+    // Ordered, or two transactions could wait for each other.
+    dropped.sort_by_key(|((drop_id, _), ..)| *drop_id);
+    let mut refused = HashMap::new();
+    for ((drop_id, files), index, first) in dropped {
+        let now = first.file.created_at;
+        match drops::take(transaction, drop_id, files, now).await? {
+            Place::Taken => None,
+            Place::Full => refused.insert(index, Outcome::DropFull),
+            Place::Closed => refused.insert(index, Outcome::DropClosed),
+        };
+    }
+    Ok(refused)
+}
+
 /// Accounts for the groups that may be committed, and says which those are.
 async fn admit(
     transaction: &Transaction,
     groups: &[Vec<Stored>],
     pending: &HashMap<Uuid, i64>,
+    refused: &HashMap<usize, Outcome>,
     max_files: u32,
 ) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome::Swept; groups.len()];
     // Ordered, or two transactions could wait for each other.
-    let mut by_payer: BTreeMap<(Uuid, i64), Vec<(usize, Change)>> = BTreeMap::new();
+    let mut by_payer: BTreeMap<_, Vec<(usize, Change)>> = BTreeMap::new();
     for (index, group) in groups.iter().enumerate() {
+        if let Some(outcome) = refused.get(&index) {
+            outcomes[index] = *outcome;
+            continue;
+        }
         if let (Some(first), Some(change)) = (group.first(), change(group, pending)) {
             let payer = (first.payer.id, first.payer.epoch);
             by_payer.entry(payer).or_default().push((index, change));
@@ -197,6 +239,12 @@ async fn admit(
                 Admission::TooMany => Outcome::TooMany,
                 Admission::Ended => Outcome::Ended,
             };
+        }
+    }
+    for (index, group) in groups.iter().enumerate() {
+        let has_place = outcomes[index] != Outcome::Committed && !refused.contains_key(&index);
+        if let Some((drop_id, files)) = drop_of(group).filter(|_| has_place) {
+            drops::give_back(transaction, drop_id, files).await?;
         }
     }
     Ok(outcomes)
@@ -242,6 +290,16 @@ async fn become_files(transaction: &Transaction, finished: Vec<Stored>) -> Resul
         .filter(upload::Column::Id.is_in(ids))
         .exec(transaction)
         .await?;
+    let dropped: Vec<_> = finished
+        .iter()
+        .filter_map(|upload| {
+            Some(dropped_file::Model {
+                file_id: upload.file.id,
+                drop_id: upload.drop_id?,
+            })
+        })
+        .map(|row| row.into_active_model().reset_all())
+        .collect();
     let (files, events): (Vec<_>, Vec<_>) = finished
         .into_iter()
         .map(|upload| (upload.file.into_active_model().reset_all(), upload.event))
@@ -249,6 +307,11 @@ async fn become_files(transaction: &Transaction, finished: Vec<Stored>) -> Resul
     file::Entity::insert_many(files)
         .exec_without_returning(transaction)
         .await?;
+    if !dropped.is_empty() {
+        dropped_file::Entity::insert_many(dropped)
+            .exec_without_returning(transaction)
+            .await?;
+    }
     events::record_all(transaction, events).await
 }
 

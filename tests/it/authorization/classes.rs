@@ -24,6 +24,10 @@ pub enum Caller {
     Reader,
     /// The owner's program, with a token of scope WRITE.
     Writer,
+    /// Nobody, with a link to the file.
+    LinkVisitor,
+    /// Nobody, with a drop of the owner's.
+    DropVisitor,
 }
 
 impl Caller {
@@ -31,7 +35,7 @@ impl Caller {
     fn refusal(self) -> Outcome {
         match self {
             // They are not signed in.
-            Anonymous | Disabled => Unauth,
+            Anonymous | Disabled | LinkVisitor | DropVisitor => Unauth,
             // What they may not see does not exist.
             Stranger | Recipient | Everyone | Owner => Hidden,
             // The token's scope does not reach so far.
@@ -97,7 +101,8 @@ fn given<T: Copy>(clauses: &[Clause<T>], caller: Caller) -> Option<T> {
 // Groups of callers, for the clauses below.
 
 #[rustfmt::skip]
-const ANYBODY: &[Caller] = &[Anonymous, Stranger, Recipient, Everyone, Owner, Disabled, Reader, Writer];
+const ANYBODY: &[Caller] =
+    &[Anonymous, Stranger, Recipient, Everyone, Owner, Disabled, Reader, Writer, LinkVisitor, DropVisitor];
 const SIGNED_IN: &[Caller] = &[Stranger, Recipient, Everyone, Owner, Reader, Writer];
 /// Signed in by a browser's session, not by a token.
 const PEOPLE: &[Caller] = &[Stranger, Recipient, Everyone, Owner];
@@ -107,6 +112,10 @@ const RECIPIENTS: &[Caller] = &[Recipient, Everyone];
 const OWNERS: &[Caller] = &[Owner, Reader, Writer];
 /// The owner, and the owner's programs that may write.
 const OWNERS_WRITING: &[Caller] = &[Owner, Writer];
+/// Those who know a link to the file. The owner can look it up; who is not mentioned has a link that never was.
+const LINK_HOLDERS: &[Caller] = &[LinkVisitor, Owner, Reader, Writer];
+/// Those who know the owner's drop.
+const DROP_HOLDERS: &[Caller] = &[DropVisitor, Owner, Reader, Writer];
 
 // Classes of fields.
 
@@ -134,6 +143,20 @@ pub const VISIBLE_NAME_OF_SHARE: Outcomes =
 pub const VISIBLE_OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 /// The owner of the file; those who may see the file are told that they may not see this.
 pub const OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Denied, RECIPIENTS)];
+/// Whoever has a link to the file, signed in or not. It rests while its owner is disabled.
+pub const LINKED: Outcomes = &[(Yes, LINK_HOLDERS), (Hidden, ANYBODY)];
+/// Whoever has a drop of the owner's, signed in or not. It rests while its owner is disabled.
+pub const DROPPED: Outcomes = &[(Yes, DROP_HOLDERS), (Hidden, ANYBODY)];
+/// Whoever comes by the drop, and nobody who is signed in.
+pub const BY_DROP: Outcomes = &[
+    (Yes, &[DropVisitor]),
+    (Denied, &[Reader]),
+    (Unauth, ANYBODY),
+];
+/// The file came by a drop of the owner's, of which nobody else learns.
+pub const VISIBLE_DROP: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
+/// What the owner's share by link is, which nobody else has any of; a recipient looks at the share of their own.
+pub const OWNER_ONLY_OF_SHARE: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 /// The owner changes the file; those who may see the file are told that they may not.
 pub const OWNER_WRITES: Outcomes = &[(Yes, OWNERS_WRITING), (Denied, RECIPIENTS)];
 /// The owner changes what nobody else may see, such as a file in the trash.
@@ -169,8 +192,24 @@ pub const TICKET_HOLDERS: Statuses = Statuses {
     given: &[
         (200, OWNERS),
         (200, RECIPIENTS),
+        (200, &[LinkVisitor]),
         (403, &[Stranger, Disabled]),
     ],
+    refused: 404,
+};
+/// Whoever has the owner's drop.
+pub const DROP_PAGE: Statuses = Statuses {
+    given: &[(200, DROP_HOLDERS)],
+    refused: 404,
+};
+/// The same, with a form that has no file in it.
+pub const DROP_FORM: Statuses = Statuses {
+    given: &[(400, DROP_HOLDERS)],
+    refused: 404,
+};
+/// Whoever has a link to the file: they are led to the file itself.
+pub const LINKED_TO: Statuses = Statuses {
+    given: &[(200, LINK_HOLDERS)],
     refused: 404,
 };
 
@@ -183,4 +222,5 @@ fn whom_a_class_does_not_mention_is_refused() {
     assert_eq!(outcome(OWNER_ONLY, Recipient), Denied);
     assert_eq!(outcome(SIGNING_IN, Disabled), Unauth);
     assert_eq!(TICKET_HOLDERS.of(Anonymous), 404);
+    assert_eq!(LINKED_TO.of(Disabled), 404);
 }

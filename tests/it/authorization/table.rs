@@ -40,7 +40,8 @@ pub struct RouteRow {
     /// The method and the route, as the route table has it.
     pub route: &'static str,
     pub class: Statuses,
-    /// The path and the query; the route's own path where nothing else is said. `{ticket}` is the caller's ticket.
+    /// The path and the query; the route's own path where nothing else is said. `{ticket}` is the caller's ticket, and
+    /// `{link}` and `{drop}` the tokens of the caller's link and drop.
     pub path: Option<&'static str>,
     pub headers: &'static [(&'static str, &'static str)],
     pub body: &'static str,
@@ -103,6 +104,11 @@ pub const CHANGED_BY_ROUTES: &[(&str, &str)] = &[
         "event_once",
         "it says which tickets the trail has, and is written with it",
     ),
+    ("link", "it counts the downloads of a link"),
+    (
+        "link_download",
+        "it says which tickets of a link were counted",
+    ),
 ];
 
 #[rustfmt::skip]
@@ -113,6 +119,12 @@ pub const ROUTES: &[RouteRow] = &[
     route("GET /graphiql/{*path}", ABSENT).at("/graphiql/no-such-file"),
     route("GET /download/{ticket}", TICKET_HOLDERS),
     route("HEAD /download/{ticket}", TICKET_HOLDERS),
+    route("GET /s/{token}", LINKED_TO).at("/s/{link}"),
+    route("HEAD /s/{token}", LINKED_TO).at("/s/{link}"),
+    route("POST /s/{token}", LINKED_TO).at("/s/{link}"),
+    route("GET /drop/{token}", DROP_PAGE).at("/drop/{drop}"),
+    route("HEAD /drop/{token}", DROP_PAGE).at("/drop/{drop}"),
+    route("POST /drop/{token}", DROP_FORM).at("/drop/{drop}"),
     route("GET /healthz", ANSWERED),
     route("GET /readyz", ANSWERED),
 ];
@@ -127,9 +139,13 @@ pub const FIELDS: &[Row] = &[
     row("Query.trash", OWN_LIST, "{ trash { nodes { id } } }"),
     row("Query.downloadTicket", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("Query.apiTokens", OWN_LIST_IN_PERSON, "{ apiTokens { id } }"),
+    row("Query.sharedLink", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
+    row("Query.drops", OWN_LIST, "{ drops { nodes { id } } }"),
+    row("Query.dropTarget", DROPPED, "{ dropTarget(token: $drop) { name } }"),
     row("Query.node", VISIBLE_OR_NULL, "{ node(id: $file) { id } }"),
     row("Query.node", VISIBLE_OR_NULL, "{ node(id: $share) { id } }"),
     row("Query.node", OWN_OR_NULL, "{ node(id: $trashed) { id } }"),
+    row("Query.node", OWN_OR_NULL, "{ node(id: $dropId) { id } }"),
     row("Query.node", OWN_OR_NULL_IN_PERSON, "{ node(id: $token) { id } }"),
     row("Query.limits", PUBLIC, "{ limits { maxPageSize } }"),
 
@@ -146,6 +162,9 @@ pub const FIELDS: &[Row] = &[
     row("File.shares", VISIBLE, "{ file(id: $file) { shares { nodes { id } } } }"),
     row("File.downloadTicket", VISIBLE, "{ file(id: $file) { downloadTicket { url } } }"),
     row("File.events", OWNER_ONLY, "{ file(id: $file) { events { edges { cursor } } } }"),
+
+    // The one file in the list that came by a drop is older than the others.
+    row("File.drop", VISIBLE_DROP, "{ file(id: $file) { drop { id } } }"),
 
     row("FileConnection.edges", OWN_LIST, "{ files { edges { cursor } } }"),
     row("FileConnection.nodes", OWN_LIST, "{ files { nodes { id } } }"),
@@ -166,6 +185,10 @@ pub const FIELDS: &[Row] = &[
     row("Event.count", OWNER_ONLY, "{ file(id: $file) { events { edges { node { count } } } } }"),
     row("Event.kind", OWNER_ONLY, "{ file(id: $file) { events { edges { node { kind } } } } }"),
     row("Event.user", OWNER_ONLY, "{ file(id: $file) { events { edges { node { user { id } } } } } }"),
+    // The second oldest event is about the link.
+    row("Event.shareId", OWNER_ONLY, "{ file(id: $file) { events(last: 2) { edges { node { shareId } } } } }"),
+    // The oldest event is the upload.
+    row("Event.dropId", OWNER_ONLY, "{ file(id: $file) { events(last: 1) { edges { node { dropId } } } } }"),
     row("Event.detail", OWNER_ONLY, "{ file(id: $file) { events { edges { node { detail } } } } }"),
 
     row("ShareConnection.edges", VISIBLE, "{ file(id: $file) { shares { edges { cursor } } } }"),
@@ -179,6 +202,12 @@ pub const FIELDS: &[Row] = &[
     row("Share.audience", VISIBLE, "{ file(id: $file) { shares { nodes { audience } } } }"),
     // The one share that reaches everyone names nobody, and the other is none of their business.
     row("Share.user", VISIBLE_NAME_OF_SHARE, "{ file(id: $file) { shares { nodes { user { id } } } } }"),
+    // The owner's oldest share is the link.
+    row("Share.link", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { url } } } } }"),
+    row("ShareLink.url", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { url } } } } }"),
+    row("ShareLink.hasPassword", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { hasPassword } } } } }"),
+    row("ShareLink.maxDownloads", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { maxDownloads } } } } }"),
+    row("ShareLink.downloads", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { downloads } } } } }"),
     row("Share.createdAt", VISIBLE, "{ file(id: $file) { shares { nodes { createdAt } } } }"),
     row("Share.expiresAt", VISIBLE, "{ file(id: $file) { shares { nodes { expiresAt } } } }"),
 
@@ -191,6 +220,43 @@ pub const FIELDS: &[Row] = &[
     row("Usage.quotaBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { quotaBytes } } }"#),
     row("Usage.files", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { files } } }"#),
     row("Usage.maxFiles", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { maxFiles } } }"#),
+
+    row("SharedLink.hasPassword", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
+    row("SharedLink.expiresAt", LINKED, "{ sharedLink(token: $link) { expiresAt } }"),
+    row("SharedLink.downloadsLeft", LINKED, "{ sharedLink(token: $link) { downloadsLeft } }"),
+    row("SharedLink.file", LINKED, "{ sharedLink(token: $link) { file { name } } }"),
+    row("LinkedFile.name", LINKED, "{ sharedLink(token: $link) { file { name } } }"),
+    row("LinkedFile.size", LINKED, "{ sharedLink(token: $link) { file { size } } }"),
+    row("LinkedFile.contentType", LINKED, "{ sharedLink(token: $link) { file { contentType } } }"),
+    row("LinkedFile.sha256", LINKED, "{ sharedLink(token: $link) { file { sha256 } } }"),
+    row("LinkedFile.createdAt", LINKED, "{ sharedLink(token: $link) { file { createdAt } } }"),
+    row("LinkedFile.downloadTicket", LINKED, "{ sharedLink(token: $link) { file { downloadTicket { url } } } }"),
+
+    row("Drop.id", OWN_LIST, "{ drops(last: 1) { nodes { id } } }"),
+    row("Drop.url", OWN_LIST, "{ drops(last: 1) { nodes { url } } }"),
+    row("Drop.name", OWN_LIST, "{ drops(last: 1) { nodes { name } } }"),
+    row("Drop.hasPassword", OWN_LIST, "{ drops(last: 1) { nodes { hasPassword } } }"),
+    row("Drop.maxFiles", OWN_LIST, "{ drops(last: 1) { nodes { maxFiles } } }"),
+    row("Drop.maxFileSize", OWN_LIST, "{ drops(last: 1) { nodes { maxFileSize } } }"),
+    row("Drop.expiresAt", OWN_LIST, "{ drops(last: 1) { nodes { expiresAt } } }"),
+    row("Drop.createdAt", OWN_LIST, "{ drops(last: 1) { nodes { createdAt } } }"),
+    // The newest drop is closed.
+    row("Drop.closedAt", OWN_LIST, "{ drops(first: 1) { nodes { closedAt } } }"),
+    row("Drop.files", OWN_LIST, "{ drops(last: 1) { nodes { files { nodes { id } } } } }"),
+    row("DropConnection.edges", OWN_LIST, "{ drops { edges { cursor } } }"),
+    row("DropConnection.nodes", OWN_LIST, "{ drops { nodes { id } } }"),
+    row("DropConnection.pageInfo", FOR_SIGNED_IN, "{ drops { pageInfo { hasNextPage } } }"),
+    row("DropEdge.node", OWN_LIST, "{ drops { edges { node { id } } } }"),
+    row("DropEdge.cursor", OWN_LIST, "{ drops { edges { cursor } } }"),
+    row("DropTarget.name", DROPPED, "{ dropTarget(token: $drop) { name } }"),
+    row("DropTarget.hasPassword", DROPPED, "{ dropTarget(token: $drop) { hasPassword } }"),
+    row("DropTarget.owner", DROPPED, "{ dropTarget(token: $drop) { owner } }"),
+    row("DropTarget.maxFileSize", DROPPED, "{ dropTarget(token: $drop) { maxFileSize } }"),
+    row("DropTarget.filesLeft", DROPPED, "{ dropTarget(token: $drop) { filesLeft } }"),
+    row("DropTarget.expiresAt", DROPPED, "{ dropTarget(token: $drop) { expiresAt } }"),
+    row("DroppedFile.name", BY_DROP, "mutation { dropFile(file: $upload) { name } }"),
+    row("DroppedFile.size", BY_DROP, "mutation { dropFile(file: $upload) { size } }"),
+    row("DroppedFile.sha256", BY_DROP, "mutation { dropFile(file: $upload) { sha256 } }"),
 
     row("DownloadTicket.url", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("DownloadTicket.expiresAt", VISIBLE, "{ downloadTicket(fileId: $file) { expiresAt } }"),
@@ -213,6 +279,11 @@ pub const FIELDS: &[Row] = &[
     row("Limits.maxSharesPerFile", PUBLIC, "{ limits { maxSharesPerFile } }"),
     row("Limits.changesPerHour", PUBLIC, "{ limits { changesPerHour } }"),
     row("Limits.signUpOpen", PUBLIC, "{ limits { signUpOpen } }"),
+    row("Limits.dropsOn", PUBLIC, "{ limits { dropsOn } }"),
+    row("Limits.maxDropsPerUser", PUBLIC, "{ limits { maxDropsPerUser } }"),
+    row("Limits.linksOn", PUBLIC, "{ limits { linksOn } }"),
+    row("Limits.linkPasswordRequired", PUBLIC, "{ limits { linkPasswordRequired } }"),
+    row("Limits.linkMaxTtlSeconds", PUBLIC, "{ limits { linkMaxTtlSeconds } }"),
 
     row("Mutation.createApiToken", FOR_PEOPLE, r#"mutation { createApiToken(name: "x", scopes: [READ]) { secret } }"#),
     row("Mutation.revokeApiToken", OWNER_IN_PERSON, "mutation { revokeApiToken(id: $token) }"),
@@ -224,6 +295,11 @@ pub const FIELDS: &[Row] = &[
     row("Mutation.purgeFile", OWNER_WRITES_UNSEEN, "mutation { purgeFile(id: $trashed) }"),
     row("Mutation.shareWithUser", OWNER_WRITES, r#"mutation { shareWithUser(fileId: $file, username: "sam") { id } }"#),
     row("Mutation.shareWithAuthenticated", OWNER_WRITES, "mutation { shareWithAuthenticated(fileId: $file) { id } }"),
+    row("Mutation.createDrop", FOR_WRITERS, r#"mutation { createDrop(name: "x") { id } }"#),
+    row("Mutation.closeDrop", OWNER_WRITES_UNSEEN, "mutation { closeDrop(id: $dropId) }"),
+    row("Mutation.dropFile", BY_DROP, "mutation { dropFile(file: $upload) { name } }"),
+    row("Mutation.shareByLink", OWNER_WRITES, "mutation { shareByLink(fileId: $file) { id } }"),
+    row("Mutation.updateShare", OWNER_WRITES, "mutation { updateShare(id: $share, expiresAt: null) { id } }"),
     row("Mutation.revokeShare", OWNER_WRITES, "mutation { revokeShare(id: $share) }"),
 
     // These change who the caller is.

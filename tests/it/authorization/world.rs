@@ -16,11 +16,14 @@ use crate::support::{Answer, Person, TestApp, person::PASSWORD};
 
 /// What the operations of the table may use: things of the owner, the caller's name, everyone's password, and a file
 /// that comes with the request.
-const VARIABLES: [(&str, &str); 7] = [
+const VARIABLES: [(&str, &str); 10] = [
     ("file", "ID!"),
     ("share", "ID!"),
     ("trashed", "ID!"),
     ("token", "ID!"),
+    ("link", "String!"),
+    ("drop", "String!"),
+    ("dropId", "ID!"),
     ("me", "String!"),
     ("password", "String!"),
     ("upload", "Upload!"),
@@ -46,15 +49,24 @@ struct Things {
     share: String,
     trashed: String,
     token: String,
+    /// The token of a link to the file; not one of ours for who does not know it.
+    link: String,
+    /// The same of a drop by which the file came.
+    drop: String,
+    drop_id: String,
 }
 
 impl World {
     pub async fn of(caller: Caller) -> Self {
-        let server = TestApp::start_with(|options| options.user_quota = Some("1GiB".into())).await;
+        let server = TestApp::start_with(|options| {
+            options.user_quota = Some("1GiB".into());
+            options.link_max_ttl = Some("30d".into());
+        })
+        .await;
         let owner = server.person("olivia").await;
         let (recipient, stranger) = (server.person("rita").await, server.person("sam").await);
         let person = match caller {
-            Anonymous => server.anonymous(),
+            Anonymous | LinkVisitor | DropVisitor => server.anonymous(),
             Stranger | Everyone => stranger,
             Recipient => recipient,
             Owner | Disabled => owner.clone(),
@@ -62,7 +74,11 @@ impl World {
             Writer => owner.with_token(&owner.token("[WRITE]").await),
         };
         let things = things(&server, &owner, caller).await;
-        let ticket = ticket(&owner, &person, &things.file, caller).await;
+        let ticket = ticket(&owner, &person, &things, caller).await;
+        let person = match caller {
+            DropVisitor => person.dropping(&things.drop, None),
+            _ => person,
+        };
         if caller == Disabled {
             disable(&server).await;
         }
@@ -97,10 +113,15 @@ impl World {
             "share": self.things.share,
             "trashed": self.things.trashed,
             "token": self.things.token,
+            "link": self.things.link,
+            "drop": self.things.drop,
+            "dropId": self.things.drop_id,
             "me": match self.caller {
                 Stranger | Everyone => "sam",
                 Recipient => "rita",
-                Anonymous | Owner | Disabled | Reader | Writer => "olivia",
+                Anonymous | Owner | Disabled | Reader | Writer | LinkVisitor | DropVisitor => {
+                    "olivia"
+                }
             },
             "password": PASSWORD,
         });
@@ -126,7 +147,11 @@ impl World {
     /// Sends a row's request as the caller.
     pub async fn status(&self, row: &RouteRow) -> u16 {
         let (method, path) = row.route.split_once(' ').unwrap();
-        let path = row.path.unwrap_or(path).replace("{ticket}", &self.ticket);
+        let path = row.path.unwrap_or(path);
+        let path = path
+            .replace("{ticket}", &self.ticket)
+            .replace("{link}", &self.things.link)
+            .replace("{drop}", &self.things.drop);
         let url = format!("{}{path}", self.server.base);
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self.person.request(method, &url).body(row.body);
@@ -180,10 +205,30 @@ async fn disable(server: &TestApp) {
     disable.await.unwrap();
 }
 
-/// A file shared with Rita and, for those whom that is about, with everyone; a file in the trash; an API token.
+/// A file shared by link, then with Rita and, for those whom that is about, with everyone; a file in the trash; an API token.
 async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
-    let file = owner.upload("notes.txt", b"hello").await;
     let end = server.date_in(Duration::from_secs(3600));
+    let terms = json!({ "maxFiles": 1000, "maxFileSize": 1000, "expiresAt": end });
+    let drop = owner.drop_with(terms).await;
+    let visitor = server.anonymous().dropping(&drop.token, None);
+    visitor.leave("notes.txt", b"hello").await.data("/dropFile");
+    let files = owner.ask("{ files(first: 1) { nodes { id } } }").await;
+    let file = files.text("/files/nodes/0/id");
+    let closed = owner.drop_with(json!({})).await;
+    owner.close_drop(&closed).await.data("/closeDrop");
+    let link = owner
+        .link_with(&file, json!({ "maxDownloads": 1000 }))
+        .await;
+    let unknown = "A".repeat(link.token.len());
+    let owner_s = matches!(caller, Owner | Disabled | Reader | Writer);
+    let link = match owner_s || caller == LinkVisitor {
+        true => link.token,
+        false => unknown.clone(),
+    };
+    let drop_token = match owner_s || caller == DropVisitor {
+        true => drop.token,
+        false => unknown,
+    };
     let with_user = "mutation($f: ID!, $e: DateTime) {
         made: shareWithUser(fileId: $f, username: \"rita\", expiresAt: $e) { id } }";
     let with_everyone = "mutation($f: ID!, $e: DateTime) {
@@ -205,12 +250,17 @@ async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
         token: token.text("/made/apiToken/id"),
         file,
         trashed,
+        link,
+        drop: drop_token,
+        drop_id: drop.id,
     }
 }
 
-async fn ticket(owner: &Person, person: &Person, file: &str, caller: Caller) -> String {
+async fn ticket(owner: &Person, person: &Person, things: &Things, caller: Caller) -> String {
+    let file = &things.file;
     let url = match caller {
-        Anonymous => return "no-ticket".to_owned(),
+        Anonymous | DropVisitor => return "no-ticket".to_owned(),
+        LinkVisitor => person.link_ticket(&things.link, None).await,
         Stranger => {
             let share = owner.share_with(file, "sam").await;
             let url = person.ticket(file).await;

@@ -66,9 +66,9 @@ pub fn request(is_post: bool, path: &str) -> Vec<u8> {
     block
 }
 
-/// The headers of a POST of so many bytes to `/graphql`.
-pub fn post(content_type: &str, token: &str, bytes: usize) -> Vec<u8> {
-    let mut block = request(true, "/graphql");
+/// The headers of a POST of so many bytes to `path`.
+pub fn post(path: &str, content_type: &str, token: &str, bytes: usize) -> Vec<u8> {
+    let mut block = request(true, path);
     field(&mut block, &[0x0f, 0x10], content_type);
     field(&mut block, &[0x0f, 0x0d], &bytes.to_string());
     field(&mut block, &[0x0f, 0x08], &format!("Bearer {token}"));
@@ -112,7 +112,18 @@ impl Streams {
 
     /// Begins a POST of so many bytes to `/graphql`, by the stream that comes back.
     pub async fn post(&mut self, content_type: &str, token: &str, bytes: usize) -> u32 {
-        let block = post(content_type, token, bytes);
+        self.post_to("/graphql", content_type, token, bytes).await
+    }
+
+    /// The same to `path`.
+    pub async fn post_to(
+        &mut self,
+        path: &str,
+        content_type: &str,
+        token: &str,
+        bytes: usize,
+    ) -> u32 {
+        let block = post(path, content_type, token, bytes);
         let stream = self.next;
         self.next += 2;
         self.write(&frame(HEADERS, END_HEADERS, stream, &block))

@@ -5,7 +5,9 @@
 pub mod answer;
 pub mod cluster;
 pub mod database;
+pub mod drop;
 pub mod frames;
+pub mod link;
 pub mod multipart;
 pub mod nginx;
 pub mod numbers;

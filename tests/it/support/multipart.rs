@@ -127,7 +127,7 @@ impl Person {
     }
 
     /// Begins to send a body.
-    async fn slow_body(&self, beginning: Vec<u8>) -> SlowUpload {
+    pub async fn slow_body(&self, beginning: Vec<u8>) -> SlowUpload {
         let (chunks, chunk) = mpsc::channel(1);
         let body = stream::unfold(chunk, async |mut chunk: mpsc::Receiver<Bytes>| {
             let next = chunk.recv().await?;

@@ -19,7 +19,8 @@ pub struct Person {
     pub base: String,
     pub client: Client,
     jar: Arc<Jar>,
-    bearer: Option<String>,
+    /// Scheme and secret.
+    authorization: Option<String>,
     address: Option<String>,
 }
 
@@ -34,7 +35,7 @@ impl Person {
                 .build()
                 .unwrap(),
             jar,
-            bearer: None,
+            authorization: None,
             address: None,
         }
     }
@@ -57,8 +58,13 @@ impl Person {
 
     /// The same base, as a program with an API token.
     pub fn with_token(&self, secret: &str) -> Self {
+        self.with_authorization(&format!("Bearer {secret}"))
+    }
+
+    /// The same base, as a program that sends this `Authorization`.
+    pub fn with_authorization(&self, authorization: &str) -> Self {
         Self {
-            bearer: Some(secret.to_owned()),
+            authorization: Some(authorization.to_owned()),
             ..Self::anonymous(&self.base)
         }
     }
@@ -84,8 +90,8 @@ impl Person {
             Some(address) => request.header("x-forwarded-for", address),
             None => request,
         };
-        match &self.bearer {
-            Some(secret) => request.bearer_auth(secret),
+        match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
             None => request,
         }
     }

@@ -1,0 +1,151 @@
+//! Drops as their owners see them, and the files that came by them.
+
+use std::collections::{HashMap, HashSet};
+
+use entity::{Timestamp, drop, dropped_file, file, user};
+use sea_orm::{
+    ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
+    sea_query::{Expr, Query},
+};
+use uuid::Uuid;
+
+use super::{
+    Access, Owned, Readable,
+    facts::{active, is_in},
+    policy::{Facts, State},
+    sight,
+};
+use crate::{
+    auth::Viewer,
+    db::{Page, Rows},
+    error::{Error, Result},
+};
+
+/// A drop, without its password's hash.
+#[derive(Clone, Debug)]
+pub struct Drop {
+    pub id: Uuid,
+    pub owner_id: Uuid,
+    pub name: String,
+    pub has_password: bool,
+    pub max_files: Option<i32>,
+    pub max_file_size: Option<i64>,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+}
+
+impl From<drop::Model> for Drop {
+    fn from(drop: drop::Model) -> Self {
+        Self {
+            id: drop.id,
+            owner_id: drop.owner_id,
+            name: drop.name,
+            has_password: drop.password_hash.is_some(),
+            max_files: drop.max_files,
+            max_file_size: drop.max_file_size,
+            created_at: drop.created_at,
+            expires_at: drop.expires_at,
+            closed_at: drop.closed_at,
+        }
+    }
+}
+
+impl Owned<Drop> {
+    /// A drop of `viewer`'s, as the transaction that has just made it left it.
+    pub(crate) fn made(viewer: &Viewer, row: drop::Model) -> Result<Self> {
+        owned(viewer, row).ok_or_else(Error::not_found)
+    }
+}
+
+/// `drop`, where it is `viewer`'s.
+fn owned(viewer: &Viewer, drop: drop::Model) -> Option<Owned<Drop>> {
+    (drop.owner_id == viewer.id()).then(|| Owned {
+        row: drop.into(),
+        owner_id: viewer.id(),
+        epoch: viewer.epoch(),
+    })
+}
+
+/// The drop `id`, if it is `viewer`'s.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
+pub async fn visible_drop(
+    access: &Access,
+    viewer: &Viewer,
+    id: Uuid,
+) -> Result<Option<Owned<Drop>>> {
+    let drop = access.db.one(drop::Entity::find_by_id(id)).await?;
+    Ok(drop.and_then(|drop| owned(viewer, drop)))
+}
+
+/// The drop `id` of `viewer`; `NOT_FOUND` for everybody else.
+pub async fn owned_drop(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Owned<Drop>> {
+    let drop = visible_drop(access, viewer, id).await?;
+    drop.ok_or_else(Error::not_found)
+}
+
+/// The drops of `viewer`, newest first, those that are closed too.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
+pub async fn drops_of(access: &Access, viewer: &Viewer, page: Page) -> Result<Rows<Owned<Drop>>> {
+    let mine = drop::Entity::find().filter(drop::Column::OwnerId.eq(viewer.id()));
+    let drops = access.db.all(page.apply(mine, drop::Column::Id)).await?;
+    let drops = drops.into_iter();
+    Ok(page.cut(drops.filter_map(|drop| owned(viewer, drop)).collect()))
+}
+
+/// The drops by which files of `viewer`'s own came, by the ids of the files.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
+pub async fn drops_of_files(
+    access: &Access,
+    viewer: &Viewer,
+    file_ids: &[&Owned<Uuid>],
+) -> Result<HashMap<Uuid, Owned<Drop>>> {
+    let ids = file_ids.iter().map(|id| ***id);
+    let dropped = dropped_file::Entity::find().filter(dropped_file::Column::FileId.is_in(ids));
+    let dropped = access.db.all(dropped).await?;
+    let ids: HashSet<_> = dropped.iter().map(|file| file.drop_id).collect();
+    let drops = drop::Entity::find().filter(drop::Column::Id.is_in(ids));
+    let drops = access.db.all(drops).await?.into_iter();
+    let drops: HashMap<_, _> = drops
+        .filter_map(|drop| Some((drop.id, owned(viewer, drop)?)))
+        .collect();
+    let of_files = dropped
+        .into_iter()
+        .filter_map(|file| Some((file.file_id, drops.get(&file.drop_id)?.clone())));
+    Ok(of_files.collect())
+}
+
+/// The live files that came by `drop`.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
+pub async fn files_of_drop(
+    access: &Access,
+    viewer: &Viewer,
+    drop: &Owned<Drop>,
+    page: Page,
+) -> Result<Rows<Readable<file::Model>>> {
+    let still_active = Query::select()
+        .expr(Expr::value(1))
+        .from(user::Entity)
+        .cond_where(active(
+            Expr::value(viewer.id()),
+            Expr::value(viewer.epoch()),
+        ))
+        .to_owned();
+    let files = file::Entity::find()
+        .join_rev(JoinType::InnerJoin, dropped_file::Relation::File.def())
+        .filter(dropped_file::Column::DropId.eq(drop.id))
+        .filter(file::Column::OwnerId.eq(viewer.id()))
+        .filter(is_in(State::Live))
+        .filter(Expr::exists(still_active));
+    let rows = access.db.all(page.apply(files, file::Column::Id)).await?;
+    let facts = Facts {
+        state: State::Live,
+        is_active: true,
+        is_owner: true,
+        grant: None,
+    };
+    let rows = rows
+        .into_iter()
+        .filter_map(|row| sight(row, &facts, State::Live, viewer.subject()).ok());
+    Ok(page.cut(rows.collect()))
+}

@@ -1,0 +1,115 @@
+//! Plain pages for people without an account: HTML that works without scripts, and has no style of its own.
+
+use std::fmt::{self, Write};
+
+use axum::{
+    http::{HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::error::Error;
+
+/// Nothing but the page's own text and form. Its form goes to its own address, and what that redirects to is ours.
+const POLICY: &str =
+    "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// On every answer at an address that is a secret: it is kept nowhere, told to nobody, and listed by no search engine.
+pub const SECRET_ADDRESS: [(HeaderName, &str); 5] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::VARY, "accept"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+];
+
+/// Text as HTML has it, in elements and in quoted attributes.
+pub struct Text<'t>(pub &'t str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A page with this title, which is also its heading, and this HTML below.
+pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
+    let title = Text(title);
+    let html = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <main>\n<h1><bdi>{title}</bdi></h1>\n{body}</main>\n</html>\n"
+    );
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+    ];
+    (status, headers, SECRET_ADDRESS, html).into_response()
+}
+
+/// A refusal as a page.
+pub fn refusal(error: Error) -> Response {
+    error.log();
+    let mut detail = format!("<p>{}\n", Text(&error.detail));
+    if let Some(id) = super::request_id::current() {
+        _ = writeln!(detail, "<p><small>Request {}</small>", Text(&id));
+    }
+    let mut page = page(error.code.status(), error.code.title(), &detail);
+    if let Some(seconds) = super::problem::retry_after(&error) {
+        page.headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
+    }
+    page
+}
+
+/// A size as people read it.
+pub fn size(bytes: i64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let bytes = u64::try_from(bytes).unwrap_or_default();
+    let Some(power) = bytes
+        .checked_ilog2()
+        .map(|bits| bits / 10)
+        .filter(|it| *it > 0)
+    else {
+        return format!("{bytes} bytes");
+    };
+    let power = power.min(5);
+    let tenths = u128::from(bytes) * 10 / (1 << (10 * power));
+    let unit = UNITS[usize::try_from(power).unwrap_or(1) - 1];
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_told_in_the_largest_unit_that_fits() {
+        for (bytes, expected) in [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (1 << 20, "1.0 MiB"),
+            ((1 << 30) - 1, "1023.9 MiB"),
+            (i64::MAX, "8191.9 PiB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn no_text_ends_an_element_or_an_attribute() {
+        let text = Text("<b>\"it's\" & </b>").to_string();
+        assert_eq!(text, "&lt;b&gt;&quot;it&#39;s&quot; &amp; &lt;/b&gt;");
+    }
+}

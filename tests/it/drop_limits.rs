@@ -1,0 +1,181 @@
+//! The limits of drops, and what becomes of uploads under way when a drop is over.
+
+use cloakroom::domain::accounts;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{TestApp, multipart::SlowUpload, person::PASSWORD};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_leave_files_at_once_as_many_succeed_as_a_drop_takes() {
+    let here = TestApp::start_with(|options| options.user_quota = Some("1GiB".into())).await;
+    let there = here.another().await;
+    let alice = here.person("alice").await;
+    let drop = alice.drop_with(json!({ "maxFiles": 5 })).await;
+    let left = join_all((0..24).map(|n| {
+        let server = if n % 2 == 0 { &here } else { &there };
+        let visitor = server.anonymous().dropping(&drop.token, None);
+        async move { visitor.leave(&format!("{n}.txt"), b"hello").await }
+    }));
+    let codes: Vec<_> = left
+        .await
+        .iter()
+        .map(|answer| answer.code().to_owned())
+        .collect();
+    let count = |code: &str| codes.iter().filter(|found| *found == code).count();
+    assert_eq!((count(""), count("QUOTA_EXCEEDED")), (5, 19), "{codes:?}");
+    here.only_files_stay(5).await;
+    let seen = here.anonymous().look_at_drop(&drop.token, None).await;
+    assert_eq!(seen.data("/dropTarget/filesLeft"), 0);
+    // What is deleted makes no room: it was left.
+    let file = alice.list("files").await[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    alice.delete(&file).await.data("/deleteFile");
+    let late = here
+        .anonymous()
+        .dropping(&drop.token, None)
+        .leave("a", b"a")
+        .await;
+    assert_eq!(late.code(), "QUOTA_EXCEEDED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_larger_than_a_drop_takes_is_refused_and_takes_no_place() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let drop = alice
+        .drop_with(json!({ "maxFileSize": 100_000, "maxFiles": 1 }))
+        .await;
+    let visitor = server.anonymous().dropping(&drop.token, None);
+    let refused = visitor.leave("a", &[1; 100_001]).await;
+    assert_eq!(refused.code(), "FILE_TOO_LARGE");
+    server.nothing_stays().await;
+    visitor.leave("a", &[1; 100_000]).await.data("/dropFile");
+    server.only_files_stay(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visitors_side_by_side_do_not_exceed_the_owner_s_quota_and_do_not_learn_it() {
+    let server = TestApp::start_with(|options| options.user_quota = Some("1MiB".into())).await;
+    let alice = server.person("alice").await;
+    let drop = alice.drop_with(json!({ "maxFiles": 100 })).await;
+    let bytes = vec![7; 300 << 10];
+    let left = join_all((0..8).map(|n| {
+        let (visitor, bytes) = (server.anonymous().dropping(&drop.token, None), &bytes);
+        async move { visitor.leave(&n.to_string(), bytes).await }
+    }));
+    let left = left.await;
+    let refused: Vec<_> = left
+        .iter()
+        .filter(|answer| !answer.code().is_empty())
+        .collect();
+    assert!(refused.len() >= 5, "{refused:?}");
+    for answer in refused {
+        assert_eq!(answer.code(), "QUOTA_EXCEEDED");
+        let said = answer.body.to_string();
+        for told in ["1048576", "limitBytes", "usedBytes", "trash"] {
+            assert!(!said.contains(told), "{said}");
+        }
+    }
+    let files = left
+        .iter()
+        .filter(|answer| answer.code().is_empty())
+        .count();
+    server.only_files_stay(files).await;
+    // A place that was taken in vain is free again.
+    let seen = server.anonymous().look_at_drop(&drop.token, None).await;
+    assert_eq!(seen.data("/dropTarget/filesLeft"), json!(100 - files));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_s_limit_of_files_holds_for_drops_and_gives_places_back() {
+    let server = TestApp::start_with(|options| options.max_files_per_user = "3".into()).await;
+    let alice = server.person("alice").await;
+    let drop = alice.drop_with(json!({ "maxFiles": 10 })).await;
+    let left = join_all((0..6).map(|n| {
+        let visitor = server.anonymous().dropping(&drop.token, None);
+        async move { visitor.leave(&n.to_string(), b"a").await }
+    }));
+    let codes: Vec<_> = left
+        .await
+        .iter()
+        .map(|answer| answer.code().to_owned())
+        .collect();
+    assert_eq!(
+        codes.iter().filter(|code| code.is_empty()).count(),
+        3,
+        "{codes:?}"
+    );
+    assert!(
+        codes
+            .iter()
+            .all(|code| code.is_empty() || code == "QUOTA_EXCEEDED")
+    );
+    server.only_files_stay(3).await;
+    let seen = server.anonymous().look_at_drop(&drop.token, None).await;
+    assert_eq!(seen.data("/dropTarget/filesLeft"), 7);
+}
+
+/// An upload by a drop, whose bytes are coming.
+async fn under_way(server: &TestApp, token: &str) -> SlowUpload {
+    let upload = server
+        .anonymous()
+        .dropping(token, None)
+        .leave_slowly()
+        .await;
+    assert!(upload.send(vec![1; 1 << 20]).await);
+    server
+        .eventually("it has begun", async |server| {
+            server.rows("upload").await == 1
+        })
+        .await;
+    upload
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_drop_takes_nothing_more_uploads_under_way_included() {
+    let server = TestApp::start_with(|options| options.user_quota = Some("100MiB".into())).await;
+    let alice = server.person("alice").await;
+    let drop = alice.drop_with(json!({})).await;
+    let upload = under_way(&server, &drop.token).await;
+
+    alice.close_drop(&drop).await.data("/closeDrop");
+
+    assert_eq!(upload.finish().await.code(), "NOT_FOUND");
+    server.nothing_stays().await;
+    // Nor does one that has ended meanwhile.
+    let hour = std::time::Duration::from_secs(3600);
+    let drop = alice
+        .drop_with(json!({ "expiresAt": server.date_in(hour) }))
+        .await;
+    let upload = under_way(&server, &drop.token).await;
+    server.advance(hour);
+    assert_eq!(upload.finish().await.code(), "NOT_FOUND");
+    server.nothing_stays().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_disabled_gets_nothing_by_drops_and_a_new_password_is_none_of_theirs() {
+    let server = TestApp::start_with(|options| options.user_quota = Some("100MiB".into())).await;
+    let alice = server.person("alice").await;
+    let drop = alice.drop_with(json!({})).await;
+    let upload = under_way(&server, &drop.token).await;
+    accounts::set_disabled(&server.app, "alice", true)
+        .await
+        .unwrap();
+    assert_eq!(upload.finish().await.code(), "NOT_FOUND");
+    server.nothing_stays().await;
+    accounts::set_disabled(&server.app, "alice", false)
+        .await
+        .unwrap();
+
+    alice.sign_in("alice", PASSWORD).await.data("/signIn");
+    let upload = under_way(&server, &drop.token).await;
+    let change = "mutation($p: String!) { changePassword(current: $p, new: \"another horse, another battery\") { id } }";
+    let changed = alice.ask_with(change, json!({ "p": PASSWORD })).await;
+    changed.data("/changePassword");
+    upload.finish().await.data("/dropFile");
+    server.only_files_stay(1).await;
+}
