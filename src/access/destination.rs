@@ -102,6 +102,11 @@ impl Destination {
         }
     }
 
+    /// Whether the uploader is the payer. Whoever is not may announce what they like: only bytes that come count then.
+    pub fn is_own(&self) -> bool {
+        matches!(self.uploader, Uploader::User { id, .. } if id == self.payer.id)
+    }
+
     /// The most bytes of a file that may be added; `None` where only the server's limit counts.
     pub fn max_file_size(&self) -> Option<u64> {
         self.max_file_size

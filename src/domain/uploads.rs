@@ -61,6 +61,7 @@ pub async fn begin(
     let mut upload = Incoming::new(app, destination);
     upload.record.insert(app).await?;
     let wanted = expected.unwrap_or(RESERVE_AHEAD[0]);
+    let wanted = wanted.min(upload.size_limit());
     upload.record.reserve(app, 0, wanted).await?;
     Ok(upload)
 }

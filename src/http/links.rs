@@ -1,6 +1,6 @@
 //! `/s/{token}`: a link. For a browser a page, for a program the file by way of a fresh ticket.
 //!
-//! Nothing here counts as a download: who only looks, as programs do that show a preview of a link, uses up none.
+//! Nothing here counts as a download: who only looks uses up none. Whoever follows the redirect and fetches the bytes does.
 
 use axum::{
     Extension,

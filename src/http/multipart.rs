@@ -62,6 +62,7 @@ pub async fn read(
         spelling,
     } = head;
     let mut parts = Parts::new(body, content_type, app.config.graphql.max_body_bytes)?;
+    let expected = expected.filter(|_| into.is_own());
     if let Some(expected) = expected {
         quota::check_ahead(app, into.payer(), expected.saturating_sub(ENVELOPE_BYTES))?;
     }

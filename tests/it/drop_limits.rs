@@ -4,7 +4,11 @@ use cloakroom::domain::accounts;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{TestApp, multipart::SlowUpload, person::PASSWORD};
+use crate::support::{
+    TestApp, Wire,
+    multipart::{CONTENT_TYPE, SlowUpload, envelope},
+    person::PASSWORD,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_leave_files_at_once_as_many_succeed_as_a_drop_takes() {
@@ -178,4 +182,40 @@ async fn who_is_disabled_gets_nothing_by_drops_and_a_new_password_is_none_of_the
     changed.data("/changePassword");
     upload.finish().await.data("/dropFile");
     server.only_files_stay(1).await;
+}
+
+/// Content-Length is only a word. A visitor's counts for nothing: neither does it take what others need, nor does the answer
+/// to it tell what the owner has left.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_visitor_announces_takes_nothing_and_tells_nothing() {
+    let server = TestApp::start_with(|options| options.user_quota = Some("1MiB".into())).await;
+    let alice = server.person("alice").await;
+    let drop = alice.drop_with(json!({ "maxFileSize": 10 })).await;
+    let (beginning, _) = envelope();
+    let beginning = String::from_utf8(beginning).unwrap();
+    let beginning = beginning.replace(
+        "uploadFile(file: $file) { id name size contentType sha256 }",
+        "dropFile(file: $file) { name }",
+    );
+    for (files, announced) in [(1, 1_u64 << 20), (2, 100 << 20), (3, 1 << 40)] {
+        let headers = [
+            format!("Authorization: Drop {}", drop.token),
+            format!("Content-Type: {CONTENT_TYPE}"),
+            format!("Content-Length: {announced}"),
+        ];
+        let headers = headers.each_ref().map(String::as_str);
+        let mut visitor = Wire::begin(&server.base, "POST /graphql HTTP/1.1", &headers).await;
+        visitor.send(beginning.as_bytes()).await.unwrap();
+        visitor.send(b"1234567890").await.unwrap();
+        server
+            .eventually("the visitor's upload has begun", async |server| {
+                server.rows("upload").await == 1
+            })
+            .await;
+        alice.upload("mine.bin", &[1; 300_000]).await;
+        visitor.send(b"1").await.unwrap();
+        let answer = visitor.answer().await;
+        assert_eq!(answer.code(), "FILE_TOO_LARGE", "{announced}: {answer:?}");
+        server.only_files_stay(files).await;
+    }
 }

@@ -61,10 +61,16 @@ impl Incoming {
         }
     }
 
+    /// The most that the file may have.
+    pub(super) fn size_limit(&self) -> u64 {
+        let of_destination = self.record.destination.max_file_size();
+        let of_server = self.app.config.uploads.max_file_size;
+        of_server.min(of_destination.unwrap_or(u64::MAX))
+    }
+
     /// Adds `chunk`. `FILE_TOO_LARGE` or `QUOTA_EXCEEDED` at the first byte too many; the upload is then to be dropped.
     pub async fn append(&mut self, chunk: Bytes) -> Result<()> {
-        let limit = self.app.config.uploads.max_file_size;
-        let limit = limit.min(self.record.destination.max_file_size().unwrap_or(u64::MAX));
+        let limit = self.size_limit();
         self.size += chunk.len() as u64;
         if self.size > limit {
             return Err(Error::new(
@@ -76,9 +82,8 @@ impl Incoming {
         let needed = self.record.lacks(self.size);
         if needed > 0 {
             let [least, most] = RESERVE_AHEAD;
-            let reserve = self
-                .record
-                .reserve(&self.app, needed, self.size.clamp(least, most));
+            let ahead = self.size.clamp(least, most).min(limit);
+            let reserve = self.record.reserve(&self.app, needed, ahead);
             // A large upload lives long and reserves often: each time it may wait as long as a request may.
             patience::within(PATIENCE, reserve).await?;
         }
