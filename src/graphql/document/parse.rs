@@ -24,7 +24,7 @@ use lexer::{Lexer, Token, syntax_error};
 type Parsed<T> = Result<T, ServerError>;
 type Arguments = Vec<(Positioned<Name>, Positioned<Value>)>;
 
-/// Parses `source`, whose nesting was limited by the [scan](super::scan): the parser goes as deep as the text.
+/// Parses `source`, whose nesting was limited by the `scan`: the parser goes as deep as the text.
 pub fn parse(source: &str) -> Parsed<ExecutableDocument> {
     let mut lexer = Lexer::new(source);
     let (token, pos) = lexer.next()?;
