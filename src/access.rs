@@ -3,7 +3,7 @@
 //! `policy` decides, over facts. `facts` reads them for a file by its id and for a ticket, `lists` for pages of files; both
 //! find by `audiences` which shares count.
 //!
-//! What comes out is proof. [`Readable`] and [`Owned`] have private fields and no constructor outside this module, the
+//! What comes out is proof (`proof`). [`Readable`] and [`Owned`] have private fields and no constructor outside this module, the
 //! functions that change or deliver something take them, and so a change without a check does not compile:
 //!
 //! ```
@@ -57,9 +57,9 @@
 //! No other module can make a proof:
 //!
 //! ```compile_fail,E0451
-//! # use {cloakroom::access::Owned, entity::file, uuid::Uuid};
-//! fn forge(row: file::Model, owner_id: Uuid, epoch: i64) -> Owned<file::Model> {
-//!     Owned { row, owner_id, epoch }
+//! # use {cloakroom::access::Owned, entity::file};
+//! fn forge(row: file::Model) -> Owned<file::Model> {
+//!     Owned { row, owner: unreachable!() }
 //! }
 //! ```
 //!
@@ -105,13 +105,13 @@
 
 use std::ops::Deref;
 
-use entity::{Timestamp, file, share};
+use entity::{file, share};
 use uuid::Uuid;
 
 use crate::{
     auth::{Auth, Subject, Viewer},
     config::Links,
-    error::{Code, Error, Result},
+    error::{Error, Result},
     tasks::Tasks,
 };
 use policy::{Decision, Facts, State, decide};
@@ -123,6 +123,7 @@ mod facts;
 mod links;
 mod lists;
 mod policy;
+mod proof;
 mod shares;
 
 pub use audiences::EVERYONE;
@@ -132,6 +133,7 @@ pub use facts::{Claim, FileFacts};
 pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
+pub use proof::{Owned, Readable, Sight, Trashed};
 pub use shares::{shares_of, visible_share};
 
 /// What a check needs: who is signed in, and what reads the facts.
@@ -159,227 +161,6 @@ impl Deref for Access {
     }
 }
 
-/// A row that the one who asked may see.
-#[derive(Clone, Debug)]
-pub struct Readable<T> {
-    row: T,
-    until: Option<Timestamp>,
-    owned: bool,
-    viewer: Subject,
-}
-
-impl<T> Readable<T> {
-    /// When this sight ends, as far as is known now; `None` when it does not.
-    pub fn until(&self) -> Option<Timestamp> {
-        self.until
-    }
-
-    /// Who may see it.
-    pub fn viewer(&self) -> Subject {
-        self.viewer
-    }
-}
-
-impl<T> Deref for Readable<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.row
-    }
-}
-
-/// A row that belongs to the one who asked.
-#[derive(Clone, Debug)]
-pub struct Owned<T> {
-    row: T,
-    owner_id: Uuid,
-    /// Of the owner's credentials.
-    epoch: i64,
-}
-
-impl<T> Owned<T> {
-    /// The owner, who is also who asked.
-    pub fn owner_id(&self) -> Uuid {
-        self.owner_id
-    }
-
-    fn viewer(&self) -> Subject {
-        Subject::User {
-            id: self.owner_id,
-            epoch: self.epoch,
-        }
-    }
-}
-
-impl<T> Deref for Owned<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.row
-    }
-}
-
-/// A file in the trash: it can be restored and purged, and not opened, shared or renamed.
-#[derive(Clone, Debug)]
-pub struct Trashed(file::Model);
-
-impl Deref for Trashed {
-    type Target = file::Model;
-
-    fn deref(&self) -> &file::Model {
-        &self.0
-    }
-}
-
-/// A file that the one who asked may see: live, or in their own trash.
-#[derive(Clone, Debug)]
-pub enum Sight {
-    Live(Readable<file::Model>),
-    Trashed(Owned<Trashed>),
-}
-
-impl Sight {
-    fn viewer(&self) -> Subject {
-        match self {
-            Self::Live(file) => file.viewer,
-            Self::Trashed(file) => file.viewer(),
-        }
-    }
-
-    fn is_owned(&self) -> bool {
-        match self {
-            Self::Live(file) => file.owned,
-            Self::Trashed(_) => true,
-        }
-    }
-
-    /// The id of the file, as its owner's; `FORBIDDEN` for those who only see the file.
-    pub fn owned_id(&self) -> Result<Owned<Uuid>> {
-        let (owner_id, epoch) = match self {
-            Self::Live(file) => file.owner()?,
-            Self::Trashed(file) => (file.owner_id, file.epoch),
-        };
-        Ok(Owned {
-            row: self.id,
-            owner_id,
-            epoch,
-        })
-    }
-}
-
-impl Deref for Sight {
-    type Target = file::Model;
-
-    fn deref(&self) -> &file::Model {
-        match self {
-            Self::Live(file) => file,
-            Self::Trashed(file) => file,
-        }
-    }
-}
-
-impl From<Readable<file::Model>> for Sight {
-    fn from(file: Readable<file::Model>) -> Self {
-        Self::Live(file)
-    }
-}
-
-impl From<Owned<file::Model>> for Sight {
-    fn from(file: Owned<file::Model>) -> Self {
-        Self::Live(file.into())
-    }
-}
-
-impl From<Owned<Trashed>> for Sight {
-    fn from(file: Owned<Trashed>) -> Self {
-        Self::Trashed(file)
-    }
-}
-
-impl<T> From<Owned<T>> for Readable<T> {
-    fn from(owned: Owned<T>) -> Self {
-        Self {
-            until: None,
-            owned: true,
-            viewer: owned.viewer(),
-            row: owned.row,
-        }
-    }
-}
-
-impl<T> Readable<T> {
-    /// The same row as its owner's; `FORBIDDEN` for those who only see it.
-    pub fn into_owned(self) -> Result<Owned<T>> {
-        let (owner_id, epoch) = self.owner()?;
-        Ok(Owned {
-            row: self.row,
-            owner_id,
-            epoch,
-        })
-    }
-
-    /// The credentials of the owner, who asked; `FORBIDDEN` for those who only see the row.
-    fn owner(&self) -> Result<(Uuid, i64)> {
-        match self.viewer {
-            Subject::User { id, epoch } if self.owned => Ok((id, epoch)),
-            _ => Err(only_its_owner()),
-        }
-    }
-}
-
-fn only_its_owner() -> Error {
-    Error::new(Code::Forbidden, "Only the owner of this file may do that.")
-}
-
-impl Owned<Trashed> {
-    /// The same file, as the transaction that has just restored it left it.
-    pub(crate) fn restored(&self, row: file::Model) -> Result<Owned<file::Model>> {
-        live((self.owner_id, self.epoch), self.id, row)
-    }
-}
-
-/// The file `id` of the owner with these credentials, as a transaction that has just changed it left it: live.
-fn live((owner_id, epoch): (Uuid, i64), id: Uuid, row: file::Model) -> Result<Owned<file::Model>> {
-    let is_the_same = (row.id, row.owner_id) == (id, owner_id);
-    match is_the_same && facts::state(&row) == State::Live {
-        true => Ok(Owned {
-            row,
-            owner_id,
-            epoch,
-        }),
-        false => Err(Error::not_found()),
-    }
-}
-
-impl Owned<file::Model> {
-    /// The same file, as a transaction that has just changed it left it.
-    pub(crate) fn renewed(&self, row: file::Model) -> Result<Self> {
-        live((self.owner_id, self.epoch), self.id, row)
-    }
-
-    /// A share of this file, as the transaction that has just made or changed it left it.
-    pub(crate) fn share(&self, row: share::Model) -> Result<Owned<share::Model>> {
-        match row.file_id == self.id {
-            true => Ok(Owned {
-                row,
-                owner_id: self.owner_id,
-                epoch: self.epoch,
-            }),
-            false => Err(Error::not_found()),
-        }
-    }
-}
-
-impl Owned<share::Model> {
-    /// The same share, as a transaction that has just changed it left it.
-    pub(crate) fn changed(&self, row: share::Model) -> Result<Self> {
-        match (row.id, row.file_id) == (self.id, self.file_id) {
-            true => Ok(Self { row, ..*self }),
-            false => Err(Error::not_found()),
-        }
-    }
-}
-
 /// The live file `id`, for `viewer`; `NOT_FOUND` when it is not live or nothing grants them sight of it.
 pub async fn readable_file(
     access: &Access,
@@ -401,16 +182,7 @@ pub async fn owned_trashed_file(
     id: Uuid,
 ) -> Result<Owned<Trashed>> {
     let file = look(access, claim(viewer, id), State::Trashed).await??;
-    Ok(trashed(file.into_owned()?))
-}
-
-/// `file`, which was found among those in the trash.
-fn trashed(file: Owned<file::Model>) -> Owned<Trashed> {
-    Owned {
-        row: Trashed(file.row),
-        owner_id: file.owner_id,
-        epoch: file.epoch,
-    }
+    Ok(file.into_owned()?.into_trashed())
 }
 
 /// The live file that `claim` asks for, or why its user may not see the file.
@@ -428,34 +200,25 @@ pub async fn visible_file(access: &Access, viewer: &Viewer, id: Uuid) -> Result<
         return Ok(None);
     };
     match sight(file, &facts, facts.state, viewer.subject()) {
-        Ok(file) if facts.state == State::Trashed => Ok(Some(trashed(file.into_owned()?).into())),
+        Ok(file) if facts.state == State::Trashed => {
+            Ok(Some(file.into_owned()?.into_trashed().into()))
+        }
         Ok(file) => Ok(Some(file.into())),
         Err(Refusal::FileGone | Refusal::NotGranted) => Ok(None),
         Err(refusal @ Refusal::UserInactive) => Err(refusal.into()),
     }
 }
 
-/// The share `id`, where `viewer` owns its file, in the trash too; `FORBIDDEN` for a viewer whom it merely reaches,
+/// The share `id` and its file, where `viewer` owns that, in the trash too; `FORBIDDEN` for a viewer whom it merely reaches,
 /// `NOT_FOUND` for others.
 pub async fn owned_share(
     access: &Access,
     viewer: &Viewer,
     id: Uuid,
-) -> Result<Owned<share::Model>> {
+) -> Result<(Owned<share::Model>, Sight)> {
     let visible = visible_share(access, viewer, id).await?;
-    let (share, _) = visible.ok_or_else(Error::not_found)?;
-    share.into_owned()
-}
-
-/// The file of a share of `viewer`'s, in the trash too.
-pub async fn file_of_share(
-    access: &Access,
-    viewer: &Viewer,
-    share: &Owned<share::Model>,
-) -> Result<Owned<file::Model>> {
-    let found = access.file_facts.of(claim(viewer, share.file_id)).await?;
-    let (file, facts) = found.ok_or_else(Error::not_found)?;
-    sight(file, &facts, facts.state, viewer.subject())?.into_owned()
+    let (share, file) = visible.ok_or_else(Error::not_found)?;
+    Ok((share.into_owned()?, file))
 }
 
 fn claim(viewer: &Viewer, file_id: Uuid) -> Claim {

@@ -13,6 +13,7 @@ use cloakroom::{
     db::Db,
     domain::accounts,
     error::{Code, Error},
+    installation,
     operator_error::OperatorError,
     tasks::Tasks,
     verify::{self, Depth},
@@ -43,7 +44,7 @@ pub struct Verify {
     json: bool,
 }
 
-/// Writes `text` to standard output. Whoever reads it may have read enough.
+/// Writes `text` to standard output. A closed pipe is not an error.
 pub fn print(text: impl AsRef<str>) -> Outcome {
     let mut out = io::stdout().lock();
     let printed = out
@@ -62,6 +63,7 @@ pub async fn migrate(config: &Config, options: &Migrate) -> Outcome {
     let db = match options.down {
         Some(steps) => {
             let db = Db::connect(config.database.database_url.expose(), &tasks).await?;
+            installation::check(&db, &config.storage.data_dir).await?;
             db.migrate_down(steps).await?;
             db
         }

@@ -55,8 +55,8 @@ impl<'p> Pair<'p> {
         let content = content.display();
         match (self.mark, &self.known) {
             (Some(mark), Some(known)) if mark != known.mark => Err(OperatorError::new(format!(
-                "the content directory {content} and {database} belong to different installations: the one's mark is \
-                 {mark}, the other's {}. Nothing was changed. See whether the right disk is mounted, and whether \
+                "the content directory {content} and {database} belong to different installations: the directory's \
+                 mark is {mark}, the database's {}. Nothing was changed. See whether the right disk is mounted, and whether \
                  CLOAKROOM_DATA_DIR and CLOAKROOM_DATABASE_URL are right. {}",
                 known.mark,
                 self.mend(known.mark)

@@ -57,11 +57,11 @@ fn way_out(path: &Path, setting: &str, error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EACCES | libc::EPERM) => forbidden(path, setting),
         Some(libc::EROFS) => format!(
-            "That file system can only be read: mount it to be written (in a systemd unit, ReadWritePaths= names \
+            "That file system is read-only: mount it writable (in a systemd unit, ReadWritePaths= names \
              what the service may write), or set {setting} to another place"
         ),
         Some(libc::ENAMETOOLONG) => format!(
-            "A path may have 4095 bytes, and each name in it 255: set {setting} to a shorter one"
+            "A path can have at most 4095 bytes, and each name in it 255: set {setting} to a shorter one"
         ),
         Some(libc::ENOSPC | libc::EDQUOT) => {
             format!("Make room on that disk, or set {setting} to another place")
@@ -69,7 +69,7 @@ fn way_out(path: &Path, setting: &str, error: &io::Error) -> String {
         Some(libc::EEXIST | libc::ENOTDIR | libc::EISDIR | libc::ENOENT | libc::ELOOP) => {
             in_the_way(path, setting)
         }
-        _ => format!("Look after that disk, or set {setting} to another place"),
+        _ => format!("Check that disk, or set {setting} to another place"),
     }
 }
 

@@ -199,6 +199,9 @@ async fn check_contents(
     let mut keys = pin!(app.storage.keys());
     while let Some(key) = keys.try_next().await? {
         report.contents += 1;
+        if report.contents.is_multiple_of(PAGE) {
+            progress(report);
+        }
         if is_owned(app, &key).await? {
             continue;
         }
@@ -217,7 +220,6 @@ async fn check_contents(
         if depth.repair && app.storage.delete(&key).await? {
             report.removed += 1;
         }
-        progress(report);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use entity::file;
 use uuid::Uuid;
 
-use super::Owned;
+use super::{Owned, proof::Owner};
 use crate::{
     auth::{Usage, Viewer, drop::DropVisitor},
     error::{Code, Error, Result},
@@ -46,7 +46,7 @@ pub struct Payer {
 pub fn drop_is_full() -> Error {
     Error::new(
         Code::QuotaExceeded,
-        "Nothing more can be left here; ask whoever sent you the address.",
+        "This drop is full; ask the person who sent you its address.",
     )
 }
 
@@ -128,8 +128,7 @@ impl Destination {
         match self.uploader {
             Uploader::User { id, epoch } if [row.owner_id, self.owner_id] == [id; 2] => Ok(Owned {
                 row,
-                owner_id: id,
-                epoch,
+                owner: Owner { id, epoch },
             }),
             _ => Err(Error::not_found()),
         }

@@ -2,19 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use entity::{Timestamp, drop, dropped_file, file, user};
-use sea_orm::{
-    ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
-    sea_query::{Expr, Query},
-};
+use entity::{Timestamp, drop, dropped_file, file};
+use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
 use uuid::Uuid;
 
-use super::{
-    Access, Owned, Readable,
-    facts::{active, is_in},
-    policy::{Facts, State},
-    sight,
-};
+use super::{Access, Owned, lists::owned_among, policy::State};
 use crate::{
     auth::Viewer,
     db::{Page, Rows},
@@ -62,8 +54,7 @@ impl Owned<Drop> {
 fn owned(viewer: &Viewer, drop: drop::Model) -> Option<Owned<Drop>> {
     (drop.owner_id == viewer.id()).then(|| Owned {
         row: drop.into(),
-        owner_id: viewer.id(),
-        epoch: viewer.epoch(),
+        owner: viewer.into(),
     })
 }
 
@@ -122,30 +113,9 @@ pub async fn files_of_drop(
     viewer: &Viewer,
     drop: &Owned<Drop>,
     page: Page,
-) -> Result<Rows<Readable<file::Model>>> {
-    let still_active = Query::select()
-        .expr(Expr::value(1))
-        .from(user::Entity)
-        .cond_where(active(
-            Expr::value(viewer.id()),
-            Expr::value(viewer.epoch()),
-        ))
-        .to_owned();
+) -> Result<Rows<Owned<file::Model>>> {
     let files = file::Entity::find()
         .join_rev(JoinType::InnerJoin, dropped_file::Relation::File.def())
-        .filter(dropped_file::Column::DropId.eq(drop.id))
-        .filter(file::Column::OwnerId.eq(viewer.id()))
-        .filter(is_in(State::Live))
-        .filter(Expr::exists(still_active));
-    let rows = access.db.all(page.apply(files, file::Column::Id)).await?;
-    let facts = Facts {
-        state: State::Live,
-        is_active: true,
-        is_owner: true,
-        grant: None,
-    };
-    let rows = rows
-        .into_iter()
-        .filter_map(|row| sight(row, &facts, State::Live, viewer.subject()).ok());
-    Ok(page.cut(rows.collect()))
+        .filter(dropped_file::Column::DropId.eq(drop.id));
+    owned_among(access, viewer, files, page, State::Live).await
 }

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use entity::{file, share, user};
 use sea_orm::{
-    ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
+    ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait, Select,
     sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use super::{
     audiences::{self, unexpired},
     facts::{active, is_in},
     policy::{Facts, Grant, State},
-    sight, trashed,
+    sight,
 };
 use crate::{
     auth::Viewer,
@@ -23,32 +23,36 @@ use crate::{
 };
 
 /// The live files of `viewer`.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 pub async fn files_of(
     access: &Access,
     viewer: &Viewer,
     page: Page,
 ) -> Result<Rows<Owned<file::Model>>> {
-    owned_files(access, viewer, page, State::Live).await
+    owned_among(access, viewer, file::Entity::find(), page, State::Live).await
 }
 
 /// The files in the trash of `viewer`.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 pub async fn trash_of(
     access: &Access,
     viewer: &Viewer,
     page: Page,
 ) -> Result<Rows<Owned<Trashed>>> {
-    let rows = owned_files(access, viewer, page, State::Trashed).await?;
-    Ok(rows.map(trashed))
+    let rows = owned_among(access, viewer, file::Entity::find(), page, State::Trashed).await?;
+    Ok(rows.map(Owned::into_trashed))
 }
 
+/// The files of `viewer` among `files` that are in `state`.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
-async fn owned_files(
+pub(super) async fn owned_among(
     access: &Access,
     viewer: &Viewer,
+    files: Select<file::Entity>,
     page: Page,
     state: State,
 ) -> Result<Rows<Owned<file::Model>>> {
-    let mine = file::Entity::find()
+    let mine = files
         .filter(file::Column::OwnerId.eq(viewer.id()))
         .filter(is_in(state))
         .filter(Expr::exists(still_active(viewer)));

@@ -101,7 +101,7 @@ impl Db {
 
     fn not_migrated(&self, error: &DbErr) -> OperatorError {
         OperatorError::new(format!(
-            "the schema of {} cannot be changed: {error}. It is as it was",
+            "the schema of {} cannot be changed: {error}. Nothing was changed",
             self.name()
         ))
     }

@@ -15,7 +15,7 @@ use crate::{
     access::{Drop, Owned, drop_is_full},
     app::App,
     auth::{
-        Viewer,
+        Viewer, active,
         client::ClientAddress,
         drop::{DropFace, DropKey, DropVisitor, Unlocked, unlock},
     },
@@ -109,15 +109,17 @@ pub async fn create(
         expires_at: terms.expires_at,
         closed_at: None,
     };
-    let made = row.clone();
+    let (made, epoch) = (row.clone(), viewer.epoch());
     let most = app.config.strangers.max_drops_per_user;
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
             // Held, so that drops are made one after the other and counted.
             entity::user::Entity::find_by_id(row.owner_id)
+                .filter(active(epoch))
                 .lock_exclusive()
                 .one(transaction)
-                .await?;
+                .await?
+                .ok_or_else(Error::unauthenticated)?;
             let open = drop::Entity::find()
                 .filter(drop::Column::OwnerId.eq(row.owner_id))
                 .filter(drop::Column::ClosedAt.is_null());

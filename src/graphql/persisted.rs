@@ -84,17 +84,19 @@ impl Persisted {
             return;
         }
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        if store.kept.contains_key(&hash) {
+        store.uses += 1;
+        let used = store.uses;
+        if let Some(kept) = store.kept.get_mut(&hash) {
+            kept.used = used;
             return;
         }
         store.make_room(share, bytes, |kept| kept.client == client);
         store.make_room(all, bytes, |_| true);
-        store.uses += 1;
         let kept = Kept {
             parsed: Arc::clone(parsed),
             bytes,
             client,
-            used: store.uses,
+            used,
         };
         store.kept.insert(hash, kept);
     }

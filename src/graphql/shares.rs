@@ -216,14 +216,13 @@ impl ShareMutations {
         max_downloads: MaybeUndefined<i32>,
     ) -> Result<Share> {
         let (app, owner) = (context.app(), context.actor().writer()?);
-        let share = access::owned_share(app, owner, parse_id(&id)?).await?;
+        let (share, file) = access::owned_share(app, owner, parse_id(&id)?).await?;
         let changes = Changes {
             expires_at: change(expires_at, |end| end.0),
             password: change(password, Secret::from),
             max_downloads: change(max_downloads, |limit| limit),
         };
         let share = shares::change(app, context.client(), &share, changes).await?;
-        let file = access::file_of_share(app, owner, &share).await?;
         Ok(Share::new(share, file))
     }
 
@@ -235,7 +234,7 @@ impl ShareMutations {
         #[graphql(desc = "The share's id.")] id: ID,
     ) -> Result<ID> {
         let owner = context.actor().writer()?;
-        let share = access::owned_share(context.app(), owner, parse_id(&id)?).await?;
+        let (share, _) = access::owned_share(context.app(), owner, parse_id(&id)?).await?;
         shares::revoke(context.app(), context.client(), &share).await?;
         Ok(id)
     }

@@ -2,7 +2,7 @@
 
 use axum::{
     Extension,
-    extract::{Path, Request, State, rejection::PathRejection},
+    extract::{Request, State},
     http::{StatusCode, header},
     response::Response,
 };
@@ -30,15 +30,13 @@ use crate::{
 /// More than any password that a drop can have.
 const PASSWORD_BYTES: usize = 4 * 1024;
 
-type Token = Result<Path<String>, PathRejection>;
-
 /// `GET /drop/{token}`
 pub async fn get(
     State(Context { app, .. }): State<Context>,
     Extension(client): Extension<ClientAddress>,
-    token: Token,
+    token: plain_pages::InPath,
 ) -> Response {
-    match drops::look(&app, &client, &text(token), None).await {
+    match drops::look(&app, &client, &plain_pages::token(token), None).await {
         Ok(look) => page(&look, StatusCode::OK, ""),
         Err(error) => plain_pages::refusal(error),
     }
@@ -48,10 +46,10 @@ pub async fn get(
 pub async fn post(
     State(Context { app, .. }): State<Context>,
     Extension(client): Extension<ClientAddress>,
-    token: Token,
+    token: plain_pages::InPath,
     request: Request,
 ) -> Response {
-    let token = text(token);
+    let token = plain_pages::token(token);
     // What is not there is told before a byte of the body is read.
     let look = match drops::look(&app, &client, &token, None).await {
         Ok(look) => look,
@@ -62,16 +60,13 @@ pub async fn post(
         .map_err(drops::for_visitor)
     {
         Ok(left) => thanks(&left),
-        Err(error) if [Code::Forbidden, Code::BadUserInput].contains(&error.code) => {
+        Err(error)
+            if [Code::Forbidden, Code::BadUserInput, Code::QuotaExceeded].contains(&error.code) =>
+        {
             page(&look, error.code.status(), &error.detail)
         }
         Err(error) => plain_pages::refusal(error),
     }
-}
-
-/// Bytes that are not UTF-8 are no token.
-fn text(token: Token) -> String {
-    token.map_or_else(|_| String::new(), |Path(token)| token)
 }
 
 async fn receive(
@@ -96,7 +91,13 @@ async fn receive(
         password = Some(Secret::from(String::from_utf8_lossy(&text).into_owned()));
         field = parts.next().await?;
     }
-    let visitor = drops::enter(app, client, token, password).await?;
+    let look = drops::look(app, client, token, password).await?;
+    let visitor = look.visitor.ok_or_else(|| {
+        Error::new(
+            Code::Forbidden,
+            "This drop has a password: type it above the files.",
+        )
+    })?;
     let into = Destination::by_drop(&visitor)?;
     let mut uploads: Vec<Naming> = Vec::new();
     while let Some(mut part) = field.take() {

@@ -4,7 +4,7 @@
 
 use axum::{
     Extension,
-    extract::{Path, Request, State, rejection::PathRejection},
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -31,16 +31,14 @@ use crate::{
 /// More than any password that a link can have.
 const FORM_BYTES: usize = 16 * 1024;
 
-type Token = Result<Path<String>, PathRejection>;
-
 /// `GET /s/{token}`
 pub async fn get(
     State(Context { app, .. }): State<Context>,
     Extension(client): Extension<ClientAddress>,
-    token: Token,
+    token: plain_pages::InPath,
     headers: HeaderMap,
 ) -> Response {
-    let token = text(token);
+    let token = plain_pages::token(token);
     if !negotiation::wants_page(&headers) {
         let answer = for_program(&app, &client, &token, &headers).await;
         return (SECRET_ADDRESS, answer).into_response();
@@ -55,10 +53,10 @@ pub async fn get(
 pub async fn post(
     State(Context { app, .. }): State<Context>,
     Extension(client): Extension<ClientAddress>,
-    token: Token,
+    token: plain_pages::InPath,
     request: Request,
 ) -> Response {
-    let token = text(token);
+    let token = plain_pages::token(token);
     let opened = async {
         let form = read_whole(request.into_body(), FORM_BYTES).await?;
         let mut fields = form_urlencoded::parse(&form);
@@ -75,11 +73,6 @@ pub async fn post(
         Err(error) if error.code == Code::Forbidden => ask_password(&error.detail),
         Err(error) => plain_pages::refusal(error),
     }
-}
-
-/// Bytes that are not UTF-8 are no token.
-fn text(token: Token) -> String {
-    token.map_or_else(|_| String::new(), |Path(token)| token)
 }
 
 async fn for_program(

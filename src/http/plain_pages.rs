@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use axum::{
+    extract::{Path, rejection::PathRejection},
     http::{HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -21,6 +22,14 @@ pub const SECRET_ADDRESS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
 ];
+
+/// A token as the path has it.
+pub type InPath = Result<Path<String>, PathRejection>;
+
+/// Bytes that are not UTF-8 are no token.
+pub fn token(path: InPath) -> String {
+    path.map_or_else(|_| String::new(), |Path(token)| token)
+}
 
 /// Text as HTML has it, in elements and in quoted attributes.
 pub struct Text<'t>(pub &'t str);

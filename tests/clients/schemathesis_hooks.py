@@ -38,7 +38,7 @@ LEAVES = {
     "Boolean": lambda value: isinstance(value, bool),
     "Int": lambda value: isinstance(value, int) and abs(value) < 1 << 31,
     "Int64": lambda value: isinstance(value, int) and abs(value) < 1 << 63,
-    "DateTime": lambda value: re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", value),
+    "DateTime": lambda value: re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value),
 }
 
 

@@ -230,7 +230,8 @@ async fn the_database_of_another_installation_is_refused_before_anything_is_done
         let wrong = Program::with(None)
             .set("DATA_DIR", &data_dir)
             .set("DATABASE_URL", &wrong);
-        for command in COMMANDS.iter().chain([&(&["serve"] as &[&str])]) {
+        let others: [&[&str]; 2] = [&["serve"], &["migrate", "--down", "1"]];
+        for command in COMMANDS.iter().chain(&others) {
             let printed = wrong.run_with(command, PASSWORD);
             refused(&printed, &[said, &data_dir, "CLOAKROOM_DATABASE_URL"]);
         }

@@ -1,4 +1,4 @@
-//! The number of downloads of a link: never passed, never undershot, and counted once for each ticket.
+//! The number of downloads of a link: never exceeded, and always reachable, and counted once for each ticket.
 
 use futures_util::future::join_all;
 use reqwest::{Method, header::RANGE};

@@ -1,4 +1,4 @@
-//! What a link can be given, what its operator allows, and what becomes of a change that cannot be.
+//! What a link can be given, what its operator allows, and that an invalid change changes nothing.
 
 use std::time::Duration;
 
@@ -283,6 +283,6 @@ async fn an_operator_may_demand_passwords_and_ends() {
         latest,
         "the latest there may be"
     );
-    // Shares with users are none of this.
+    // These limits do not apply to shares with users.
     alice.share_with_everyone(&file).await;
 }

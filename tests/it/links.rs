@@ -111,6 +111,15 @@ async fn a_link_rests_while_its_file_is_in_the_trash() {
     }
     assert_eq!(visitor.get(&link.url).await.code(), "NOT_FOUND");
     assert_eq!(visitor.get(&ticket).await.code(), "FILE_GONE");
+    // The share can be changed meanwhile, and its file is told as what it is.
+    let change = "mutation($s: ID!) { updateShare(id: $s, expiresAt: \"2099-01-01T00:00:00Z\") {
+        file { trashedAt downloadTicket { url } } } }";
+    let changed = alice.ask_with(change, json!({ "s": link.share })).await;
+    assert_eq!(
+        changed.code(),
+        "NOT_FOUND",
+        "no ticket of what is in the trash"
+    );
 
     let restore = "mutation($f: ID!) { restoreFile(id: $f) { id } }";
     alice

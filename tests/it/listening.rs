@@ -201,13 +201,13 @@ async fn an_address_that_cannot_be_listened_at_is_named_with_the_way_out() {
     let missing = program.path("no/such.sock");
     let taken = program.path("taken.sock");
     let _listener = UnixListener::bind(&taken).unwrap();
-    let taken_port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken_port = taken_port.local_addr().unwrap().to_string();
-    let _holder = std::net::TcpListener::bind(&taken_port);
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken_port = holder.local_addr().unwrap().to_string();
     for (listen, said) in [
         (unix(&long), "107 bytes"),
         (unix(&missing), "no does not exist: make it"),
         (unix(&taken), "another process listens"),
+        (taken_port, "Another program listens there"),
         ("192.0.2.1:8080".to_owned(), "has that address"),
     ] {
         let printed = Program::with(None).set("LISTEN", &listen).run(&["serve"]);

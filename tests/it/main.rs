@@ -36,6 +36,7 @@ mod content_types;
 mod cookies;
 mod cross_site;
 mod data_directories;
+mod dates;
 mod document_costs;
 mod drop_limits;
 mod drop_pages;

@@ -166,14 +166,11 @@ async fn every_event_says_who_did_it_and_what_it_was_done_to() {
         ];
         assert_eq!(said, expected(event.kind, &ids), "{event:?}");
         let is_of_a_share = [Kind::Shared, Kind::ShareRevoked].contains(&event.kind);
-        let audiences = [
-            (Audience::Authenticated, Uuid::nil()),
-            (Audience::Link, ids.link),
-        ];
-        match event.audience.zip(event.audience_id) {
-            Some(audience) => assert!(is_of_a_share && audiences.contains(&audience), "{event:?}"),
-            None => assert!(!is_of_a_share, "{event:?}"),
-        }
+        let audience = is_of_a_share.then(|| match event.audience_id {
+            Some(id) if id == ids.link => (Audience::Link, id),
+            _ => (Audience::Authenticated, Uuid::nil()),
+        });
+        assert_eq!(event.audience.zip(event.audience_id), audience, "{event:?}");
     }
 }
 
