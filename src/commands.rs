@@ -16,7 +16,7 @@ use cloakroom::{
     installation,
     operator_error::OperatorError,
     tasks::Tasks,
-    verify::{self, Depth},
+    verify,
 };
 
 pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -102,13 +102,13 @@ pub async fn set_disabled(config: Config, username: &str, disabled: bool) -> Out
 /// Fails when anything is amiss, so that a script can tell.
 pub async fn verify(config: Config, options: &Verify) -> Outcome {
     let app = App::open_existing(config, Clock::System, Needs::Content).await?;
-    let depth = Depth {
+    let what = verify::Options {
         hash: options.deep,
         repair: options.repair,
         settled_after: options.older_than,
     };
     let shows_progress = io::stderr().is_terminal();
-    let report = verify::run(&app, depth, |report| {
+    let report = verify::run(&app, what, |report| {
         if shows_progress {
             let _ = write!(
                 io::stderr(),

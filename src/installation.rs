@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     db::Db,
-    keys,
     operator_error::{OperatorError, absolute, shell_word},
+    random,
     storage::Local,
 };
 
@@ -145,7 +145,7 @@ pub async fn begin(db: &Db, clock: &Clock, data_dir: &Path) -> Result<Uuid, Oper
     if let Some(known) = &pair.known {
         return Ok(known.mark);
     }
-    let id = keys::id(clock.now());
+    let id = random::id(clock.now());
     store(db, id, false).await?;
     tracing::info!(
         content = %pair.content().display(),

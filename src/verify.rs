@@ -16,7 +16,7 @@ use crate::{
     clock::before,
     domain::uploads::Digest,
     error::{Code, Result},
-    keys,
+    hex,
     storage::{Content, ContentKey},
 };
 
@@ -25,7 +25,7 @@ const PAGE: u64 = 1000;
 
 /// What to do besides looking.
 #[derive(Clone, Copy, Debug)]
-pub struct Depth {
+pub struct Options {
     /// Read all bytes and compare their SHA-256, not just their number.
     pub hash: bool,
     /// Remove content that nothing owns.
@@ -98,10 +98,10 @@ impl fmt::Display for Report {
 }
 
 /// Looks at everything, and calls `progress` now and then with what it has seen so far.
-pub async fn run(app: &App, depth: Depth, mut progress: impl FnMut(&Report)) -> Result<Report> {
+pub async fn run(app: &App, options: Options, mut progress: impl FnMut(&Report)) -> Result<Report> {
     let mut report = Report::default();
-    check_contents(app, depth, &mut report, &mut progress).await?;
-    check_files(app, depth, &mut report, &mut progress).await?;
+    check_contents(app, options, &mut report, &mut progress).await?;
+    check_files(app, options, &mut report, &mut progress).await?;
     Ok(report)
 }
 
@@ -109,7 +109,7 @@ pub async fn run(app: &App, depth: Depth, mut progress: impl FnMut(&Report)) -> 
 #[expect(clippy::disallowed_methods, reason = "verify looks at every row")]
 async fn check_files(
     app: &App,
-    depth: Depth,
+    options: Options,
     report: &mut Report,
     progress: &mut impl FnMut(&Report),
 ) -> Result<()> {
@@ -127,7 +127,7 @@ async fn check_files(
         for row in rows {
             report.files += 1;
             report.bytes += u64::try_from(row.size).unwrap_or_default();
-            let Some(what) = damage(app, &row, depth).await? else {
+            let Some(what) = damage(app, &row, options).await? else {
                 continue;
             };
             // Purged meanwhile: then its bytes are gone by right.
@@ -145,8 +145,8 @@ async fn check_files(
 }
 
 /// What is wrong with the bytes of `row`; also what the disk says when it cannot read them.
-async fn damage(app: &App, row: &file::Model, depth: Depth) -> Result<Option<String>> {
-    match look(app, row, depth).await {
+async fn damage(app: &App, row: &file::Model, options: Options) -> Result<Option<String>> {
+    match look(app, row, options).await {
         Err(error) if error.code == Code::Internal => {
             Ok(Some(format!("it cannot be read: {}", error.cause())))
         }
@@ -154,7 +154,7 @@ async fn damage(app: &App, row: &file::Model, depth: Depth) -> Result<Option<Str
     }
 }
 
-async fn look(app: &App, row: &file::Model, depth: Depth) -> Result<Option<String>> {
+async fn look(app: &App, row: &file::Model, options: Options) -> Result<Option<String>> {
     let Some(key) = ContentKey::parse(&row.content_key) else {
         return Ok(Some("its content key is malformed".to_owned()));
     };
@@ -166,15 +166,15 @@ async fn look(app: &App, row: &file::Model, depth: Depth) -> Result<Option<Strin
         let size = row.size;
         return Ok(Some(format!("it has {found} bytes instead of {size}")));
     }
-    if !depth.hash {
+    if !options.hash {
         return Ok(None);
     }
     let actual = hash(&content).await?;
     Ok((actual[..] != row.sha256[..]).then(|| {
         format!(
             "its SHA-256 is {} instead of {}",
-            keys::hex(&actual),
-            keys::hex(&row.sha256)
+            hex::encode(&actual),
+            hex::encode(&row.sha256)
         )
     }))
 }
@@ -192,7 +192,7 @@ async fn hash(content: &Content) -> Result<[u8; 32]> {
 /// Bytes that no row owns are only there until they are swept.
 async fn check_contents(
     app: &App,
-    depth: Depth,
+    options: Options,
     report: &mut Report,
     progress: &mut impl FnMut(&Report),
 ) -> Result<()> {
@@ -212,12 +212,12 @@ async fn check_contents(
         if is_owned(app, &key).await? {
             continue;
         }
-        if written_at > before(app.clock.now(), depth.settled_after) {
+        if written_at > before(app.clock.now(), options.settled_after) {
             report.unsettled += 1;
             continue;
         }
         report.orphans.push(key.to_string());
-        if depth.repair && app.storage.delete(&key).await? {
+        if options.repair && app.storage.delete(&key).await? {
             report.removed += 1;
         }
     }

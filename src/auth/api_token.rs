@@ -10,7 +10,7 @@ use crate::{
     config::Secret,
     db::Reader,
     error::{Error, Result},
-    keys,
+    random,
 };
 
 /// Lets people and secret scanners tell what the secret is for.
@@ -20,7 +20,7 @@ const PREFIX: &str = "crm_";
 pub fn generate() -> (Secret, Vec<u8>) {
     let secret = format!(
         "{PREFIX}{}",
-        BASE64_URL_SAFE_NO_PAD.encode(keys::random::<32>())
+        BASE64_URL_SAFE_NO_PAD.encode(random::bytes::<32>())
     );
     let hash = hash(&secret);
     (Secret::from(secret), hash)

@@ -18,7 +18,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 use crate::{
     config::Secret,
     error::{Error, Result},
-    keys, patience,
+    patience, random,
 };
 
 mod turns;
@@ -186,7 +186,7 @@ impl Memory {
 }
 
 fn hash(memory: &mut Memory, password: &str) -> Result<String> {
-    let salt = keys::random::<{ Salt::RECOMMENDED_LENGTH }>();
+    let salt = random::bytes::<{ Salt::RECOMMENDED_LENGTH }>();
     let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
     let argon2 = Argon2::default();
     memory.compute(&argon2, password, &salt, &mut out)?;

@@ -5,7 +5,7 @@ use std::{fmt, fs, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::{config::Secret, disk, keys, operator_error::OperatorError, private};
+use crate::{config::Secret, disk, hex, operator_error::OperatorError, private, random};
 
 pub const SIGNATURE_BYTES: usize = 32;
 pub const TAG_BYTES: usize = SIGNATURE_BYTES / 2;
@@ -43,7 +43,7 @@ impl Keyring {
         let path = data_dir.join("secret");
         let kept = match (secrets, path.symlink_metadata()) {
             ([], Ok(_)) => kept_secret(&path).map_err(|error| cannot("read", &path, &error))?,
-            ([], Err(_)) => Secret::from(keys::hex(&keys::random::<32>())),
+            ([], Err(_)) => Secret::from(hex::encode(&random::bytes::<32>())),
             _ => return Ok(Self::of(&secrets.iter().collect::<Vec<_>>())),
         };
         Ok(Self::of(&[&kept]))
@@ -60,7 +60,7 @@ impl Keyring {
 
     /// What stands for `name` where it must not be readable: always the same, and telling nothing without the secret.
     pub fn pseudonym(&self, name: &str) -> String {
-        keys::hex(&self.pseudonyms.sign(name.as_bytes())[..16])
+        hex::encode(&self.pseudonyms.sign(name.as_bytes())[..16])
     }
 }
 
@@ -149,13 +149,13 @@ fn cannot(doing: &str, path: &Path, error: &io::Error) -> OperatorError {
 fn make_secret(path: &Path) -> io::Result<()> {
     // A link that leads nowhere is there, too.
     if path.symlink_metadata().is_err() {
-        let fresh = path.with_extension(keys::hex(&keys::random::<4>()));
+        let fresh = path.with_extension(hex::encode(&random::bytes::<4>()));
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&fresh)?;
-        io::Write::write_all(&mut file, keys::hex(&keys::random::<32>()).as_bytes())?;
+        io::Write::write_all(&mut file, hex::encode(&random::bytes::<32>()).as_bytes())?;
         file.sync_all()?;
         let linked = fs::hard_link(&fresh, path);
         fs::remove_file(&fresh)?;

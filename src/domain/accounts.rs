@@ -25,7 +25,7 @@ use crate::{
     },
     config::{Secret, SignUp},
     error::{Code, Error, Result, is_duplicate},
-    keys,
+    random,
 };
 
 mod rules;
@@ -88,7 +88,7 @@ async fn make(
         return Err(taken());
     }
     let now = app.clock.now();
-    let id = keys::id(now);
+    let id = random::id(now);
     let row = user::ActiveModel {
         id: Set(id),
         username: Set(typed_name(username).to_owned()),

@@ -16,7 +16,7 @@ use crate::{
     auth::{Scopes, Viewer, active, api_token::generate, client::ClientAddress},
     config::Secret,
     error::{Code, Error, Result},
-    keys,
+    random,
 };
 
 const NAME_MAX: usize = 100;
@@ -84,7 +84,7 @@ pub(super) async fn make(
 ) -> Result<(Secret, api_token::Model)> {
     let now = app.clock.now();
     let (secret, secret_hash) = generate();
-    let id = keys::id(now);
+    let id = random::id(now);
     let event = Event::new(Kind::ApiTokenCreated)
         .by(By::User(user_id))
         .of(Object::ApiToken(id))

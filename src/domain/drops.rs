@@ -21,7 +21,7 @@ use crate::{
     },
     config::{Drops, Secret},
     error::{Code, Error, Result},
-    keys,
+    random,
 };
 
 mod places;
@@ -90,7 +90,7 @@ pub async fn create(
     check_name(&name)?;
     terms.check(app)?;
     let now = app.clock.now();
-    let id = keys::id(now);
+    let id = random::id(now);
     let event = Event::new(Kind::DropCreated)
         .by(By::User(viewer.id()))
         .of(Object::Drop(id))

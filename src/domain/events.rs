@@ -19,7 +19,7 @@ use crate::{
     clock::before,
     db::{Page, Rows, Transaction},
     error::Result,
-    keys,
+    random,
 };
 
 mod queue;
@@ -159,7 +159,7 @@ impl Event {
         let (object_kind, object_id) = object.unzip();
         let (audience, audience_id) = self.audience.unzip();
         event::Model {
-            id: keys::id(at),
+            id: random::id(at),
             at,
             kind: self.kind,
             actor_kind,

@@ -21,7 +21,7 @@ use crate::{
     config::{LinkPassword, Links, Secret},
     db::Transaction,
     error::{Code, Error, Result},
-    keys,
+    random,
 };
 
 mod downloads;
@@ -65,7 +65,7 @@ pub async fn create(
     check_password(app, terms.password.as_ref())?;
     check_limit(terms.max_downloads)?;
     let now = app.clock.now();
-    let id = keys::id(now);
+    let id = random::id(now);
     let event = Event::of_file(Kind::Shared, file)
         .to(Audience::Link, id)
         .from(client);

@@ -14,7 +14,7 @@ use crate::{
     auth::{PublicUser, client::ClientAddress},
     db::Transaction,
     error::{Code, Error, Result},
-    keys,
+    random,
 };
 
 mod change;
@@ -62,7 +62,7 @@ pub async fn create(
         .to(audience, audience_id)
         .from(client);
     let event = events::change(app, event)?;
-    let id = keys::id(now);
+    let id = random::id(now);
     let file_id = file.id;
     let shares_max = app.config.users.max_shares_per_file;
     let upsert = app.db.write(move |transaction| {

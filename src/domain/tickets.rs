@@ -14,7 +14,7 @@ use crate::{
     clock,
     config::Secret,
     error::{Code, Error, Result},
-    keys,
+    random,
 };
 
 mod codec;
@@ -54,7 +54,7 @@ pub fn issue(
         subject: file.viewer(),
         disposition,
         expires_at,
-        nonce: keys::random(),
+        nonce: random::bytes(),
     };
     (codec::write(&app.keyring.tickets, &claims), expires_at)
 }

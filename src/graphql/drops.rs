@@ -19,7 +19,7 @@ use crate::{
         uploads::{self, Naming},
     },
     error::{Error, Result},
-    keys,
+    hex,
 };
 
 /// A URL of yours by which people without an account leave files for you.
@@ -264,7 +264,7 @@ impl DropMutations {
         Ok(DroppedFile {
             name: left.name,
             size: Int64(left.size),
-            sha256: keys::hex(&left.sha256),
+            sha256: hex::encode(&left.sha256),
         })
     }
 }

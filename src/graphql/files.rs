@@ -19,7 +19,7 @@ use crate::{
     access::{self, Sight},
     domain::{events, files},
     error::{Error, Result},
-    keys,
+    hex,
 };
 
 /// A file that you may see: your own, or one shared with you.
@@ -56,7 +56,7 @@ impl File {
 
     /// SHA-256 of the bytes, 64 lower-case hexadecimal digits.
     async fn sha256(&self) -> String {
-        keys::hex(&self.0.sha256)
+        hex::encode(&self.0.sha256)
     }
 
     /// When the upload finished.

@@ -15,7 +15,7 @@ use crate::{
     config::Secret,
     domain::links::{self, Opened, Visit},
     error::Result,
-    keys,
+    hex,
 };
 
 /// What a share by link is besides.
@@ -96,7 +96,7 @@ impl LinkedFile {
 
     /// SHA-256 of the bytes, 64 lower-case hexadecimal digits.
     async fn sha256(&self) -> String {
-        keys::hex(&self.0.file.sha256)
+        hex::encode(&self.0.file.sha256)
     }
 
     /// When the upload finished.

@@ -16,7 +16,7 @@ use crate::{
         uploads::{self, Complete, Naming},
     },
     error::{Error, Result},
-    keys,
+    hex, random,
 };
 
 /// A file of this request. The variable is null in `operations`, and `map` says which part fills it.
@@ -56,7 +56,7 @@ pub struct ReceivedFiles(Arc<Mutex<HashMap<String, Received>>>);
 impl ReceivedFiles {
     /// Keeps a file, and returns the key that stands for it in the variables.
     pub fn add(&self, upload: Complete, file_name: String) -> String {
-        let key = keys::hex(&keys::random::<16>());
+        let key = hex::encode(&random::bytes::<16>());
         self.lock()
             .insert(key.clone(), Received { upload, file_name });
         key
@@ -140,6 +140,6 @@ async fn store(context: &Context<'_>, namings: Vec<Naming>) -> Result<Vec<File>>
 }
 
 fn parse_sha256(text: &str) -> Result<[u8; 32]> {
-    keys::unhex(text)
+    hex::decode(text)
         .ok_or_else(|| Error::bad_input("sha256", "A SHA-256 is 64 hexadecimal digits."))
 }

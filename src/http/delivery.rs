@@ -28,7 +28,7 @@ use crate::{
         tickets::{self, Disposition, Purpose},
     },
     error::{Code, Error, Result},
-    keys,
+    hex,
     storage::{Content, ContentKey, Redirect},
 };
 
@@ -110,7 +110,7 @@ async fn direct(
     let content = Download {
         content,
         content_type: headers[header::CONTENT_TYPE].clone(),
-        etag: HeaderValue::try_from(format!("\"{}\"", keys::hex(&file.sha256)))
+        etag: HeaderValue::try_from(format!("\"{}\"", hex::encode(&file.sha256)))
             .map_err(Error::internal)?,
         modified: UNIX_EPOCH
             + Duration::from_millis(u64::try_from(file.created_at.0).unwrap_or_default()),

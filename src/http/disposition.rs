@@ -127,7 +127,7 @@ fn percent_decoded(text: &str) -> Option<String> {
             continue;
         }
         let (digits, tail) = tail.split_at_checked(2)?;
-        let [byte] = crate::keys::unhex(std::str::from_utf8(digits).ok()?)?;
+        let [byte] = crate::hex::decode(std::str::from_utf8(digits).ok()?)?;
         bytes.push(byte);
         rest = tail;
     }

@@ -24,7 +24,7 @@ use crate::{
         uploads::{self, Complete, Dropped, Naming},
     },
     error::{Code, Error, Result},
-    keys,
+    hex,
 };
 
 /// More than any password that a drop can have.
@@ -138,7 +138,7 @@ fn thanks(left: &[Dropped]) -> Response {
             "<li><bdi>{}</bdi>, {}, SHA-256 {}\n",
             Text(&file.name),
             Text(&plain_pages::size(file.size)),
-            keys::hex(&file.sha256)
+            hex::encode(&file.sha256)
         );
     }
     body += "</ul>\n";

@@ -12,7 +12,7 @@ use super::answer::RequestError;
 use crate::{
     error::{Code, Error, Result},
     graphql::{Hash, Persisted, Source},
-    keys,
+    hex,
 };
 
 /// Both messages are the protocol's.
@@ -62,7 +62,7 @@ fn hash(wanted: &Value) -> Result<Hash, RequestError> {
         return Err(refused(Code::BadUserInput, NOT_SUPPORTED));
     }
     let hash = wanted.get("sha256Hash").and_then(Value::as_str);
-    let hash = hash.and_then(keys::unhex);
+    let hash = hash.and_then(hex::decode);
     Ok(hash.ok_or_else(|| wrong("`sha256Hash` has 64 hexadecimal digits."))?)
 }
 

@@ -8,8 +8,9 @@ use axum::{
 };
 
 use crate::{
-    keys,
+    hex,
     patience::{self, PATIENCE},
+    random,
 };
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -51,6 +52,6 @@ fn is_plain(id: &HeaderValue) -> bool {
 }
 
 fn fresh() -> HeaderValue {
-    HeaderValue::try_from(keys::hex(&keys::random::<16>()))
+    HeaderValue::try_from(hex::encode(&random::bytes::<16>()))
         .expect("hexadecimal digits are a header value")
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::keys;
+use crate::{hex, random};
 
 /// 128 random bits, 32 lower-case hexadecimal digits: names content, and says nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -11,7 +11,7 @@ pub struct ContentKey(String);
 impl ContentKey {
     /// A key that nothing has yet.
     pub fn random() -> Self {
-        Self(keys::hex(&keys::random::<16>()))
+        Self(hex::encode(&random::bytes::<16>()))
     }
 
     /// The key that `text` spells; `None` when it is not one, whatever put it there.

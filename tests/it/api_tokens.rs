@@ -279,7 +279,7 @@ async fn the_secret_is_shown_once_and_kept_by_nobody() {
     let kept = format!("{rows:?}");
     assert!(!kept.contains(&secret) && !kept.contains(&secret[4..]));
     // Nor is what is kept good for anything.
-    let hash = cloakroom::keys::hex(&rows[0].secret_hash);
+    let hash = cloakroom::hex::encode(&rows[0].secret_hash);
     for forged in [hash.clone(), format!("crm_{hash}")] {
         assert_eq!(
             alice.with_token(&forged).ask(ME).await.code(),

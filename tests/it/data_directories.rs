@@ -237,7 +237,7 @@ async fn what_belongs_to_somebody_else_is_named_with_its_owner() {
 }
 
 #[test]
-fn a_disk_that_can_only_be_read_is_named() {
+fn a_read_only_disk_is_named() {
     with_mounts(async || {
         let program = Program::with(None);
         let volume = Volume::at(&program.data_dir(), 80);
@@ -245,9 +245,9 @@ fn a_disk_that_can_only_be_read_is_named() {
         volume.remount_read_only();
         let setting = "CLOAKROOM_DATA_DIR";
         let database = program.data_dir().join("cloakroom.sqlite3");
-        says(&program, &database, setting, "can only be read");
+        says(&program, &database, setting, "is read-only");
         let below = program.data_dir().join("deeper");
-        says(&program_at(&below), &below, setting, "can only be read");
+        says(&program_at(&below), &below, setting, "is read-only");
         let printed = program.run_with(&["create-user", "alice"], PASSWORD);
         assert_eq!(printed.status, Some(1), "{printed:?}");
         for words in [database.to_str().unwrap(), "readonly"] {

@@ -30,7 +30,7 @@ const LAYERS: [&[&str]; 21] = [
     &["pace"],
     &["log"],
     &["config"],
-    &["clock", "disk", "keys", "private"],
+    &["clock", "disk", "hex", "private", "random"],
     &["error"],
     &["log_limit", "operator_error"],
 ];

@@ -83,7 +83,7 @@ const OWNERS: [&str; 44] = [
     "src/domain/uploads/sweep.rs",
     "src/installation.rs",
     "src/janitor/settled.rs",
-    "src/keys.rs",
+    "src/random.rs",
     "src/verify.rs",
 ];
 

@@ -12,7 +12,7 @@ use cloakroom::{
         link::{LinkHolder, LinkKey, Unlocked},
     },
     db::Page,
-    keys,
+    random,
 };
 use entity::{Timestamp, file, link, share, user};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -45,7 +45,7 @@ impl World {
         let mut random = StdRng::seed_from_u64(seed);
         let users: Vec<_> = (0..USERS)
             .map(|n| user::Model {
-                id: keys::id(now),
+                id: random::id(now),
                 username: format!("user{seed}x{n}"),
                 username_key: format!("user{seed}x{n}"),
                 password_hash: "!".to_owned(),
@@ -60,7 +60,7 @@ impl World {
             .collect();
         let files: Vec<_> = (0..FILES)
             .map(|n| file::Model {
-                id: keys::id(now),
+                id: random::id(now),
                 owner_id: users[random.random_range(0..USERS)].id,
                 name: format!("{n}"),
                 size: 0,
@@ -74,7 +74,7 @@ impl World {
         let (mut shares, mut links) = (Vec::new(), Vec::new());
         for file in &files {
             for _ in 0..random.random_range(0..3) {
-                let id = keys::id(now);
+                let id = random::id(now);
                 shares.push(share::Model {
                     id,
                     file_id: file.id,
@@ -96,7 +96,7 @@ impl World {
             for (audience, audience_id) in users.chain(everyone) {
                 if audience_id != file.owner_id && random.random_ratio(1, 4) {
                     shares.push(share::Model {
-                        id: keys::id(now),
+                        id: random::id(now),
                         file_id: file.id,
                         audience,
                         audience_id,
@@ -190,7 +190,7 @@ impl World {
         for user in &self.users {
             let (secret, secret_hash) = api_token::generate();
             let token = entity::api_token::ActiveModel::from(entity::api_token::Model {
-                id: keys::id(self.now),
+                id: random::id(self.now),
                 user_id: user.id,
                 name: "test".to_owned(),
                 secret_hash,

@@ -190,7 +190,7 @@ async fn a_copy_of_the_session_table_opens_no_session() {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].id_hash.len(), 32);
     assert!(!rows[0].data.contains(id));
-    let hash = cloakroom::keys::hex(&rows[0].id_hash);
+    let hash = cloakroom::hex::encode(&rows[0].id_hash);
     for forged in [
         base64(&rows[0].id_hash[..16]),
         base64(&rows[0].id_hash),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cloakroom::keys;
+use cloakroom::random;
 use entity::{share, user};
 use sea_orm::{ActiveModelTrait, EntityTrait};
 use serde_json::json;
@@ -178,7 +178,7 @@ async fn share_with_strangers(server: &TestApp, file: &str, count: usize) {
     let like = database.one(user::Entity::find()).await.unwrap().unwrap();
     let strangers: Vec<_> = (0..count)
         .map(|at| user::Model {
-            id: keys::id(now),
+            id: random::id(now),
             username: format!("stranger{at}"),
             username_key: format!("stranger{at}"),
             ..like.clone()
@@ -188,7 +188,7 @@ async fn share_with_strangers(server: &TestApp, file: &str, count: usize) {
         let shares: Vec<_> = strangers
             .iter()
             .map(|stranger| share::Model {
-                id: keys::id(now),
+                id: random::id(now),
                 file_id,
                 audience: share::Audience::User,
                 audience_id: stranger.id,

@@ -9,7 +9,7 @@ const UPLOAD_FILES: &str =
     "mutation($files: [Upload!]!) { uploadFiles(files: $files) { id name size } }";
 
 fn sha256(bytes: &[u8]) -> String {
-    cloakroom::keys::hex(&Sha256::digest(bytes))
+    cloakroom::hex::encode(&Sha256::digest(bytes))
 }
 
 #[tokio::test(flavor = "multi_thread")]

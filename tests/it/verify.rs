@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use cloakroom::verify::{self, Depth, Report};
+use cloakroom::verify::{self, Options, Report};
 
 use crate::support::TestApp;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn verify(server: &TestApp, hash: bool, repair: bool) -> Report {
-    let depth = Depth {
+    let options = Options {
         hash,
         repair,
         settled_after: DAY,
     };
-    verify::run(&server.app, depth, |_| {}).await.unwrap()
+    verify::run(&server.app, options, |_| {}).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

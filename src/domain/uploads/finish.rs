@@ -17,7 +17,7 @@ use crate::{
         file_name, quota,
     },
     error::{Code, Error, Result},
-    keys, patience,
+    hex, patience, random,
 };
 
 /// Files of one request that are made durable side by side: what one thread syncs, another need not wait for.
@@ -158,12 +158,12 @@ fn file_row(app: &App, naming: &Naming) -> Result<file::Model> {
             Code::ChecksumMismatch,
             "The bytes that arrived have another SHA-256 than announced; send them again.",
         )
-        .with("actualSha256", keys::hex(sha256)));
+        .with("actualSha256", hex::encode(sha256)));
     }
     let now = app.clock.now();
     let name = file_name::check(&naming.name)?;
     Ok(file::Model {
-        id: keys::id(now),
+        id: random::id(now),
         owner_id: upload.record.destination.owner_id(),
         content_type: content_type::detect(&upload.head, &name),
         name,

@@ -12,9 +12,8 @@ use crate::{
     app::SharedApp,
     domain::quota,
     error::{Error, Result},
-    keys,
     log_limit::LogLimit,
-    patience,
+    patience, random,
     storage::ContentKey,
 };
 
@@ -45,7 +44,7 @@ impl Pending {
     /// A record that is not in the database yet.
     pub(super) fn new(app: &SharedApp, destination: &Destination) -> Self {
         Self {
-            id: keys::id(app.clock.now()),
+            id: random::id(app.clock.now()),
             destination: *destination,
             key: ContentKey::random(),
             life: Life::Request,

@@ -11,7 +11,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{FILE_MODE, sync_dir};
-use crate::{keys, operator_error::absolute};
+use crate::{hex, operator_error::absolute, random};
 
 /// No key of content is like it.
 const NAME: &str = "installation";
@@ -35,7 +35,7 @@ impl Mark {
 
     /// Makes it, durably. Of two starts at once both write the same.
     pub(super) fn write(&self) -> io::Result<()> {
-        let fresh = self.path.with_extension(keys::hex(&keys::random::<4>()));
+        let fresh = self.path.with_extension(hex::encode(&random::bytes::<4>()));
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -138,7 +138,7 @@ impl Journal {
 
     /// Before an upload by `owner`: its number here, and what to send.
     pub fn attempt_upload(&self, owner: usize, seed: u64, size: usize) -> (usize, Entry) {
-        let sha256 = cloakroom::keys::hex(&Sha256::digest(Random::bytes(seed, size)));
+        let sha256 = cloakroom::hex::encode(&Sha256::digest(Random::bytes(seed, size)));
         let mut entries = self.entries();
         let number = entries.len() + self.ended().len();
         let mut entry = Entry {

@@ -9,7 +9,7 @@ mod trace;
 
 use std::{collections::BTreeSet, fs, time::Duration};
 
-use cloakroom::verify::{self, Depth};
+use cloakroom::verify::{self, Options};
 
 use self::{
     disk::{Disk, Fate},
@@ -127,12 +127,12 @@ async fn restart(past: &Past, now: Moment, disk: &Disk, fate: &mut Fate<'_>) -> 
     let stored = server.stored().into_iter();
     let stored = stored.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
     assert_eq!(stored.collect::<BTreeSet<_>>(), owned, "seed {seed}");
-    let depth = Depth {
+    let options = Options {
         hash: true,
         repair: false,
         settled_after: Duration::ZERO,
     };
-    let report = verify::run(&server.app, depth, |_| {}).await.unwrap();
+    let report = verify::run(&server.app, options, |_| {}).await.unwrap();
     assert!(report.is_clean(), "seed {seed}: {report:?}");
     server.stop().await;
     if let Some(url) = machine.database_url() {

@@ -50,7 +50,7 @@ impl Random {
 pub fn seed() -> u64 {
     let seed = match std::env::var("CLOAKROOM_FAULTS_SEED") {
         Ok(seed) => seed.parse().expect("CLOAKROOM_FAULTS_SEED is a number"),
-        Err(_) => u64::from_le_bytes(cloakroom::keys::random()) >> 32,
+        Err(_) => u64::from_le_bytes(cloakroom::random::bytes()) >> 32,
     };
     eprintln!("CLOAKROOM_FAULTS_SEED={seed}");
     seed

@@ -45,7 +45,7 @@ impl Database {
 
 /// A new database at the server of `url`, as `template` is.
 async fn create(url: &str, template: &str) -> Secret {
-    let suffix = cloakroom::keys::hex(&cloakroom::keys::random::<8>());
+    let suffix = cloakroom::hex::encode(&cloakroom::random::bytes::<8>());
     let name = format!("test_{suffix}");
     let (server, _) = url.rsplit_once('/').unwrap();
     let create = format!("CREATE DATABASE {name} TEMPLATE {template}");

@@ -47,7 +47,7 @@ static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
 pub fn free_port() -> u16 {
     let locks = std::env::temp_dir().join("cloakroom-test-ports");
     std::fs::create_dir_all(&locks).unwrap();
-    let [high, low] = cloakroom::keys::random();
+    let [high, low] = cloakroom::random::bytes();
     let start = usize::from(u16::from_be_bytes([high, low])) % PORTS.len();
     let (before, after) = (PORTS.take(start), PORTS.skip(start));
     for port in after.chain(before) {
