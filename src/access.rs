@@ -65,8 +65,8 @@
 //!
 //! ```compile_fail,E0451
 //! # use {cloakroom::{access::Readable, auth::Subject}, entity::file};
-//! fn forge(row: file::Model, viewer: Subject) -> Readable<file::Model> {
-//!     Readable { row, until: None, owned: true, viewer }
+//! fn forge(row: file::Model, subject: Subject) -> Readable<file::Model> {
+//!     Readable { row, until: None, owned: true, subject }
 //! }
 //! ```
 //!
@@ -99,7 +99,7 @@
 //! ```compile_fail,E0451
 //! # use {cloakroom::access::{Destination, Payer, Uploader}, uuid::Uuid};
 //! fn forge(uploader: Uploader, owner_id: Uuid, payer: Payer) -> Destination {
-//!     Destination { uploader, owner_id, payer, max_file_size: None }
+//!     Destination { uploader, own: None, owner_id, payer, max_file_size: None }
 //! }
 //! ```
 
@@ -109,11 +109,12 @@ use entity::{file, share};
 use uuid::Uuid;
 
 use crate::{
-    auth::{Auth, Subject, Viewer},
+    auth::{Auth, Identity, Subject, Viewer},
     config::Links,
     error::{Error, Result},
     tasks::Tasks,
 };
+use facts::Claim;
 use policy::{Decision, Facts, State, decide};
 
 mod audiences;
@@ -129,7 +130,7 @@ mod shares;
 pub use audiences::EVERYONE;
 pub use destination::{Destination, Payer, Uploader, drop_is_full};
 pub use drops::{Drop, drops_of, drops_of_files, files_of_drop, owned_drop, visible_drop};
-pub use facts::{Claim, FileFacts};
+pub use facts::FileFacts;
 pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
@@ -167,7 +168,7 @@ pub async fn readable_file(
     viewer: &Viewer,
     id: Uuid,
 ) -> Result<Readable<file::Model>> {
-    Ok(look(access, claim(viewer, id), State::Live).await??)
+    Ok(look(access, viewer.into(), id, State::Live).await??)
 }
 
 /// The live file `id`, where `viewer` owns it; `FORBIDDEN` where they only see it, `NOT_FOUND` where they do not.
@@ -181,29 +182,30 @@ pub async fn owned_trashed_file(
     viewer: &Viewer,
     id: Uuid,
 ) -> Result<Owned<Trashed>> {
-    let file = look(access, claim(viewer, id), State::Trashed).await??;
+    let file = look(access, viewer.into(), id, State::Trashed).await??;
     Ok(file.into_owned()?.into_trashed())
 }
 
-/// The live file that `claim` asks for, or why its user may not see the file.
-pub async fn claimed_file(
+/// The live file `id`, for whoever a ticket was issued to, or why they may not see it any more.
+pub async fn file_of_ticket(
     access: &Access,
-    claim: Claim,
+    subject: Subject,
+    id: Uuid,
 ) -> Result<Result<Readable<file::Model>, Refusal>> {
-    look(access, claim, State::Live).await
+    look(access, subject, id, State::Live).await
 }
 
 /// The file `id`, if `viewer` may see it: what is in the trash is its owner's alone.
 pub async fn visible_file(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Option<Sight>> {
-    let found = access.file_facts.of(claim(viewer, id)).await?;
-    let Some((file, facts)) = found else {
-        return Ok(None);
-    };
-    match sight(file, &facts, facts.state, viewer.subject()) {
-        Ok(file) if facts.state == State::Trashed => {
-            Ok(Some(file.into_owned()?.into_trashed().into()))
-        }
-        Ok(file) => Ok(Some(file.into())),
+    let subject = Subject::from(viewer);
+    let found = find(access, id, subject.identity()).await?;
+    let seen = found.and_then(|(file, facts)| {
+        let state = facts.state;
+        sight(file, &facts, state, subject).map(|file| (file, state))
+    });
+    match seen {
+        Ok((file, State::Trashed)) => Ok(Some(file.into_owned()?.into_trashed().into())),
+        Ok((file, State::Live)) => Ok(Some(file.into())),
         Err(Refusal::FileGone | Refusal::NotGranted) => Ok(None),
         Err(refusal @ Refusal::UserInactive) => Err(refusal.into()),
     }
@@ -221,40 +223,43 @@ pub async fn owned_share(
     Ok((share.into_owned()?, file))
 }
 
-fn claim(viewer: &Viewer, file_id: Uuid) -> Claim {
-    Claim {
-        file_id,
-        subject: viewer.subject(),
-    }
-}
-
-/// The file of `claim`, if it is among those that are `wanted`.
+/// The file `id`, if it is among those that are `wanted` and the policy lets `subject` see it.
 async fn look(
     access: &Access,
-    claim: Claim,
+    subject: Subject,
+    id: Uuid,
     wanted: State,
 ) -> Result<Result<Readable<file::Model>, Refusal>> {
-    if matches!(claim.subject, Subject::Link { .. }) && access.config.strangers.links == Links::Off
-    {
-        return Ok(Err(Refusal::NotGranted));
-    }
-    let found = access.file_facts.of(claim).await?;
-    let found = found.ok_or(Refusal::FileGone);
-    Ok(found.and_then(|(file, facts)| sight(file, &facts, wanted, claim.subject)))
+    let found = find(access, id, subject.identity()).await?;
+    Ok(found.and_then(|(file, facts)| sight(file, &facts, wanted, subject)))
 }
 
-/// `file`, if the policy lets `viewer` see it. Every proof about a file that somebody asks for is made here.
+/// The file `id`, and what the policy needs to know to let the one who is named see it.
+async fn find(
+    access: &Access,
+    file_id: Uuid,
+    identity: Identity,
+) -> Result<Result<(file::Model, Facts), Refusal>> {
+    let is_link = matches!(identity, Identity::Link { .. });
+    if is_link && access.config.strangers.links == Links::Off {
+        return Ok(Err(Refusal::NotGranted));
+    }
+    let found = access.file_facts.of(Claim { file_id, identity }).await?;
+    Ok(found.ok_or(Refusal::FileGone))
+}
+
+/// `file`, if the policy lets `subject` see it. Every proof about a file that somebody asks for is made here.
 fn sight(
     file: file::Model,
     facts: &Facts,
     wanted: State,
-    viewer: Subject,
+    subject: Subject,
 ) -> Result<Readable<file::Model>, Refusal> {
     let sight = |until, owned| Readable {
         row: file,
         until,
         owned,
-        viewer,
+        subject,
     };
     match decide(facts, wanted) {
         Decision::Owned => Ok(sight(None, true)),

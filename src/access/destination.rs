@@ -13,6 +13,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Destination {
     uploader: Uploader,
+    /// The uploader, where the file will be theirs.
+    own: Option<Owner>,
     owner_id: Uuid,
     payer: Payer,
     /// Where there is a limit besides the server's.
@@ -22,10 +24,7 @@ pub struct Destination {
 /// Who adds a file. The audit trail names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uploader {
-    User {
-        id: Uuid,
-        epoch: i64,
-    },
+    User(Uuid),
     /// A visitor of the drop with this id.
     Drop(Uuid),
 }
@@ -54,10 +53,8 @@ impl Destination {
     /// The account of `viewer`: what they add is theirs, and they pay for it.
     pub fn own(viewer: &Viewer) -> Self {
         Self {
-            uploader: Uploader::User {
-                id: viewer.id(),
-                epoch: viewer.epoch(),
-            },
+            uploader: Uploader::User(viewer.id()),
+            own: Some(viewer.into()),
             owner_id: viewer.id(),
             payer: Payer {
                 id: viewer.id(),
@@ -77,6 +74,7 @@ impl Destination {
         let owner = visitor.owner();
         Ok(Self {
             uploader: Uploader::Drop(visitor.drop_id()),
+            own: None,
             owner_id: owner.user.id,
             payer: Payer {
                 id: owner.user.id,
@@ -98,13 +96,13 @@ impl Destination {
     pub fn drop_id(&self) -> Option<Uuid> {
         match self.uploader {
             Uploader::Drop(id) => Some(id),
-            Uploader::User { .. } => None,
+            Uploader::User(_) => None,
         }
     }
 
     /// Whether the uploader is the payer. Whoever is not may announce what they like: only bytes that come count then.
     pub fn is_own(&self) -> bool {
-        matches!(self.uploader, Uploader::User { id, .. } if id == self.payer.id)
+        matches!(self.uploader, Uploader::User(id) if id == self.payer.id)
     }
 
     /// The most bytes of a file that may be added; `None` where only the server's limit counts.
@@ -125,11 +123,8 @@ impl Destination {
     /// The file that a transaction has just added, for its uploader. No further query is needed, which could fail although the
     /// file was added.
     pub(crate) fn added(&self, row: file::Model) -> Result<Owned<file::Model>> {
-        match self.uploader {
-            Uploader::User { id, epoch } if [row.owner_id, self.owner_id] == [id; 2] => Ok(Owned {
-                row,
-                owner: Owner { id, epoch },
-            }),
+        match self.own {
+            Some(owner) if row.owner_id == owner.id => Ok(Owned { row, owner }),
             _ => Err(Error::not_found()),
         }
     }

@@ -16,7 +16,7 @@ use super::{
     policy::{Facts, Grant, State},
 };
 use crate::{
-    auth::{self, Subject},
+    auth::{self, Identity},
     batch::Batches,
     clock::Clock,
     db::{Connections, Db, Lookups, Reader},
@@ -31,11 +31,11 @@ mod sqlite;
 /// Stands for "no end" among the ends of shares.
 const NEVER: i64 = i64::MAX;
 
-/// What is asked for: a file, for whoever a ticket or a request names.
+/// What is asked for: a file, for somebody.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     pub file_id: Uuid,
-    pub subject: Subject,
+    pub identity: Identity,
 }
 
 /// A file, and what the policy needs to know of it; `None` when it does not exist.
@@ -67,27 +67,27 @@ impl FileFacts {
 
     /// The file of `claim` and its facts, as the database has them at this very moment.
     pub(super) async fn of(&self, claim: Claim) -> Result<Found> {
-        match (self, claim.subject) {
-            (Self::Sqlite(lookups, clock), subject) => {
+        match (self, claim.identity) {
+            (Self::Sqlite(lookups, clock), identity) => {
                 let clock = clock.clone();
-                let look = move |connection: &_| match subject {
-                    Subject::User { id, epoch } => {
+                let look = move |connection: &_| match identity {
+                    Identity::User { id, epoch } => {
                         sqlite::look_up(connection, &claim, (id, epoch), clock.now())
                     }
-                    Subject::Link { id, epoch } => {
+                    Identity::Link { id, epoch } => {
                         links::look_up_in_sqlite(connection, &claim, (id, epoch), clock.now())
                     }
                 };
                 lookups.run(look).await
             }
-            (Self::Postgres { of_users, .. }, Subject::User { id, epoch }) => {
+            (Self::Postgres { of_users, .. }, Identity::User { id, epoch }) => {
                 of_users.ask(postgres::UserClaim { claim, id, epoch }).await
             }
             (
                 Self::Postgres {
                     connections, clock, ..
                 },
-                Subject::Link { id, epoch },
+                Identity::Link { id, epoch },
             ) => links::look_up(connections, &claim, (id, epoch), clock.now()).await,
         }
     }
@@ -109,7 +109,7 @@ impl Row {
         let facts = Facts {
             state: state(&self.file),
             is_active: self.is_active,
-            is_owner: claim.subject.user_id() == Some(self.file.owner_id),
+            is_owner: claim.identity.user_id() == Some(self.file.owner_id),
             grant,
         };
         (self.file, facts)

@@ -6,10 +6,13 @@ use entity::{Timestamp, file, link, share};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{Access, Claim, Owned, Readable, State, look};
+use super::{
+    Access, Owned, Readable, look,
+    policy::{Decision, Refusal, State, decide},
+};
 use crate::{
     auth::{
-        Subject,
+        Identity,
         link::{LinkHolder, LinkKey},
     },
     error::{Error, Result},
@@ -51,11 +54,16 @@ impl LinkTerms {
 /// its file is not live, or its owner is not active.
 pub async fn link_face(access: &Access, key: &LinkKey) -> Result<LinkFace> {
     let (share, link) = find(access, key.share_id()).await?;
-    let subject = Subject::Link {
+    // Nobody has opened the link: this asks what there would be to see, and gives no sight of it.
+    let identity = Identity::Link {
         id: link.share_id,
         epoch: link.epoch,
     };
-    seen(access, &share, subject).await?;
+    let found = super::find(access, share.file_id, identity).await?;
+    let (_, facts) = found.map_err(nothing_there)?;
+    if let Decision::Refused(refusal) = decide(&facts, State::Live) {
+        return Err(nothing_there(refusal));
+    }
     Ok(LinkFace {
         file_id: share.file_id,
         has_password: link.password_hash.is_some(),
@@ -69,22 +77,13 @@ pub async fn linked_file(
     holder: &LinkHolder,
 ) -> Result<(Readable<file::Model>, LinkTerms)> {
     let (share, link) = find(access, holder.share_id()).await?;
-    let file = seen(access, &share, holder.subject()).await?;
-    Ok((file, LinkTerms::of(&link)))
+    let file = look(access, holder.into(), share.file_id, State::Live).await?;
+    Ok((file.map_err(nothing_there)?, LinkTerms::of(&link)))
 }
 
-async fn seen(
-    access: &Access,
-    share: &share::Model,
-    subject: Subject,
-) -> Result<Readable<file::Model>> {
-    let claim = Claim {
-        file_id: share.file_id,
-        subject,
-    };
-    let file = look(access, claim, State::Live).await?;
-    // Also when the owner is not active: a visitor has no account to sign in to.
-    file.map_err(|_refusal| Error::not_found())
+/// Also when the owner is not active: a visitor has no account to sign in to.
+fn nothing_there(_refusal: Refusal) -> Error {
+    Error::not_found()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]

@@ -66,7 +66,7 @@ pub(super) async fn owned_among(
     };
     let rows = rows
         .into_iter()
-        .filter_map(|row| sight(row, &facts, state, viewer.subject()).ok())
+        .filter_map(|row| sight(row, &facts, state, viewer.into()).ok())
         .filter_map(|row| row.into_owned().ok());
     Ok(page.cut(rows.collect()))
 }
@@ -114,7 +114,7 @@ pub async fn shared_with(
                 is_owner: false,
                 grant: Grant::of(shares.iter().map(|share| share.expires_at)),
             };
-            sight(file, &facts, State::Live, viewer.subject()).ok()
+            sight(file, &facts, State::Live, viewer.into()).ok()
         })
         .collect();
     rows.sort_by_key(|row| Reverse(row.id));

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{facts, policy::State};
 use crate::{
-    auth::{Subject, Viewer},
+    auth::{Identity, Subject, Viewer},
     error::{Code, Error, Result},
 };
 
@@ -17,7 +17,7 @@ pub struct Readable<T> {
     pub(super) row: T,
     pub(super) until: Option<Timestamp>,
     pub(super) owned: bool,
-    pub(super) viewer: Subject,
+    pub(super) subject: Subject,
 }
 
 impl<T> Readable<T> {
@@ -27,8 +27,8 @@ impl<T> Readable<T> {
     }
 
     /// Who may see it.
-    pub fn viewer(&self) -> Subject {
-        self.viewer
+    pub fn subject(&self) -> Subject {
+        self.subject
     }
 }
 
@@ -47,25 +47,19 @@ pub struct Owned<T> {
     pub(super) owner: Owner,
 }
 
-/// The owner's id, and the epoch of the credentials that they asked with.
+/// The owner, as they asked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner {
     pub id: Uuid,
-    pub epoch: i64,
+    pub subject: Subject,
 }
 
 impl From<&Viewer> for Owner {
     fn from(viewer: &Viewer) -> Self {
         Self {
             id: viewer.id(),
-            epoch: viewer.epoch(),
+            subject: viewer.into(),
         }
-    }
-}
-
-impl From<Owner> for Subject {
-    fn from(Owner { id, epoch }: Owner) -> Self {
-        Self::User { id, epoch }
     }
 }
 
@@ -104,10 +98,10 @@ pub enum Sight {
 }
 
 impl Sight {
-    pub(super) fn viewer(&self) -> Subject {
+    pub(super) fn subject(&self) -> Subject {
         match self {
-            Self::Live(file) => file.viewer,
-            Self::Trashed(file) => file.owner.into(),
+            Self::Live(file) => file.subject,
+            Self::Trashed(file) => file.owner.subject,
         }
     }
 
@@ -164,7 +158,7 @@ impl<T> From<Owned<T>> for Readable<T> {
             row: owned.row,
             until: None,
             owned: true,
-            viewer: owned.owner.into(),
+            subject: owned.owner.subject,
         }
     }
 }
@@ -179,8 +173,11 @@ impl<T> Readable<T> {
 
     /// The owner, who asked; `FORBIDDEN` for those who only see the row.
     fn owner(&self) -> Result<Owner> {
-        match self.viewer {
-            Subject::User { id, epoch } if self.owned => Ok(Owner { id, epoch }),
+        match self.subject.identity() {
+            Identity::User { id, .. } if self.owned => Ok(Owner {
+                id,
+                subject: self.subject,
+            }),
             _ => Err(only_its_owner()),
         }
     }

@@ -52,7 +52,7 @@ pub async fn visible_share(
     let share = Readable {
         until: share.expires_at,
         owned: file.is_owned(),
-        viewer: viewer.subject(),
+        subject: viewer.into(),
         row: share,
     };
     Ok(Some((share, file)))
@@ -70,7 +70,7 @@ pub async fn shares_of(
 ) -> Result<HashMap<Uuid, Rows<Readable<share::Model>>>> {
     let ids = |owned: bool| {
         let files = files.iter().filter(|file| {
-            let is_theirs = file.viewer() == viewer.subject();
+            let is_theirs = file.subject() == viewer.into();
             is_theirs && file.is_owned() == owned
         });
         files.map(|file| file.id).collect()
@@ -87,7 +87,7 @@ pub async fn shares_of(
             let rows = rows.into_iter().map(|row| Readable {
                 until: row.expires_at,
                 owned,
-                viewer: viewer.subject(),
+                subject: viewer.into(),
                 row,
             });
             pages.insert(file, page.cut(rows.collect()));

@@ -5,7 +5,7 @@ use sea_orm::EntityTrait;
 use uuid::Uuid;
 
 use super::{
-    Auth, Subject,
+    Auth,
     client::ClientAddress,
     password::Hasher,
     signing::Keyring,
@@ -66,11 +66,9 @@ impl LinkHolder {
         self.share_id
     }
 
-    pub fn subject(&self) -> Subject {
-        Subject::Link {
-            id: self.share_id,
-            epoch: self.epoch,
-        }
+    /// The link's epoch when it was opened.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
     }
 }
 

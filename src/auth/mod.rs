@@ -10,12 +10,14 @@ pub mod password;
 pub mod session;
 pub mod signing;
 mod sqlite;
+mod subject;
 pub mod throttle;
 mod url_secret;
 mod viewer;
 
 pub use caller::Caller;
-pub use viewer::{Account, PublicUser, Subject, Usage, Viewer};
+pub use subject::{Identity, Subject};
+pub use viewer::{Account, PublicUser, Usage, Viewer};
 
 use std::sync::Arc;
 

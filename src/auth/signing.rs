@@ -71,6 +71,17 @@ pub struct Signer {
     keys: Arc<[Key]>,
 }
 
+/// A message that one of our keys has signed. Only [`Signer::verified`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'m>(&'m [u8]);
+
+impl<'m> Signed<'m> {
+    /// The message.
+    pub fn bytes(&self) -> &'m [u8] {
+        self.0
+    }
+}
+
 struct Key {
     id: KeyId,
     mac: Hmac<Sha256>,
@@ -106,10 +117,16 @@ impl Signer {
         keys.any(|key| key.over(message).verify_truncated_left(tag).is_ok())
     }
 
-    /// Whether `signature` is that of `message` by the key `id`. Takes as long for every wrong signature.
-    pub fn verifies(&self, id: KeyId, message: &[u8], signature: &[u8]) -> bool {
-        let key = self.keys.iter().find(|key| key.id == id);
-        key.is_some_and(|key| key.over(message).verify_slice(signature).is_ok())
+    /// `message`, if `signature` is its signature by the key `id`. Takes as long for every wrong signature.
+    pub fn verified<'m>(
+        &self,
+        id: KeyId,
+        message: &'m [u8],
+        signature: &[u8],
+    ) -> Option<Signed<'m>> {
+        let key = self.keys.iter().find(|key| key.id == id)?;
+        let verified = key.over(message).verify_slice(signature);
+        verified.ok().map(|()| Signed(message))
     }
 }
 

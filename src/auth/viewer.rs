@@ -9,7 +9,7 @@ use uuid::Uuid;
 ///
 /// ```compile_fail,E0308
 /// # use {cloakroom::{access, app::App, error::Result}, entity::user, uuid::Uuid};
-/// async fn peek(auth: &Auth, somebody: user::Model, id: Uuid) -> Result<()> {
+/// async fn peek(app: &App, somebody: user::Model, id: Uuid) -> Result<()> {
 ///     access::readable_file(app, &somebody, id).await.map(drop)
 /// }
 /// ```
@@ -18,7 +18,7 @@ use uuid::Uuid;
 ///
 /// ```compile_fail,E0308
 /// # use {cloakroom::{access, app::App, auth::PublicUser, error::Result}, uuid::Uuid};
-/// async fn peek(auth: &Auth, grantee: PublicUser, id: Uuid) -> Result<()> {
+/// async fn peek(app: &App, grantee: PublicUser, id: Uuid) -> Result<()> {
 ///     access::readable_file(app, &grantee, id).await.map(drop)
 /// }
 /// ```
@@ -62,20 +62,6 @@ pub struct PublicUser {
     pub created_at: Timestamp,
 }
 
-/// For whom a ticket opens a file, as of an epoch: what changes the epoch voids the ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    User {
-        id: Uuid,
-        epoch: i64,
-    },
-    /// Whoever opened a link: the id of its share, and the link's epoch.
-    Link {
-        id: Uuid,
-        epoch: i64,
-    },
-}
-
 impl Viewer {
     /// The user whose credentials were accepted just now.
     pub(super) fn of(user: user::Model) -> Self {
@@ -96,13 +82,6 @@ impl Viewer {
 
     pub fn account(&self) -> &Account {
         &self.account
-    }
-
-    pub fn subject(&self) -> Subject {
-        Subject::User {
-            id: self.id(),
-            epoch: self.epoch,
-        }
     }
 }
 
@@ -132,16 +111,6 @@ impl From<user::Model> for PublicUser {
             id: user.id,
             username: user.username,
             created_at: user.created_at,
-        }
-    }
-}
-
-impl Subject {
-    /// The user it is; `None` for a visitor.
-    pub fn user_id(&self) -> Option<Uuid> {
-        match self {
-            Self::User { id, .. } => Some(*id),
-            Self::Link { .. } => None,
         }
     }
 }

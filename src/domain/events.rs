@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     access::{self, Owned, Uploader},
     app::App,
-    auth::{Subject, Viewer, client::ClientAddress},
+    auth::{Identity, Viewer, client::ClientAddress},
     clock::before,
     db::{Page, Rows, Transaction},
     error::Result,
@@ -44,11 +44,11 @@ pub enum By {
     Janitor,
 }
 
-impl From<Subject> for By {
-    fn from(subject: Subject) -> Self {
-        match subject {
-            Subject::User { id, .. } => Self::User(id),
-            Subject::Link { id, .. } => Self::Link(id),
+impl From<Identity> for By {
+    fn from(identity: Identity) -> Self {
+        match identity {
+            Identity::User { id, .. } => Self::User(id),
+            Identity::Link { id, .. } => Self::Link(id),
         }
     }
 }
@@ -56,7 +56,7 @@ impl From<Subject> for By {
 impl From<Uploader> for By {
     fn from(uploader: Uploader) -> Self {
         match uploader {
-            Uploader::User { id, .. } => Self::User(id),
+            Uploader::User(id) => Self::User(id),
             Uploader::Drop(id) => Self::Drop(id),
         }
     }

@@ -8,9 +8,9 @@ use super::{
     links::Download,
 };
 use crate::{
-    access::{self, Claim, Readable, Refusal},
+    access::{self, Readable, Refusal},
     app::App,
-    auth::{Subject, client::ClientAddress},
+    auth::{Identity, Subject, client::ClientAddress},
     clock,
     config::Secret,
     error::{Code, Error, Result},
@@ -51,7 +51,7 @@ pub fn issue(
         .map_or(end_of_life, |until| until.min(end_of_life));
     let claims = Claims {
         file_id: file.id,
-        subject: file.viewer(),
+        subject: file.subject(),
         disposition,
         expires_at,
         nonce: random::bytes(),
@@ -89,18 +89,18 @@ pub async fn redeem(
     };
     let opened = open(app, &claims).await;
     let event = |kind| {
-        let event = Event::new(kind).by(By::from(claims.subject));
+        let event = Event::new(kind).by(By::from(claims.subject.identity()));
         event.of(Object::File(claims.file_id)).from(client)
     };
-    let opened = match (opened, claims.subject) {
-        (Ok(file), Subject::User { .. }) => {
+    let opened = match (opened, claims.subject.identity()) {
+        (Ok(file), Identity::User { .. }) => {
             if purpose == Purpose::Download {
                 let once = Some(claims.once(0));
                 events::enqueue(app, once, || event(Kind::Downloaded));
             }
             Ok(file)
         }
-        (Ok(file), Subject::Link { id, epoch }) => {
+        (Ok(file), Identity::Link { id, epoch }) => {
             let download = Download {
                 share_id: id,
                 epoch,
@@ -133,11 +133,7 @@ async fn open(app: &App, claims: &Claims) -> Result<Readable<file::Model>> {
             "This ticket has expired; ask for a new one.",
         ));
     }
-    let claim = Claim {
-        file_id: claims.file_id,
-        subject: claims.subject,
-    };
-    let file = access::claimed_file(app, claim).await?;
+    let file = access::file_of_ticket(app, claims.subject, claims.file_id).await?;
     file.map_err(|refusal| match refusal {
         Refusal::FileGone => Error::new(Code::FileGone, "This file has been deleted."),
         Refusal::UserInactive | Refusal::NotGranted => Error::new(

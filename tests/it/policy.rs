@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use cloakroom::{
-    access::{self, Claim, EVERYONE, Sight},
+    access::{self, EVERYONE, Sight},
     app::App,
     auth::{
         self, Viewer, api_token,
@@ -277,12 +277,9 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
             assert_eq!(unique.len(), listed.len(), "each file once");
             for file in &world.files {
                 let expected = world.sees(user, file);
-                let claim = Claim {
-                    file_id: file.id,
-                    subject: viewer.subject(),
-                };
+                let subject = viewer.into();
                 let by_id = access::readable_file(app, viewer, file.id).await;
-                let by_ticket = access::claimed_file(app, claim).await.unwrap();
+                let by_ticket = access::file_of_ticket(app, subject, file.id).await.unwrap();
                 let context = format!("world {seed}: {user:?}, {file:?}");
                 assert_eq!(by_id.is_ok(), expected, "by id: {context}");
                 assert_eq!(by_ticket.is_ok(), expected, "by ticket: {context}");
@@ -300,11 +297,11 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
             let opened = opened.map(|(file, _)| file);
             for file in &world.files {
                 let expected = world.leads_to(link, file);
-                let claim = Claim {
-                    file_id: file.id,
-                    subject: holder.subject(),
-                };
-                let by_ticket = access::claimed_file(app, claim).await.unwrap().ok();
+                let subject = holder.into();
+                let by_ticket = access::file_of_ticket(app, subject, file.id)
+                    .await
+                    .unwrap()
+                    .ok();
                 let context = format!("world {seed}: {link:?}, {file:?}");
                 assert_eq!(by_ticket.is_some(), expected, "by ticket: {context}");
                 let is_opened = opened.as_ref().is_some_and(|opened| opened.id == file.id);

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::{Claims, Disposition};
 use crate::{
     auth::{
-        Subject,
-        signing::{KeyId, SIGNATURE_BYTES, Signer},
+        Identity, Subject,
+        signing::{KeyId, SIGNATURE_BYTES, Signed, Signer},
     },
     config::Secret,
 };
@@ -46,19 +46,17 @@ pub fn read(signer: &Signer, ticket: &str) -> Option<Claims> {
     let (claims, signature) = bytes.split_at(CLAIMS_BYTES);
     let (version, rest) = claims.split_first()?;
     let (key_id, rest) = rest.split_first_chunk::<4>()?;
-    if !signer.verifies(*key_id, claims, signature) {
-        return None;
-    }
+    let signed = signer.verified(*key_id, claims, signature)?;
     match *version {
-        VERSION => decode(rest),
+        VERSION => decode(&signed, rest),
         _ => None,
     }
 }
 
 fn encode(claims: &Claims, key_id: KeyId, bytes: &mut Vec<u8>) {
-    let (kind, id, epoch) = match claims.subject {
-        Subject::User { id, epoch } => (SUBJECT_IS_USER, id, epoch),
-        Subject::Link { id, epoch } => (SUBJECT_IS_LINK, id, epoch),
+    let (kind, id, epoch) = match claims.subject.identity() {
+        Identity::User { id, epoch } => (SUBJECT_IS_USER, id, epoch),
+        Identity::Link { id, epoch } => (SUBJECT_IS_LINK, id, epoch),
     };
     let inline = match claims.disposition {
         Disposition::Inline => INLINE,
@@ -74,23 +72,23 @@ fn encode(claims: &Claims, key_id: KeyId, bytes: &mut Vec<u8>) {
     bytes.extend(claims.nonce);
 }
 
-/// The claims behind the key id.
-fn decode(bytes: &[u8]) -> Option<Claims> {
-    let (flags, rest) = bytes.split_first()?;
+/// The claims of a signed ticket, which are `rest`: what is behind the key id.
+fn decode(signed: &Signed<'_>, rest: &[u8]) -> Option<Claims> {
+    let (flags, rest) = rest.split_first()?;
     let (file_id, rest) = rest.split_first_chunk::<16>()?;
     let (subject_id, rest) = rest.split_first_chunk::<16>()?;
     let (epoch, rest) = rest.split_first_chunk::<8>()?;
     let (expires_at, rest) = rest.split_first_chunk::<8>()?;
     let (nonce, _) = rest.split_first_chunk::<8>()?;
     let (id, epoch) = (Uuid::from_bytes(*subject_id), i64::from_be_bytes(*epoch));
-    let subject = match flags & SUBJECT {
-        SUBJECT_IS_USER => Subject::User { id, epoch },
-        SUBJECT_IS_LINK => Subject::Link { id, epoch },
+    let identity = match flags & SUBJECT {
+        SUBJECT_IS_USER => Identity::User { id, epoch },
+        SUBJECT_IS_LINK => Identity::Link { id, epoch },
         _ => return None,
     };
     Some(Claims {
         file_id: Uuid::from_bytes(*file_id),
-        subject,
+        subject: Subject::signed(signed, identity),
         disposition: match flags & INLINE {
             0 => Disposition::Attachment,
             _ => Disposition::Inline,
@@ -119,12 +117,16 @@ mod tests {
 
     fn claims(disposition: Disposition) -> Claims {
         let (id, epoch) = (Uuid::from_u128(2), 3);
+        let identity = match disposition {
+            Disposition::Attachment => Identity::User { id, epoch },
+            Disposition::Inline => Identity::Link { id, epoch },
+        };
+        let signer = signer(&["any"]);
+        let signature = signer.sign(b"");
+        let signed = signer.verified(signer.key_id(), b"", &signature).unwrap();
         Claims {
             file_id: Uuid::from_u128(1),
-            subject: match disposition {
-                Disposition::Attachment => Subject::User { id, epoch },
-                Disposition::Inline => Subject::Link { id, epoch },
-            },
+            subject: Subject::signed(&signed, identity),
             disposition,
             expires_at: Timestamp(4),
             nonce: [5; 8],
