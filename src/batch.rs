@@ -71,7 +71,7 @@ where
     }
 
     /// What `item` gets; `UNAVAILABLE` when nobody has taken it for too long.
-    pub async fn ask(&self, item: I) -> Result<O> {
+    pub async fn submit(&self, item: I) -> Result<O> {
         let left = patience::left();
         if left.is_zero() {
             // A batch takes some time, and one after the other they would add up.
@@ -151,9 +151,9 @@ mod tests {
             }
             Ok(items.into_iter().map(|item| item * 2).collect())
         });
-        assert_eq!(batches.ask(13).await.unwrap_err().code, Code::Internal);
-        assert_eq!(batches.ask(7).await.unwrap_err().code, Code::Unavailable);
-        let outcomes = join_all((20..60).map(|item| batches.ask(item))).await;
+        assert_eq!(batches.submit(13).await.unwrap_err().code, Code::Internal);
+        assert_eq!(batches.submit(7).await.unwrap_err().code, Code::Unavailable);
+        let outcomes = join_all((20..60).map(|item| batches.submit(item))).await;
         let outcomes: Vec<u32> = outcomes.into_iter().map(Result::unwrap).collect();
         assert_eq!(outcomes, (20..60).map(|item| item * 2).collect::<Vec<_>>());
     }
@@ -166,13 +166,13 @@ mod tests {
                 false => Ok(items),
             }
         });
-        let stuck = batches.ask(13);
+        let stuck = batches.submit(13);
         let strike = async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             tasks.strike("test");
         };
         let (stuck, ()) = futures_util::join!(stuck, strike);
         assert_eq!(stuck.unwrap_err().code, Code::Internal);
-        assert_eq!(batches.ask(7).await.unwrap(), 7);
+        assert_eq!(batches.submit(7).await.unwrap(), 7);
     }
 }

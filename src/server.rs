@@ -22,7 +22,7 @@ pub use background::Background;
 pub use listener::Listener;
 
 use answer::Held;
-use crowd::{Crowd, Place};
+use crowd::{Admission, Crowd};
 use stream::{Stream, Watched};
 
 /// What one connection may buffer of what it reads; larger buffers do not make uploads faster.
@@ -74,7 +74,7 @@ pub async fn serve(
 struct Accepted {
     stream: Box<dyn Stream>,
     peer: Peer,
-    place: Place,
+    admission: Admission,
 }
 
 /// The next connection for which there is a place.
@@ -82,11 +82,11 @@ async fn accept(listener: &Listener, crowd: &Arc<Crowd>) -> io::Result<Accepted>
     loop {
         let (stream, peer) = listener.accept().await?;
         match crowd.admit(peer).await {
-            Some(place) => {
+            Some(admission) => {
                 return Ok(Accepted {
                     stream,
                     peer,
-                    place,
+                    admission,
                 });
             }
             None => tracing::debug!(?peer, "an address has all the connections it may have"),
@@ -98,9 +98,9 @@ fn spawn(config: &Config, connections: &GracefulShutdown, router: &Router, accep
     let Accepted {
         stream,
         peer,
-        mut place,
+        mut admission,
     } = accepted;
-    let wait = Arc::clone(&place.wait);
+    let wait = Arc::clone(&admission.wait);
     let takes_its_time = peer == Peer::Local;
     let stream = Watched::new(stream, Arc::clone(&wait), config, takes_its_time);
     let router = router.clone();
@@ -130,7 +130,7 @@ fn spawn(config: &Config, connections: &GracefulShutdown, router: &Router, accep
                     tracing::debug!(%error, "a connection ended early");
                 }
             }
-            _ = &mut place.leave => tracing::debug!("a connection gives way"),
+            _ = &mut admission.leave => tracing::debug!("a connection gives way"),
         }
     });
 }

@@ -81,7 +81,9 @@ impl FileFacts {
                 lookups.run(look).await
             }
             (Self::Postgres { of_users, .. }, Identity::User { id, epoch }) => {
-                of_users.ask(postgres::UserClaim { claim, id, epoch }).await
+                of_users
+                    .submit(postgres::UserClaim { claim, id, epoch })
+                    .await
             }
             (
                 Self::Postgres {

@@ -39,8 +39,8 @@ pub struct Hasher {
     turns: Arc<Turns<Job>>,
 }
 
-/// Somebody's place in a line for the hasher.
-pub type Place = turns::Place<Job>;
+/// Somebody who waits for the hasher.
+pub type Waiter = turns::Waiter<Job>;
 
 /// What a verification found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +65,10 @@ impl Hasher {
         Self { turns }
     }
 
-    /// A place in `line`, to be taken before anything else is done for whoever asks: a crowd is refused at no cost.
+    /// A place at the end of `line`, to be taken before anything else is done for whoever asks: a crowd is refused at no cost.
     ///
     /// `RATE_LIMITED` when the line is full, `UNAVAILABLE` when all lines together are.
-    pub fn line_up(&self, line: Line) -> Result<Place> {
+    pub fn line_up(&self, line: Line) -> Result<Waiter> {
         self.turns.line_up(line)
     }
 }
@@ -79,7 +79,7 @@ impl Drop for Hasher {
     }
 }
 
-impl Place {
+impl Waiter {
     /// A PHC string for `password`, with a fresh salt. `UNAVAILABLE` when its turn does not come in time.
     pub async fn hash(&mut self, password: Secret) -> Result<String> {
         self.run(move |memory| hash(memory, &prepared(password.expose())))
@@ -239,25 +239,25 @@ mod tests {
     }
 
     /// Keeps the only thread busy until the sender is dropped.
-    fn occupy(hasher: &Hasher) -> (Place, mpsc::Sender<()>) {
-        let place = hasher.line_up(Line::Operator).unwrap();
+    fn occupy(hasher: &Hasher) -> (Waiter, mpsc::Sender<()>) {
+        let waiter = hasher.line_up(Line::Operator).unwrap();
         let (release, released) = mpsc::channel::<()>();
         let (started, starts) = mpsc::channel();
-        place.ask(Box::new(move |_| {
+        waiter.ask(Box::new(move |_| {
             started.send(()).unwrap();
             let _ = released.recv();
         }));
         starts.recv().unwrap();
-        (place, release)
+        (waiter, release)
     }
 
     #[tokio::test]
     async fn who_waits_too_long_is_told_so_and_not_served_later() {
         let hasher = hasher();
-        let (_place, release) = occupy(&hasher);
-        let mut place = hasher.line_up(Line::Operator).unwrap();
+        let (_waiter, release) = occupy(&hasher);
+        let mut waiter = hasher.line_up(Line::Operator).unwrap();
         let (ran, runs) = mpsc::channel();
-        let late = place.run(move |_| Ok(ran.send(()).is_ok()));
+        let late = waiter.run(move |_| Ok(ran.send(()).is_ok()));
         let late = patience::within(Duration::from_millis(20), late).await;
         assert_eq!(late.unwrap_err().code, Code::Unavailable);
         drop(release);
@@ -268,11 +268,11 @@ mod tests {
     #[tokio::test]
     async fn who_has_hung_up_is_not_served() {
         let hasher = hasher();
-        let (_place, release) = occupy(&hasher);
-        let mut place = hasher.line_up(Line::Operator).unwrap();
+        let (_waiter, release) = occupy(&hasher);
+        let mut waiter = hasher.line_up(Line::Operator).unwrap();
         let (ran, runs) = mpsc::channel();
         let request = tokio::spawn(async move {
-            let _ = place.run(move |_| Ok(ran.send(()).is_ok())).await;
+            let _ = waiter.run(move |_| Ok(ran.send(()).is_ok())).await;
         });
         tokio::task::yield_now().await;
         request.abort();

@@ -60,9 +60,9 @@ pub(super) async fn check(
     let Some(password) = password.filter(|password| !password.expose().is_empty()) else {
         return Ok(Password::Missing);
     };
-    let mut place = hasher.line_up(Line::of(client))?;
-    let mut charged = throttle::url_secret(auth, name, client, place.begun()).await?;
-    let verdict = place.verify(password, Some(hash)).await;
+    let mut waiter = hasher.line_up(Line::of(client))?;
+    let mut charged = throttle::url_secret(auth, name, client, waiter.begun()).await?;
+    let verdict = waiter.verify(password, Some(hash)).await;
     charged.judge(matches!(verdict, Ok(Verdict::Wrong)));
     if verdict? == Verdict::Wrong {
         return Ok(Password::Wrong);

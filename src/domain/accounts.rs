@@ -19,7 +19,7 @@ use crate::{
     auth::{
         Account, Viewer,
         client::ClientAddress,
-        password::{Line, Place, Verdict},
+        password::{Line, Verdict, Waiter},
         session::NewSession,
         throttle,
     },
@@ -49,7 +49,7 @@ pub async fn sign_up(
     }
     let username_key = username_key(username)?;
     check_password("password", &password)?;
-    let place = app.hasher.line_up(Line::of(client))?;
+    let waiter = app.hasher.line_up(Line::of(client))?;
     throttle::sign_up(app, client).await?;
     let mark = throttle::Mark::new(app, &username_key, client);
     let from = Visit {
@@ -57,7 +57,7 @@ pub async fn sign_up(
         mark,
         session,
     };
-    make(app, place, username, password, Some(from)).await
+    make(app, waiter, username, password, Some(from)).await
 }
 
 /// Where somebody signs up from.
@@ -71,14 +71,14 @@ struct Visit {
 pub async fn create(app: &App, username: &str, password: Secret) -> Result<Account> {
     username_key(username)?;
     check_password("password", &password)?;
-    let place = app.hasher.line_up(Line::Operator)?;
-    make(app, place, username, password, None).await
+    let waiter = app.hasher.line_up(Line::Operator)?;
+    make(app, waiter, username, password, None).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "accounts are made here")]
 async fn make(
     app: &App,
-    mut place: Place,
+    mut waiter: Waiter,
     username: &str,
     password: Secret,
     from: Option<Visit>,
@@ -93,7 +93,7 @@ async fn make(
         id: Set(id),
         username: Set(typed_name(username).to_owned()),
         username_key: Set(username_key(username)?),
-        password_hash: Set(place.hash(password).await?),
+        password_hash: Set(waiter.hash(password).await?),
         disabled: Set(false),
         credential_epoch: Set(0),
         used_bytes: Set(0),
@@ -168,15 +168,15 @@ async fn check_credentials(
     password: Secret,
 ) -> Result<user::Model> {
     let account = username_key(username).ok();
-    let mut place = app.hasher.line_up(Line::of(client))?;
+    let mut waiter = app.hasher.line_up(Line::of(client))?;
     let account = account.as_deref();
-    let mut charged = throttle::sign_in(app, account, client, place.begun()).await?;
+    let mut charged = throttle::sign_in(app, account, client, waiter.begun()).await?;
     let user = find(app, username).await?;
     let tried = user
         .as_ref()
         .map(|user| (Object::User(user.id), user.username.clone()));
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let verdict = place.verify(password.clone(), hash).await;
+    let verdict = waiter.verify(password.clone(), hash).await;
     let user = user.filter(|user| !user.disabled);
     charged.judge(
         verdict
@@ -204,7 +204,7 @@ async fn check_credentials(
         Event::of_account(Kind::SignedIn, user.id).from(client)
     });
     if verdict == Verdict::RightButOutdated {
-        renew_hash(app, &mut place, &user, password).await?;
+        renew_hash(app, &mut waiter, &user, password).await?;
     }
     Ok(user)
 }
@@ -231,11 +231,11 @@ pub async fn change_password(
 ) -> Result<Account> {
     check_password("new", &new)?;
     let (id, epoch) = (viewer.id(), viewer.epoch());
-    let mut place = app.hasher.line_up(Line::User(id))?;
-    let mut tries = throttle::password_change(app, id, place.begun()).await?;
+    let mut waiter = app.hasher.line_up(Line::User(id))?;
+    let mut tries = throttle::password_change(app, id, waiter.begun()).await?;
     let user = app.db.one(user::Entity::find_by_id(id)).await?;
     let user = user.ok_or_else(Error::unauthenticated)?;
-    let verdict = place.verify(current, Some(user.password_hash)).await;
+    let verdict = waiter.verify(current, Some(user.password_hash)).await;
     tries.judge(matches!(verdict, Ok(Verdict::Wrong)));
     if verdict? == Verdict::Wrong {
         events::enqueue(app, None, || {
@@ -243,7 +243,7 @@ pub async fn change_password(
         });
         return Err(Error::bad_input("current", "This is not your password."));
     }
-    let password_hash = place.hash(new).await?;
+    let password_hash = waiter.hash(new).await?;
     let event = events::row(
         app,
         Event::of_account(Kind::PasswordChanged, id).from(client),
@@ -365,11 +365,11 @@ async fn find(app: &App, username: &str) -> Result<Option<user::Model>> {
 #[expect(clippy::disallowed_methods, reason = "accounts are changed here")]
 async fn renew_hash(
     app: &App,
-    place: &mut Place,
+    waiter: &mut Waiter,
     user: &user::Model,
     password: Secret,
 ) -> Result<()> {
-    let password_hash = place.hash(password).await?;
+    let password_hash = waiter.hash(password).await?;
     let (id, epoch) = (user.id, user.credential_epoch);
     let renew = app.db.write(move |transaction| {
         Box::pin(async move {

@@ -42,7 +42,7 @@ pub use incoming::{Complete, Incoming};
 use incoming::{RESERVE_AHEAD, SMALL_BYTES};
 pub use live::LiveUploads;
 use pieces::Pieces;
-pub use rows::Rows;
+pub use rows::UploadRows;
 pub use sweep::{LastSeen, sweep_abandoned, touch_live};
 
 /// Opens an upload into `destination`. `expected` is how many bytes may come, where the client has said so.

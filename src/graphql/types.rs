@@ -19,13 +19,13 @@ pub type Fields = HashMap<String, FieldType>;
 #[derive(Debug)]
 pub struct FieldType {
     pub kind: Type,
-    pub rows: Rows,
+    pub length: Length,
     pub arguments: Vec<Input>,
 }
 
 /// How many rows a field answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rows {
+pub enum Length {
     /// One value. The lists inside a page count here too: the page has been counted.
     One,
     /// As many as its arguments ask for.
@@ -190,7 +190,7 @@ mod tests {
             for (field, of) in fields {
                 let inside_page = is_page(name) && ["edges", "nodes"].contains(&field.as_str());
                 if matches!(of.kind.base, BaseType::List(_)) && !inside_page {
-                    lists.push((format!("{name}.{field}"), of.rows));
+                    lists.push((format!("{name}.{field}"), of.length));
                 }
             }
         }
@@ -202,11 +202,11 @@ mod tests {
         assert_eq!(
             lists,
             [
-                ("ApiToken.scopes", Rows::Few(2)),
+                ("ApiToken.scopes", Length::Few(2)),
                 // `MAX_FILES_PER_REQUEST` of them.
-                ("Mutation.uploadFiles", Rows::List),
+                ("Mutation.uploadFiles", Length::List),
                 // 100 of them, says `domain::api_tokens`.
-                ("Query.apiTokens", Rows::List),
+                ("Query.apiTokens", Length::List),
             ]
         );
     }
@@ -230,7 +230,7 @@ mod tests {
                 let sized = ["first", "after", "last", "before"]
                     .iter()
                     .all(|size| names.contains(size));
-                let is_page = TYPES.objects[parent][name].rows == Rows::Page;
+                let is_page = TYPES.objects[parent][name].length == Length::Page;
                 assert_eq!(sized, is_page, "{parent}.{name}");
                 pages += usize::from(is_page);
             }

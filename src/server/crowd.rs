@@ -53,9 +53,9 @@ struct Taken {
     _leave: oneshot::Sender<()>,
 }
 
-/// A connection's place, free again when this is dropped.
+/// A connection that was admitted. Its place is free again when this is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Admission {
     crowd: Arc<Crowd>,
     number: u64,
     pub wait: Arc<Wait>,
@@ -75,7 +75,7 @@ impl Crowd {
 
     /// A place for a new connection; `None` when all those of its address are being served at this moment. Where everybody
     /// is being served, it waits for the first who is not.
-    pub async fn admit(self: &Arc<Self>, peer: Peer) -> Option<Place> {
+    pub async fn admit(self: &Arc<Self>, peer: Peer) -> Option<Admission> {
         let network = match peer {
             Peer::Address(address) if !self.is_trusted(&address) => {
                 Some(ClientAddress(Some(address)).network())
@@ -87,7 +87,7 @@ impl Crowd {
             match taken {
                 Ok((number, wait, leave)) => {
                     let crowd = Arc::clone(self);
-                    return Some(Place {
+                    return Some(Admission {
                         crowd,
                         number,
                         wait,
@@ -187,7 +187,7 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for Admission {
     fn drop(&mut self) {
         self.crowd.places().free(self.number);
     }

@@ -81,7 +81,7 @@ impl Local {
     /// Small content is finished several at a time: waking a thread for each would cost more than the writing.
     pub(super) async fn finish(&self, staged: Staged) -> Result<u64> {
         if !staged.is_on_disk() {
-            return self.small.ask(staged).await?;
+            return self.small.submit(staged).await?;
         }
         let (content, durable) = (Arc::clone(&self.content), self.durable.clone());
         let mark = self.mark.clone();

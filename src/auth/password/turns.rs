@@ -75,8 +75,8 @@ impl<J> Turns<J> {
         }
     }
 
-    /// A place in `line`, until it is dropped. `RATE_LIMITED` when that line is full, `UNAVAILABLE` when all are.
-    pub fn line_up(self: &Arc<Self>, line: Line) -> Result<Place<J>> {
+    /// A place at the end of `line`, until it is dropped. `RATE_LIMITED` when that line is full, `UNAVAILABLE` when all are.
+    pub fn line_up(self: &Arc<Self>, line: Line) -> Result<Waiter<J>> {
         let mut state = self.lock();
         if state.in_all >= self.limits.in_all {
             return Err(Error::exhausted(Code::Unavailable));
@@ -95,7 +95,7 @@ impl<J> Turns<J> {
         standing.people += 1;
         state.in_all += 1;
         state.last_number += 1;
-        Ok(Place {
+        Ok(Waiter {
             turns: Arc::clone(self),
             line,
             number: state.last_number,
@@ -153,19 +153,19 @@ impl<J> fmt::Debug for Turns<J> {
     }
 }
 
-/// Says whether anything has begun for somebody's place.
+/// Says whether anything has begun for one who waits.
 pub type Begun = Arc<AtomicBool>;
 
-/// Somebody's place in a line. Who leaves it takes along what they asked for.
+/// Somebody who waits in a line. Who leaves it takes along what they asked for.
 #[derive(Debug)]
-pub struct Place<J> {
+pub struct Waiter<J> {
     pub(super) turns: Arc<Turns<J>>,
     line: Line,
     number: u64,
     begun: Begun,
 }
 
-impl<J> Place<J> {
+impl<J> Waiter<J> {
     /// Whether anything that was asked for from here has had its turn; whoever does it says so.
     pub fn begun(&self) -> Begun {
         Arc::clone(&self.begun)
@@ -205,7 +205,7 @@ impl<J> Place<J> {
     }
 }
 
-impl<J> Drop for Place<J> {
+impl<J> Drop for Waiter<J> {
     fn drop(&mut self) {
         let mut state = self.turns.lock();
         self.withdraw_from(&mut state);
@@ -235,7 +235,7 @@ mod tests {
     fn lines_are_served_in_turn_however_long_they_are() {
         let turns = turns(9, 99);
         let (crowd, other) = (line("192.0.2.1"), line("192.0.2.2"));
-        let mut places = Vec::new();
+        let mut waiters = Vec::new();
         for (line, job) in [
             (crowd, "crowd 1"),
             (crowd, "crowd 2"),
@@ -244,9 +244,9 @@ mod tests {
             (Line::Operator, "operator"),
             (other, "other 2"),
         ] {
-            let place = turns.line_up(line).unwrap();
-            place.ask(job);
-            places.push(place);
+            let waiter = turns.line_up(line).unwrap();
+            waiter.ask(job);
+            waiters.push(waiter);
         }
         let served: Vec<_> = (0..6).map(|_| turns.next().unwrap()).collect();
         assert_eq!(
@@ -302,10 +302,10 @@ mod tests {
     #[test]
     fn nothing_is_served_after_the_end() {
         let turns = turns(9, 99);
-        let place = turns.line_up(Line::Operator).unwrap();
-        place.ask("before");
+        let waiter = turns.line_up(Line::Operator).unwrap();
+        waiter.ask("before");
         turns.close();
-        place.ask("after");
+        waiter.ask("after");
         assert_eq!(turns.next(), None);
     }
 }

@@ -33,7 +33,7 @@ const AT_ONCE: usize = 1;
 
 /// The way to the rows.
 #[derive(Debug)]
-pub struct Rows {
+pub struct UploadRows {
     db: Db,
     max_files: u32,
     begun: Batches<upload::Model, Shared<()>>,
@@ -71,7 +71,7 @@ pub(super) struct Stored {
     pub event: event::Model,
 }
 
-impl Rows {
+impl UploadRows {
     /// Starts what writes them, which ends when the last handle is dropped.
     pub fn start(db: &Db, max_files: u32, tasks: &Tasks) -> Self {
         let (begin, finish) = (db.clone(), db.clone());
@@ -101,7 +101,7 @@ impl Rows {
 
     /// Writes the pending row of an upload.
     pub(super) async fn begin(&self, upload: upload::Model) -> Result<()> {
-        if self.begun.ask(upload.clone()).await?.is_some() {
+        if self.begun.submit(upload.clone()).await?.is_some() {
             return Ok(());
         }
         let insert = self
@@ -113,7 +113,7 @@ impl Rows {
     /// Makes files of the uploads of one payer, all of them or none.
     pub(super) async fn finish(&self, uploads: Vec<Stored>) -> Result<Outcome> {
         if uploads.len() <= SHARING_FILES_MAX
-            && let Some(outcome) = self.finished.ask(uploads.clone()).await?
+            && let Some(outcome) = self.finished.submit(uploads.clone()).await?
         {
             return Ok(outcome);
         }

@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Result},
     graphql::{
         pagination::{DEFAULT_PAGE, MAX_PAGE},
-        types::{Fields, Rows, TYPES, named, root},
+        types::{Fields, Length, TYPES, named, root},
     },
 };
 
@@ -201,11 +201,11 @@ impl<'d> Measure<'d> {
             (None, _) => Parent::Unknown,
         };
         let below = self.selection_set(&field.selection_set, inside)?;
-        let rows = match (known.map(|known| known.rows), parent) {
-            (None | Some(Rows::One), Parent::Object(_) | Parent::Unknown) => 1,
-            (Some(Rows::Page), _) => self.page_size(field),
-            (Some(Rows::Few(rows)), _) => rows,
-            (Some(Rows::List), _) => self.list,
+        let rows = match (known.map(|known| known.length), parent) {
+            (None | Some(Length::One), Parent::Object(_) | Parent::Unknown) => 1,
+            (Some(Length::Page), _) => self.page_size(field),
+            (Some(Length::Few(rows)), _) => rows,
+            (Some(Length::List), _) => self.list,
             (_, Parent::Introspection) => introspected_rows(name),
         };
         Ok(self.of_field(field, parent, known.is_some(), below, rows))

@@ -11,7 +11,7 @@ use async_graphql::{
 };
 
 use super::{
-    FieldType, Fields, Rows,
+    FieldType, Fields, Length,
     inputs::{self, DirectiveType},
     is_page, named,
 };
@@ -56,7 +56,7 @@ pub fn objects(kinds: &Kinds) -> HashMap<String, Fields> {
         };
         let fields = fields.iter().map(|field| {
             let of = FieldType {
-                rows: rows(name, &field.node, kinds),
+                length: length(name, &field.node, kinds),
                 kind: field.node.ty.node.clone(),
                 arguments: inputs::inputs(&field.node.arguments),
             };
@@ -115,14 +115,14 @@ pub fn possible(kinds: &Kinds) -> HashMap<String, HashSet<String>> {
 }
 
 /// How many rows `field` of the type `parent` answers with.
-fn rows(parent: &str, field: &FieldDefinition, kinds: &Kinds) -> Rows {
+fn length(parent: &str, field: &FieldDefinition, kinds: &Kinds) -> Length {
     match &field.ty.node.base {
-        BaseType::Named(name) if is_page(name) => Rows::Page,
-        BaseType::Named(_) => Rows::One,
-        BaseType::List(_) if is_page(parent) => Rows::One,
+        BaseType::Named(name) if is_page(name) => Length::Page,
+        BaseType::Named(_) => Length::One,
+        BaseType::List(_) if is_page(parent) => Length::One,
         BaseType::List(item) => match kinds.get(named(item)) {
-            Some(TypeKind::Enum(values)) => Rows::Few(values.values.len()),
-            _ => Rows::List,
+            Some(TypeKind::Enum(values)) => Length::Few(values.values.len()),
+            _ => Length::List,
         },
     }
 }
