@@ -104,7 +104,7 @@ impl App {
             Needs::Content => installation::check_strictly(&db, data_dir).await?,
             Needs::Database => {
                 installation::check(&db, data_dir).await?;
-                // Whatever asks for content then is told that it is not there.
+                // A command that needs the database alone opens no content, so nothing compares this id with the mark's.
                 Uuid::nil()
             }
         };

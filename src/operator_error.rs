@@ -20,7 +20,7 @@ impl OperatorError {
     /// `doing` ("make the data directory") failed at `path`, which `setting` leads to.
     pub fn at(doing: &str, path: &Path, setting: &str, error: &io::Error) -> Self {
         // An error of our own names its path and its way out.
-        if error.raw_os_error().is_none() {
+        if error.get_ref().is_some() {
             return Self(error.to_string());
         }
         let path = absolute(path);
@@ -69,6 +69,9 @@ fn way_out(path: &Path, setting: &str, error: &io::Error) -> String {
         Some(libc::EEXIST | libc::ENOTDIR | libc::EISDIR | libc::ENOENT | libc::ELOOP) => {
             in_the_way(path, setting)
         }
+        _ if error.kind() == ErrorKind::InvalidData => format!(
+            "That file is damaged: put it back from a backup, or set {setting} to another place"
+        ),
         _ => format!("Check that disk, or set {setting} to another place"),
     }
 }

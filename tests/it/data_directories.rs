@@ -201,6 +201,15 @@ async fn whatever_is_in_the_place_of_a_part_is_named_with_the_way_out() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_no_text_is_named() {
+    let program = Program::with(None);
+    program.serve().kill();
+    let secret = program.data_dir().join("secret");
+    fs::write(&secret, [0xff; 64]).unwrap();
+    says(&program, &secret, "CLOAKROOM_SECRET_FILE", "is damaged");
+}
+
 /// As the user that `setpriv` makes of root: nobody, who owns nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_belongs_to_somebody_else_is_named_with_its_owner() {
