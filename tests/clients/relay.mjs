@@ -1,11 +1,12 @@
 // The journey with Relay: its compiler takes the schema and every document of the journey, and its runtime runs what comes
-// out. Then a list is paged through by a fragment, as usePaginationFragment does.
+// out. Then each type that is a Node is fetched again by a fragment, as useRefetchableFragment does, and each list is paged
+// through by one, as usePaginationFragment does.
 //
 //   node relay.mjs <base URL> <schema.graphql>
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { getOperationAST, print } from 'graphql';
 import relay from 'relay-runtime';
 import { DOCUMENTS, journey } from './journey.mjs';
 import { hasFiles, multipart } from './multipart.mjs';
+import { fragmentsOf } from './relay_fragments.mjs';
 
 const { Environment, Network, RecordSource, Store, commitMutation, fetchQuery } = relay;
 
@@ -23,16 +25,8 @@ function relayName(document) {
   return `Journey${name.value}${operation === 'query' ? 'Query' : 'Mutation'}`;
 }
 
-/** What a component with a list has: a fragment that can be fetched again for the next page. */
-const PAGES = `
-  fragment JourneyFiles_query on Query
-    @argumentDefinitions(count: { type: "Int", defaultValue: 2 }, cursor: { type: "String" })
-    @refetchable(queryName: "JourneyFilesPaginationQuery") {
-    files(first: $count, after: $cursor) @connection(key: "Journey_files") {
-      edges { node { id name } }
-    }
-  }
-`;
+const [base, schema] = process.argv.slice(2);
+const FRAGMENTS = fragmentsOf(readFileSync(schema, 'utf8'));
 
 /** Compiles the documents; returns a directory with a module for each. */
 function compile(schema) {
@@ -46,14 +40,13 @@ function compile(schema) {
     customScalarTypes: { DateTime: 'string', Int64: 'number', Upload: 'unknown' },
   }));
   const documents = DOCUMENTS.map((document) => print(document).replace(/(query|mutation) \w+/, `$1 ${relayName(document)}`));
-  const tagged = [...documents, PAGES].map((document) => `graphql\`${document}\`;`);
+  const tagged = [...documents, ...FRAGMENTS.map(({ document }) => document)].map((document) => `graphql\`${document}\`;`);
   writeFileSync(join(directory, 'src/Journey.js'), tagged.join('\n'));
   const compiler = createRequire(import.meta.url).resolve('relay-compiler/cli.js');
   execFileSync(process.execPath, [compiler, 'relay.config.json'], { cwd: directory, encoding: 'utf8' });
   return directory;
 }
 
-const [base, schema] = process.argv.slice(2);
 const directory = compile(schema);
 process.on('exit', () => rmSync(directory, { recursive: true }));
 
@@ -80,7 +73,7 @@ function asErrors(error) {
 let alice;
 await journey((options) => {
   const here = environment(options);
-  alice ??= here;
+  alice ??= { here, ...options };
   return async (document, variables = {}) => {
     const node = await artifact(relayName(document));
     if (node.params.operationKind === 'query') {
@@ -96,15 +89,56 @@ await journey((options) => {
   };
 });
 
-const pages = await artifact('JourneyFilesPaginationQuery');
-const names = [];
-for (let cursor = null, pageInfo = { hasNextPage: true }; pageInfo.hasNextPage; cursor = pageInfo.endCursor) {
-  const variables = { count: 2, cursor };
-  const { files } = await new Promise((resolve, reject) => {
-    alice.execute({ operation: relay.createOperationDescriptor(pages, variables) })
-      .subscribe({ next: ({ data }) => resolve(data), error: reject });
-  });
-  names.push(...files.edges.map(({ node }) => node.name));
-  pageInfo = files.pageInfo;
+/** Asks as alice, without Relay. */
+async function ask(query) {
+  const request = { headers: { ...alice.headers, 'content-type': 'application/json' }, body: JSON.stringify({ query }) };
+  const { data, errors } = await (await alice.fetch(alice.url, { method: 'POST', ...request })).json();
+  assert.equal(errors, undefined, JSON.stringify(errors));
+  return data;
 }
-assert.equal(names.length, 3, JSON.stringify(names));
+
+/** One of each type that is a Node, by the type's name. */
+async function world() {
+  const { files } = await ask('{ files(first: 1) { nodes { id } } }');
+  const file = files.nodes[0].id;
+  const made = await ask(`mutation {
+    share: shareWithAuthenticated(fileId: "${file}") { id }
+    apiToken: createApiToken(name: "one of each", scopes: [READ]) { apiToken { id } }
+    drop: createDrop(name: "one of each") { id }
+  }`);
+  const { me, file: { events } } = await ask(`{ me { id } file(id: "${file}") { events(first: 1) { edges { node { id } } } } }`);
+  return {
+    File: file, Share: made.share.id, ApiToken: made.apiToken.apiToken.id, Drop: made.drop.id, User: me.id,
+    Event: events.edges[0].node.id,
+  };
+}
+
+/** What the query of a fragment gives. */
+async function run(query, variables) {
+  const operation = relay.createOperationDescriptor(await artifact(query), variables);
+  return new Promise((resolve, reject) => {
+    alice.here.execute({ operation }).subscribe({ next: ({ data }) => resolve(data), error: reject });
+  });
+}
+
+const ids = await world();
+for (const { query, type, list } of FRAGMENTS) {
+  const id = ids[type];
+  assert.ok(id || type === 'Query', `the world has no ${type}`);
+  if (list === null) {
+    const { node } = await run(query, { id });
+    assert.equal(node.id, id, query);
+    continue;
+  }
+  const seen = [];
+  for (let cursor = null, more = true; more;) {
+    const data = await run(query, { ...(id && { id }), count: 1, cursor });
+    const { edges, pageInfo } = (id ? data.node : data)[list];
+    seen.push(...edges.map(({ node }) => node.id));
+    [cursor, more] = [pageInfo.endCursor, pageInfo.hasNextPage];
+  }
+  assert.equal(new Set(seen).size, seen.length, query);
+  if (query === 'JourneyQueryFilesPagesQuery') {
+    assert.equal(seen.length, 3, JSON.stringify(seen));
+  }
+}
