@@ -86,9 +86,8 @@ async fn an_installation_without_files_waits_for_its_disk_as_well() {
     assert!(!program.data_dir().join("content").exists());
 }
 
-/// A first start that was killed before the mark was written is no reason to refuse the second.
 #[tokio::test(flavor = "multi_thread")]
-async fn first_starts_at_once_and_a_killed_one_make_one_installation() {
+async fn first_starts_at_once_make_one_installation() {
     let program = Program::new().await.migrated();
     let servers: Vec<_> = std::thread::scope(|scope| {
         let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| program.serve())).collect();
@@ -105,6 +104,33 @@ async fn first_starts_at_once_and_a_killed_one_make_one_installation() {
         fs::read(program.data_dir().join("content/installation")).unwrap(),
         mark
     );
+    succeeded(&program.run(&["verify"]));
+}
+
+/// Its database has the id of the installation by then, and its content directory no mark.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_is_killed_before_the_mark_is_followed_by_a_second() {
+    let program = Program::new().await.migrated();
+    let renames = "rename,renameat,renameat2";
+    let [trace, kill] = [
+        format!("trace={renames}"),
+        format!("inject={renames}:signal=KILL:when=1"),
+    ];
+    let strace = ["strace", "-f", "-o", "/dev/null", "-e", &trace, "-e", &kill];
+    assert!(program.try_serve(&strace).is_err(), "it was killed");
+    let content = program.data_dir().join("content");
+    let names: Vec<_> = fs::read_dir(&content)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        names.len() == 1 && names[0].starts_with("installation."),
+        "the mark alone is renamed, and was not: {names:?}"
+    );
+
+    program.serve().kill();
+
+    assert_eq!(fs::read(content.join("installation")).unwrap().len(), 37);
     succeeded(&program.run(&["verify"]));
 }
 

@@ -45,12 +45,14 @@ async fn dates_have_three_digits_of_the_second_however_they_were_sent() {
         u64::try_from(100 - now % 100).unwrap(),
     ));
     let file = alice.upload("b.txt", b"b").await;
+    alice.share_with_everyone(&file).await;
     let answer = alice.ask_with(query, json!({ "f": file })).await;
     let mut dates = 0;
     for pointer in [
         "/file/createdAt",
         "/file/owner/createdAt",
         "/file/downloadTicket/expiresAt",
+        "/file/shares/nodes/0/createdAt",
         "/file/events/edges/0/node/at",
     ] {
         let date = answer.text(pointer);

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::{Database, TestApp, nginx::free_port};
 
-/// How long a server may take to start.
+/// How long a server may take to start, and a command to end.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// How an operator's machine is set up: a data directory, a database, and nothing else in the environment.
@@ -139,6 +139,7 @@ impl Program {
     /// Runs to the end, with `input` on standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Printed {
         let mut child = self.command(&[], arguments).spawn().unwrap();
+        let _ended = killed_after_patience(child.id());
         // A program that ends without reading is no mistake of this test's.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
@@ -157,6 +158,7 @@ impl Program {
     pub fn run_to(&self, out: impl Into<Stdio>, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = self.command(&[], arguments);
         let child = command.stdin(Stdio::null()).stdout(out).spawn().unwrap();
+        let _ended = killed_after_patience(child.id());
         let output = child.wait_with_output().unwrap();
         (
             output.status.code(),
@@ -175,15 +177,7 @@ impl Program {
         let mut child = self.command(under, &[]).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
-        // A start that stands still would have the test wait for good: it is killed, which ends its log.
-        let pid = child.id();
-        let (_started, starting) = mpsc::channel::<()>();
-        std::thread::spawn(move || {
-            if starting.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                only_child(pid).map(|server| signal(server, "-KILL"));
-                signal(pid, "-KILL");
-            }
-        });
+        let _started = killed_after_patience(child.id());
         let base = loop {
             let Some(Ok(line)) = lines.next() else {
                 child.wait().unwrap();
@@ -245,6 +239,19 @@ impl Program {
         }
         serving
     }
+}
+
+/// Kills the process `pid`, and the one that it runs, unless what this returns is dropped in time. A process that stands still
+/// would have the test wait for good.
+fn killed_after_patience(pid: u32) -> mpsc::Sender<()> {
+    let (ended, ending) = mpsc::channel();
+    std::thread::spawn(move || {
+        if ending.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            only_child(pid).map(|server| signal(server, "-KILL"));
+            signal(pid, "-KILL");
+        }
+    });
+    ended
 }
 
 /// None, when the process became the server instead of starting it.
