@@ -97,6 +97,41 @@ async fn the_snippet_for_urql_signs_in_for_a_token_and_downloads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_snippet_for_strangers_opens_a_link_and_leaves_a_file() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("hello.txt", b"hello").await;
+    let link = alice
+        .link_with(&file, json!({ "password": "over the hills" }))
+        .await;
+    let drop = alice
+        .drop_with(json!({ "password": "f\u{fc}r dich \u{1f381}" }))
+        .await;
+    let program = program("strangers", &server.base);
+    let uses = format!(
+        "
+        const locked = await openLink('{link}');
+        console.log(locked.hasPassword, locked.file);
+        await openLink('{link}', 'wrong').catch(({{ code }}) => console.log(code));
+        const {{ file }} = await openLink('{link}', 'over the hills');
+        console.log(file.name, await (await fetch(file.downloadTicket.url)).text());
+        const left = await leave('{drop}', new File(['from afar'], 'letter.txt'), 'f\u{fc}r dich \u{1f381}');
+        console.log(left.name, left.size);
+        ",
+        link = link.token,
+        drop = drop.token,
+    );
+
+    let printed = run_as_page(&(program + &uses));
+
+    assert_eq!(
+        printed,
+        "true null\nFORBIDDEN\nhello.txt hello\nletter.txt 9\n"
+    );
+    assert_eq!(names(&alice, "files").await[0], "letter.txt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_snippet_for_python_uploads_and_lists() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;
