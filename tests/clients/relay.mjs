@@ -17,7 +17,7 @@ import { DOCUMENTS, journey } from './journey.mjs';
 import { hasFiles, multipart } from './multipart.mjs';
 import { fragmentsOf } from './relay_fragments.mjs';
 
-const { Environment, Network, RecordSource, Store, commitMutation, fetchQuery } = relay;
+const { commitMutation, fetchQuery } = relay;
 
 /** Relay wants operations to be called as their module is, and to end in what they are. */
 function relayName(document) {
@@ -54,6 +54,8 @@ async function artifact(name) {
   const path = join(directory, 'src/__generated__', `${name}.graphql.js`);
   return (await import(pathToFileURL(path))).default;
 }
+
+const { Environment, Network, RecordSource, Store } = relay;      // import relay from 'relay-runtime';
 
 function environment({ url, fetch, headers }) {
   const send = async ({ text }, variables, _cache, uploadables) => {
