@@ -36,7 +36,8 @@ pub struct Verify {
     /// Remove content that nothing owns
     #[arg(long)]
     repair: bool,
-    /// Content that nothing owns counts when it is older than this: `0s`, `90s`, `24h`
+    /// Content that nothing owns counts when it is older than this, by what its database knows of the time: `90s`, `24h`;
+    /// `0s` judges all content
     #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = humantime::parse_duration)]
     older_than: Duration,
     /// Print the report as JSON

@@ -5,7 +5,7 @@
 
 use std::{fmt, pin::pin, time::Duration};
 
-use entity::{discarded_content, file, upload};
+use entity::{Timestamp, discarded_content, file, upload};
 use futures_util::TryStreamExt;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub struct Options {
     /// Remove content that nothing owns.
     pub repair: bool,
     /// How old content must be before it is said to belong to nothing: what is younger may be somebody's whom this database
-    /// does not know yet, or is not going to know.
+    /// does not know yet, or is not going to know. Zero judges all content.
     pub settled_after: Duration,
 }
 
@@ -189,6 +189,16 @@ async fn hash(content: &Content) -> Result<[u8; 32]> {
     Ok(digest.sha256())
 }
 
+/// Content that was written after this is not judged. A server keeps the time in its database, so that an old copy of a database
+/// does not judge what was uploaded after the copy was made.
+fn settled(app: &App, options: Options) -> Timestamp {
+    let now = app.clock.now();
+    match options.settled_after {
+        Duration::ZERO => now,
+        settled_after => before(now.min(app.settled_time.last()), settled_after),
+    }
+}
+
 /// Bytes that no row owns are only there until they are swept.
 async fn check_contents(
     app: &App,
@@ -196,6 +206,7 @@ async fn check_contents(
     report: &mut Report,
     progress: &mut impl FnMut(&Report),
 ) -> Result<()> {
+    let settled = settled(app, options);
     let mut keys = pin!(app.storage.keys());
     while let Some(key) = keys.try_next().await? {
         report.contents += 1;
@@ -212,7 +223,7 @@ async fn check_contents(
         if is_owned(app, &key).await? {
             continue;
         }
-        if written_at > before(app.clock.now(), options.settled_after) {
+        if written_at > settled {
             report.unsettled += 1;
             continue;
         }

@@ -77,6 +77,11 @@ impl SettledTime {
         looks.settled
     }
 
+    /// What was certain at the last look; before the first one, what was stored by the process before.
+    pub fn last(&self) -> Timestamp {
+        self.lock().settled
+    }
+
     /// Stores `settled` for the next start, unless what is stored is about as good.
     #[expect(
         clippy::disallowed_methods,

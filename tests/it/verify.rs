@@ -80,6 +80,11 @@ async fn damage_and_orphans_are_reported_and_only_orphans_removed() {
     assert!(orphan.exists());
     // The clock of this server stands still while the test runs; the file system's does not.
     server.advance(2 * DAY);
+    // As with a copy of the database that was made two days ago.
+    let copy = verify(&server, false, true).await;
+    assert_eq!((copy.orphans.len(), copy.unsettled), (0, 1));
+    assert!(orphan.exists());
+    server.sweep().await;
 
     assert_eq!(
         verify(&server, false, false).await.damaged.len(),
