@@ -42,6 +42,7 @@ mod drop_limits;
 mod drop_pages;
 mod drops;
 mod env_files;
+mod explanations;
 mod failed_sign_ins;
 mod faults;
 mod files;

@@ -143,6 +143,8 @@ pub const VISIBLE_NAME_OF_SHARE: Outcomes =
 pub const VISIBLE_OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 /// The owner of the file; those who may see the file are told that they may not see this.
 pub const OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Denied, RECIPIENTS)];
+/// The owner, of what nobody else may see, such as a file in the trash.
+pub const OWNER_UNSEEN: Outcomes = &[(Yes, OWNERS)];
 /// Whoever has a link to the file, signed in or not. It rests while its owner is disabled.
 pub const LINKED: Outcomes = &[(Yes, LINK_HOLDERS), (Hidden, ANYBODY)];
 /// Whoever has a drop of the owner's, signed in or not. It rests while its owner is disabled.

@@ -138,6 +138,7 @@ pub const FIELDS: &[Row] = &[
     row("Query.sharedWithMe", RECEIVED_LIST, "{ sharedWithMe { nodes { id } } }"),
     row("Query.trash", OWN_LIST, "{ trash { nodes { id } } }"),
     row("Query.downloadTicket", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
+    row("Query.explainAccess", OWNER_ONLY, r#"{ explainAccess(fileId: $file, username: "rita") { allowed } }"#),
     row("Query.apiTokens", OWN_LIST_IN_PERSON, "{ apiTokens { id } }"),
     row("Query.sharedLink", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
     row("Query.drops", OWN_LIST, "{ drops { nodes { id } } }"),
@@ -210,6 +211,12 @@ pub const FIELDS: &[Row] = &[
     row("ShareLink.downloads", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { downloads } } } } }"),
     row("Share.createdAt", VISIBLE, "{ file(id: $file) { shares { nodes { createdAt } } } }"),
     row("Share.expiresAt", VISIBLE, "{ file(id: $file) { shares { nodes { expiresAt } } } }"),
+
+    row("AccessExplanation.allowed", OWNER_ONLY, r#"{ explainAccess(fileId: $file, username: "rita") { allowed } }"#),
+    row("AccessExplanation.owns", OWNER_ONLY, r#"{ explainAccess(fileId: $file, username: "olivia") { owns } }"#),
+    row("AccessExplanation.grants", OWNER_ONLY, r#"{ explainAccess(fileId: $file, username: "rita") { grants { id } } }"#),
+    // A file in the trash is nobody else's business.
+    row("AccessExplanation.obstacles", OWNER_UNSEEN, r#"{ explainAccess(fileId: $trashed, username: "rita") { obstacles } }"#),
 
     row("User.id", VISIBLE, "{ file(id: $file) { owner { id } } }"),
     row("User.username", VISIBLE, "{ file(id: $file) { owner { username } } }"),
