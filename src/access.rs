@@ -129,14 +129,16 @@ mod shares;
 
 pub use audiences::EVERYONE;
 pub use destination::{Destination, Payer, Uploader, drop_is_full};
-pub use drops::{Drop, drops_of, drops_of_files, files_of_drop, owned_drop, visible_drop};
+pub use drops::{
+    Drop, drops_of, drops_of_files, drops_of_ids, files_of_drops, owned_drop, visible_drop,
+};
 pub use explanation::{Explanation, Obstacle, explain};
 pub use facts::{Claim, FileFacts};
 pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
 pub use proof::{Owned, Readable, Sight, Trashed};
-pub use shares::{shares_of, visible_share};
+pub use shares::{ShareName, owned_shares_called, shares_of, visible_share};
 
 /// What a check needs: who is signed in, and what reads the facts.
 #[derive(Debug)]

@@ -24,8 +24,8 @@ async fn explain(asks: &Person, file: &str, username: &str) -> Answer {
 
 /// What is told, with `grants` by the ids of shares.
 async fn explained(owner: &Person, file: &str, username: &str) -> Value {
-    let explained = explain(owner, file, username).await.data("/explainAccess");
-    let mut explained = explained;
+    let answer = explain(owner, file, username).await;
+    let mut explained = answer.data("/explainAccess");
     let grants = explained["grants"].as_array().unwrap().iter();
     let ids = grants.map(|grant| grant["id"].clone()).collect();
     explained["grants"] = Value::Array(ids);
@@ -42,7 +42,7 @@ fn model(world: &World, user: &user::Model, file: &file::Model) -> Value {
     let reaching: Vec<_> = reaching.collect();
     let lives = |share: &share::Model| share.expires_at.is_none_or(|end| end > world.now);
     let grants = reaching.iter().filter(|share| lives(share));
-    let mut grants: Vec<_> = grants.map(|share| share.id).collect();
+    let mut grants: Vec<_> = grants.map(|share| share.id.to_string()).collect();
     grants.sort_unstable_by(|one, other| other.cmp(one));
     let owns = file.owner_id == user.id;
     let is_granted = owns || !grants.is_empty();
@@ -71,7 +71,10 @@ async fn gets(person: &Person, file: &str) -> bool {
     }
     let url = answer.text("/downloadTicket/url");
     // The bytes would come from nginx: these files have none.
-    let redeemed = person.get(&url).await;
+    let (_, ticket) = url.split_once("/download/").unwrap();
+    let redeemed = person
+        .get(&format!("{}/download/{ticket}", person.base))
+        .await;
     assert_eq!(redeemed.status, 200, "{redeemed:?}");
     assert!(redeemed.headers.contains_key("x-accel-redirect"));
     true
