@@ -76,7 +76,7 @@ impl Share {
         }
         let share = LinkOf(self.share.clone().into_owned()?);
         let terms = context.links().load_one(share).await?;
-        Ok(terms.map(|terms| ShareLink::new(context.app(), self.share.id, terms)))
+        Ok(terms.map(|terms| ShareLink::new(self.share.id, terms)))
     }
 
     /// When the share was made.

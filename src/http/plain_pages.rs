@@ -14,6 +14,10 @@ use crate::error::Error;
 const POLICY: &str =
     "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The page's form says from which site it comes, and never from which address. Under `no-referrer` a browser would send
+/// `Origin: null`, as it does for a page of another site that hides what it is.
+const REFERRER_POLICY: &str = "strict-origin";
+
 /// On every answer at an address that is a secret: it is kept nowhere, told to nobody, and listed by no search engine.
 pub const SECRET_ADDRESS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
@@ -61,8 +65,10 @@ pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, REFERRER_POLICY),
     ];
-    (status, headers, SECRET_ADDRESS, html).into_response()
+    // Later ones replace earlier ones.
+    (status, SECRET_ADDRESS, headers, html).into_response()
 }
 
 /// A refusal as a page.

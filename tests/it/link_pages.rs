@@ -28,7 +28,7 @@ fn text(page: &Download) -> String {
 fn is_plain(page: &Download) {
     for (name, value) in [
         ("content-type", "text/html; charset=utf-8"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "strict-origin"),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
         ("x-robots-tag", "noindex, nofollow"),
