@@ -14,7 +14,7 @@ async fn send(url: &str, form: Vec<u8>) -> Download {
 
 fn text(page: &Download) -> String {
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    assert_eq!(page.header("referrer-policy"), "strict-origin");
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
     assert!(
         page.header("content-security-policy")
             .starts_with("default-src 'none'; form-action 'self'")

@@ -28,7 +28,7 @@ fn text(page: &Download) -> String {
 fn is_plain(page: &Download) {
     for (name, value) in [
         ("content-type", "text/html; charset=utf-8"),
-        ("referrer-policy", "strict-origin"),
+        ("referrer-policy", "no-referrer"),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
         ("x-robots-tag", "noindex, nofollow"),

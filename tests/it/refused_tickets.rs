@@ -18,7 +18,7 @@ fn is_plain(page: &Download, words: &str) {
     for (name, value) in [
         ("content-type", "text/html; charset=utf-8"),
         ("cache-control", "no-store"),
-        ("referrer-policy", "strict-origin"),
+        ("referrer-policy", "no-referrer"),
         ("x-content-type-options", "nosniff"),
         ("x-robots-tag", "noindex, nofollow"),
     ] {
