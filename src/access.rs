@@ -120,6 +120,7 @@ use policy::{Decision, Facts, State, decide};
 mod audiences;
 mod destination;
 mod drops;
+mod explanation;
 mod facts;
 mod links;
 mod lists;
@@ -129,13 +130,16 @@ mod shares;
 
 pub use audiences::EVERYONE;
 pub use destination::{Destination, Payer, Uploader, drop_is_full};
-pub use drops::{Drop, drops_of, drops_of_files, files_of_drop, owned_drop, visible_drop};
+pub use drops::{
+    Drop, drops_of, drops_of_files, drops_of_ids, files_of_drops, owned_drop, visible_drop,
+};
+pub use explanation::{Explanation, Obstacle, explain};
 pub use facts::FileFacts;
 pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
 pub use proof::{Owned, Readable, Sight, Trashed};
-pub use shares::{shares_of, visible_share};
+pub use shares::{ShareName, owned_shares_called, shares_of, visible_share};
 
 /// What a check needs: who is signed in, and what reads the facts.
 #[derive(Debug)]
@@ -209,6 +213,18 @@ pub async fn visible_file(access: &Access, viewer: &Viewer, id: Uuid) -> Result<
         Err(Refusal::FileGone | Refusal::NotGranted) => Ok(None),
         Err(refusal @ Refusal::UserInactive) => Err(refusal.into()),
     }
+}
+
+/// The file `id` where `viewer` owns it, in the trash too, and that they do; `FORBIDDEN` for those who only see it, `NOT_FOUND`
+/// for others.
+pub async fn owned_sight(
+    access: &Access,
+    viewer: &Viewer,
+    id: Uuid,
+) -> Result<(Owned<Uuid>, Sight)> {
+    let file = visible_file(access, viewer, id).await?;
+    let file = file.ok_or_else(Error::not_found)?;
+    Ok((file.owned_id()?, file))
 }
 
 /// The share `id` and its file, where `viewer` owns that, in the trash too; `FORBIDDEN` for a viewer whom it merely reaches,

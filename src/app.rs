@@ -130,7 +130,7 @@ impl App {
             hasher: hasher(&config),
             live_uploads: LiveUploads::default(),
             aborted_uploads: uploads::Aborted::default(),
-            upload_rows: uploads::UploadRows::start(&db, config.users.max_files_per_user, &tasks),
+            upload_rows: uploads::UploadRows::start(&db, &config, &tasks),
             uploads_last_seen: uploads::LastSeen::default(),
             settled_time: settled_time.map_err(|error| db.unusable(error.cause()))?,
             ticket_guesses: TicketGuesses::default(),

@@ -37,7 +37,7 @@ mod reader;
 mod transaction;
 
 pub use lookups::Lookups;
-pub use page::{Page, Rows};
+pub use page::{LISTS_MAX, Page, Rows};
 pub use postgres::Connections;
 pub use reader::Reader;
 pub use transaction::Transaction;

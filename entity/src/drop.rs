@@ -1,6 +1,6 @@
 //! A URL by which strangers leave files in their owner's account, within limits.
 
-use sea_orm::entity::prelude::*;
+use sea_orm::{Condition, entity::prelude::*};
 
 use crate::Timestamp;
 
@@ -30,3 +30,11 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The drops that take files at `now`: neither closed nor ended.
+pub fn open(now: Timestamp) -> Condition {
+    let lasts = Condition::any()
+        .add(Column::ExpiresAt.is_null())
+        .add(Column::ExpiresAt.gt(now));
+    Condition::all().add(Column::ClosedAt.is_null()).add(lasts)
+}

@@ -10,6 +10,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub user_id: Uuid,
+    /// The drop that it comes by, where it does.
+    pub drop_id: Option<Uuid>,
     /// Where the bytes are staged, and will be kept once the upload finishes.
     #[sea_orm(unique)]
     pub content_key: String,

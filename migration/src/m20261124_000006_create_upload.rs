@@ -12,6 +12,7 @@ enum Upload {
     Table,
     Id,
     UserId,
+    DropId,
     ContentKey,
     ReservedBytes,
     CreatedAt,
@@ -27,6 +28,7 @@ impl MigrationTrait for Migration {
                     .table(Upload::Table)
                     .col(uuid(Upload::Id).primary_key())
                     .col(uuid(Upload::UserId))
+                    .col(uuid_null(Upload::DropId))
                     .col(string_len_uniq(Upload::ContentKey, 32))
                     .col(big_integer(Upload::ReservedBytes).default(0))
                     .col(big_integer(Upload::CreatedAt))
@@ -38,6 +40,16 @@ impl MigrationTrait for Migration {
                             .to(User::Table, User::Id)
                             .on_delete(ForeignKeyAction::Restrict),
                     )
+                    .to_owned(),
+            )
+            .await?;
+        // What comes by a drop, to be counted.
+        manager
+            .create_index(
+                Index::create()
+                    .name("upload_drop_id")
+                    .table(Upload::Table)
+                    .col(Upload::DropId)
                     .to_owned(),
             )
             .await

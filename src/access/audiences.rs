@@ -43,12 +43,15 @@ pub(super) fn keys(user_id: Expr, everyone: Expr) -> [Key; 2] {
     ]
 }
 
+/// The shares to any of `keys`, those that have ended too.
+pub(super) fn reaches(keys: &[Key]) -> Condition {
+    keys.iter()
+        .fold(Condition::any(), |any, key| any.add(key.matches()))
+}
+
 /// The shares to any of `keys` that have not ended at `now`.
 pub(super) fn grants(keys: &[Key], now: Expr) -> Condition {
-    let any = keys
-        .iter()
-        .fold(Condition::any(), |any, key| any.add(key.matches()));
-    Condition::all().add(any).add(unexpired(now))
+    Condition::all().add(reaches(keys)).add(unexpired(now))
 }
 
 /// The shares that have not ended at `now`.

@@ -24,6 +24,7 @@ use crate::{
     tasks::Tasks,
 };
 
+mod any_credentials;
 mod links;
 mod postgres;
 mod sqlite;
@@ -93,6 +94,22 @@ impl FileFacts {
             ) => links::look_up(connections, &claim, (id, epoch), clock.now()).await,
         }
     }
+
+    /// The file `file_id` and its facts for the user `user_id`, with whatever credentials they would come.
+    pub(super) async fn for_user(&self, file_id: Uuid, user_id: Uuid) -> Result<Found> {
+        match self {
+            Self::Sqlite(lookups, clock) => {
+                let clock = clock.clone();
+                let look = move |connection: &_| {
+                    any_credentials::look_up_in_sqlite(connection, file_id, user_id, clock.now())
+                };
+                lookups.run(look).await
+            }
+            Self::Postgres {
+                connections, clock, ..
+            } => any_credentials::look_up(connections, file_id, user_id, clock.now()).await,
+        }
+    }
 }
 
 /// What the database says of a claim.
@@ -104,14 +121,15 @@ struct Row {
 }
 
 impl Row {
-    fn found(self, claim: &Claim) -> (file::Model, Facts) {
+    /// What it says for the user `user_id`, or for whoever is none.
+    fn found(self, user_id: Option<Uuid>) -> (file::Model, Facts) {
         let grant = self.granted_until.map(|end| Grant {
             until: (end != NEVER).then_some(Timestamp(end)),
         });
         let facts = Facts {
             state: state(&self.file),
             is_active: self.is_active,
-            is_owner: claim.identity.user_id() == Some(self.file.owner_id),
+            is_owner: user_id == Some(self.file.owner_id),
             grant,
         };
         (self.file, facts)

@@ -1,6 +1,9 @@
 //! Lists of files, already filtered by the policy, and paged by keyset: ids of files sort by creation.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use entity::{file, share, user};
 use sea_orm::{
@@ -10,9 +13,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Access, Owned, Readable, Trashed,
+    Access, Owned, Readable, Sight, Trashed,
     audiences::{self, unexpired},
-    facts::{active, is_in},
+    facts::{active, is_in, state},
     policy::{Facts, Grant, State},
     sight,
 };
@@ -69,6 +72,36 @@ pub(super) async fn owned_among(
         .filter_map(|row| sight(row, &facts, state, viewer.into()).ok())
         .filter_map(|row| row.into_owned().ok());
     Ok(page.cut(rows.collect()))
+}
+
+/// Those of `ids` that are files of `viewer`'s, live or in the trash.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
+pub(super) async fn owned_of_ids(
+    access: &Access,
+    viewer: &Viewer,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Sight>> {
+    let mine = file::Entity::find()
+        .filter(file::Column::Id.is_in(ids))
+        .filter(file::Column::OwnerId.eq(viewer.id()))
+        .filter(Expr::exists(still_active(viewer)));
+    let mine = access.db.all(mine).await?.into_iter();
+    Ok(mine
+        .filter_map(|row| {
+            let facts = Facts {
+                state: state(&row),
+                is_active: true,
+                is_owner: true,
+                grant: None,
+            };
+            let file = sight(row, &facts, facts.state, viewer.into()).ok()?;
+            let file = match facts.state {
+                State::Live => Sight::Live(file),
+                State::Trashed => file.into_owned().ok()?.into_trashed().into(),
+            };
+            Some((file.id, file))
+        })
+        .collect())
 }
 
 /// The live files of others that `viewer` is granted sight of, each once.

@@ -67,6 +67,20 @@ pub fn decide(facts: &Facts, wanted: State) -> Decision {
     }
 }
 
+/// All that keeps a user from the file while it is live: what refuses is taken away, and the policy asked again.
+pub fn refusals(facts: &Facts) -> Vec<Refusal> {
+    let (mut facts, mut refusals) = (*facts, Vec::new());
+    while let Decision::Refused(refusal) = decide(&facts, State::Live) {
+        refusals.push(refusal);
+        match refusal {
+            Refusal::FileGone => facts.state = State::Live,
+            Refusal::UserInactive => facts.is_active = true,
+            Refusal::NotGranted => facts.grant = Some(Grant { until: None }),
+        }
+    }
+    refusals
+}
+
 impl Grant {
     /// What shares that end at `ends` grant together; `None` without any.
     pub fn of(ends: impl IntoIterator<Item = Option<Timestamp>>) -> Option<Self> {
@@ -117,6 +131,28 @@ mod tests {
         ] {
             let decision = decide(&facts, State::Live);
             assert_eq!(decision, Decision::Refused(refusal), "{facts:?}");
+        }
+    }
+
+    /// They stand together, and each is told once.
+    #[test]
+    fn whatever_refuses_is_told_and_nothing_else() {
+        use Refusal::{FileGone, NotGranted, UserInactive};
+        assert_eq!(refusals(&SIGHT), []);
+        for (state, gone) in [(State::Live, None), (State::Trashed, Some(FileGone))] {
+            for (is_active, inactive) in [(true, None), (false, Some(UserInactive))] {
+                for (is_owner, grant) in [(false, None), (false, SIGHT.grant), (true, None)] {
+                    let not_granted = (!is_owner && grant.is_none()).then_some(NotGranted);
+                    let facts = Facts {
+                        state,
+                        is_active,
+                        is_owner,
+                        grant,
+                    };
+                    let expected = [gone, inactive, not_granted].into_iter().flatten();
+                    assert_eq!(refusals(&facts), expected.collect::<Vec<_>>(), "{facts:?}");
+                }
+            }
         }
     }
 

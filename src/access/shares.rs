@@ -1,19 +1,20 @@
 //! The shares of files, a page of each at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::{file, share};
 use sea_orm::{
-    ColumnTrait, EntityTrait, JoinType, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    RelationTrait,
+    ColumnTrait, Condition, EntityTrait, JoinType, Order, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, RelationTrait,
     sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
 };
 use uuid::Uuid;
 
 use super::{
-    Access, Readable, Sight,
+    Access, Owned, Readable, Sight,
     audiences::{self, unexpired},
     facts::is_in,
+    lists::owned_of_ids,
     policy::State,
     visible_file,
 };
@@ -56,6 +57,44 @@ pub async fn visible_share(
         row: share,
     };
     Ok(Some((share, file)))
+}
+
+/// Names the one share of a file to an audience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ShareName {
+    pub file_id: Uuid,
+    pub audience: share::Audience,
+    pub audience_id: Uuid,
+}
+
+/// Those of the shares called `names` that there are and whose files are `viewer`'s, in the trash too; each with its file.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
+pub async fn owned_shares_called(
+    access: &Access,
+    viewer: &Viewer,
+    names: &[ShareName],
+) -> Result<HashMap<ShareName, (Owned<share::Model>, Sight)>> {
+    let any = names.iter().fold(Condition::any(), |any, name| {
+        let called = share::Column::FileId
+            .eq(name.file_id)
+            .and(share::Column::Audience.eq(name.audience))
+            .and(share::Column::AudienceId.eq(name.audience_id));
+        any.add(called)
+    });
+    let shares = access.db.all(share::Entity::find().filter(any)).await?;
+    let file_ids: HashSet<_> = shares.iter().map(|share| share.file_id).collect();
+    let files = owned_of_ids(access, viewer, file_ids).await?;
+    let shares = shares.into_iter().filter_map(|row| {
+        let file = files.get(&row.file_id)?.clone();
+        let name = ShareName {
+            file_id: row.file_id,
+            audience: row.audience,
+            audience_id: row.audience_id,
+        };
+        let owner = viewer.into();
+        Some((name, (Owned { row, owner }, file)))
+    });
+    Ok(shares.collect())
 }
 
 /// Of each of `files`, the page of the shares that `viewer` may know, newest first: all of their own files', in the trash

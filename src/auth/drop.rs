@@ -1,7 +1,7 @@
 //! Drops: from the token in a URL, and a password where the drop has one, to who may leave files by it.
 
 use entity::{Timestamp, drop, user};
-use sea_orm::EntityTrait;
+use sea_orm::{EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{
@@ -106,10 +106,8 @@ pub async fn unlock(
         return Err(Error::not_found());
     }
     let now = auth.clock.now();
-    let drop = auth.db.one(drop::Entity::find_by_id(key.0)).await?;
-    let drop = drop
-        .filter(|drop| drop.closed_at.is_none() && drop.expires_at.is_none_or(|end| end > now))
-        .ok_or_else(Error::not_found)?;
+    let open = drop::Entity::find_by_id(key.0).filter(drop::open(now));
+    let drop = auth.db.one(open).await?.ok_or_else(Error::not_found)?;
     let owner = user::Entity::find_by_id(drop.owner_id);
     let owner = auth.db.one(owner).await?;
     let owner = owner.filter(|owner| !owner.disabled);

@@ -127,6 +127,10 @@ settings! {
 
         /// How many open drops one user may have. One more gets QUOTA_EXCEEDED
         max_drops_per_user: u32 = "1000", number(1..=100_000);
+
+        /// How many uploads by one drop may be under way at once, each file of a request counted. One more gets RATE_LIMITED;
+        /// a request with more files than that never succeeds
+        max_uploads_per_drop: u32 = "100", number(1..=100_000);
     }
 
     /// Keeping and sweeping

@@ -1,7 +1,13 @@
 //! Pages of lists, by keyset: the ids of rows sort by creation.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Asterisk, Query, SelectStatement, UnionType},
+};
 use uuid::Uuid;
+
+/// How many lists one statement has pages of.
+pub const LISTS_MAX: usize = 100;
 
 /// Which part of a list, newest first: `limit` rows after one id or before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +61,36 @@ impl Page {
             false => query.order_by_desc(column),
         };
         query.limit(self.limit + 1)
+    }
+
+    /// The keys that this page has in each of `lists`, one row too many included, as one statement: each reads no more of its list
+    /// than that. A list selects its `key`, the column of its keyset. `None` for no lists; there may be [`LISTS_MAX`].
+    pub(crate) fn keys_of_each(
+        &self,
+        lists: impl IntoIterator<Item = SelectStatement>,
+        key: impl ColumnTrait,
+    ) -> Option<SelectStatement> {
+        let mut pages = lists.into_iter().map(|mut list| {
+            if let Some(id) = self.after {
+                list.and_where(key.lt(id));
+            }
+            if let Some(id) = self.before {
+                list.and_where(key.gt(id));
+            }
+            let order = match self.backward {
+                true => Order::Asc,
+                false => Order::Desc,
+            };
+            list.order_by_expr(key.into_expr(), order)
+                .limit(self.limit + 1);
+            // SQLite lets no part of a union have a limit of its own.
+            let mut page = Query::select();
+            page.column(Asterisk).from_subquery(list, "page");
+            page
+        });
+        let mut all = pages.next()?;
+        all.unions(pages.map(|page| (UnionType::All, page)));
+        Some(all)
     }
 
     /// Puts nothing but the cursors' bounds on `query`.

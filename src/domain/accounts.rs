@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     auth::{
-        Account, Viewer,
+        Account, PublicUser, Viewer,
         client::ClientAddress,
         password::{Line, Verdict, Waiter},
         session::NewSession,
@@ -340,6 +340,11 @@ pub async fn set_disabled(app: &App, username: &str, disabled: bool) -> Result<(
 pub async fn by_name(app: &App, username: &str) -> Result<Option<Account>> {
     let user = find(app, username).await?;
     Ok(user.filter(|user| !user.disabled).map(Account::from))
+}
+
+/// The user whose name is `username`, disabled or not; for the owner of a file, who asks what keeps that user from it.
+pub async fn by_name_disabled_too(app: &App, username: &str) -> Result<Option<PublicUser>> {
+    Ok(find(app, username).await?.map(PublicUser::from))
 }
 
 /// These users, in no order.

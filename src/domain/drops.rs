@@ -8,7 +8,7 @@ use sea_orm::{
 
 use super::{
     events::{self, By, Event, Object},
-    links, shares,
+    file_name, links, shares,
     visible::shows_nothing,
 };
 use crate::{
@@ -26,10 +26,12 @@ use crate::{
 
 mod places;
 
-pub(super) use places::{Place, give_back, take};
+pub(super) use places::{Place, hold, take};
 
 /// Characters.
 const NAME_MAX: usize = 100;
+/// When to try again whatever had to wait for other visitors.
+const RETRY_SECONDS: u64 = 10;
 
 /// What a drop is to allow.
 #[derive(Debug)]
@@ -58,13 +60,14 @@ impl Terms {
 
 fn check_name(name: &str) -> Result<()> {
     let fits = name.chars().count() <= NAME_MAX;
-    if fits && !shows_nothing(name) && !name.chars().any(char::is_control) {
+    if fits && !shows_nothing(name) && file_name::is_honest(name) {
         return Ok(());
     }
     Err(Error::bad_input(
         "name",
         format!(
-            "A drop's name has 1 to {NAME_MAX} characters, some of them visible, and no control characters."
+            "A drop's name has 1 to {NAME_MAX} characters, some of them visible, and no control or \
+             bidirectional characters."
         ),
     ))
 }
@@ -122,7 +125,7 @@ pub async fn create(
                 .ok_or_else(Error::unauthenticated)?;
             let open = drop::Entity::find()
                 .filter(drop::Column::OwnerId.eq(row.owner_id))
-                .filter(drop::Column::ClosedAt.is_null());
+                .filter(drop::open(now));
             if open.count(transaction).await? >= u64::from(most) {
                 return Err(Error::new(
                     Code::QuotaExceeded,
@@ -220,6 +223,15 @@ pub async fn enter(
             "This drop has a password; send `Authorization: Drop TOKEN:PASSWORD`, the password in base64url.",
         )
     })
+}
+
+/// The refusal of an upload too many at once: others are to finish first.
+pub(super) fn too_many_uploads() -> Error {
+    Error::new(
+        Code::RateLimited,
+        "Many files are being left here at the moment; try again when some have arrived.",
+    )
+    .with("retryAfterSeconds", RETRY_SECONDS)
 }
 
 /// `error` as a visitor of a drop may see it: what its owner keeps, and may keep, is none of the visitor's business.

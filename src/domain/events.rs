@@ -3,13 +3,18 @@
 //! A download and a sign-in do not wait for a write. Their events are kept in memory for half a second at most, and that
 //! is what a crash can lose of them.
 
+use std::collections::HashMap;
+
 use entity::{
     Timestamp,
     event::{self, ActorKind, Kind, ObjectKind},
     file,
     share::Audience,
 };
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Query, SelectStatement},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -17,11 +22,12 @@ use crate::{
     app::App,
     auth::{Identity, Viewer, client::ClientAddress},
     clock::before,
-    db::{Page, Rows, Transaction},
+    db::{LISTS_MAX, Page, Rows, Transaction},
     error::Result,
     random,
 };
 
+pub mod about;
 mod queue;
 
 pub use queue::{Queue, TASK, enqueue, run, sweep_counted};
@@ -229,14 +235,43 @@ pub(super) fn row(app: &App, event: Event) -> event::Model {
     event.into_row(app.clock.now())
 }
 
-/// What happened to a file of one's own, newest first.
+/// Of each of these files of one's own, the page of what happened to it.
+///
+/// One query for [`LISTS_MAX`] files, which reads no more of each than its page.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-pub async fn of_file(app: &App, file_id: &Owned<Uuid>, page: Page) -> Result<Rows<event::Model>> {
-    let events = event::Entity::find()
-        .filter(event::Column::ObjectId.eq(**file_id))
-        .filter(event::Column::ObjectKind.eq(ObjectKind::File));
-    let events = page.apply(events, event::Column::Id);
-    Ok(page.cut(app.db.all(events).await?))
+pub async fn of_files(
+    app: &App,
+    file_ids: &[&Owned<Uuid>],
+    page: Page,
+) -> Result<HashMap<Uuid, Rows<event::Model>>> {
+    let mut by_file: HashMap<_, Vec<_>> = HashMap::new();
+    for file_ids in file_ids.chunks(LISTS_MAX) {
+        let lists = file_ids.iter().map(|file_id| ids_of_file(***file_id));
+        let Some(keys) = page.keys_of_each(lists, event::Column::Id) else {
+            continue;
+        };
+        let events = event::Entity::find().filter(event::Column::Id.in_subquery(keys));
+        let events = match page.backward {
+            true => events.order_by_asc(event::Column::Id),
+            false => events.order_by_desc(event::Column::Id),
+        };
+        for event in app.db.all(events).await? {
+            let file_id = event.object_id.unwrap_or_default();
+            by_file.entry(file_id).or_default().push(event);
+        }
+    }
+    let pages = by_file.into_iter();
+    Ok(pages.map(|(id, rows)| (id, page.cut(rows))).collect())
+}
+
+/// The ids of what happened to a file.
+fn ids_of_file(file_id: Uuid) -> SelectStatement {
+    Query::select()
+        .column((event::Entity, event::Column::Id))
+        .from(event::Entity)
+        .and_where(event::Column::ObjectId.eq(file_id))
+        .and_where(event::Column::ObjectKind.eq(ObjectKind::File))
+        .to_owned()
 }
 
 /// The event `id`, if it happened to a file of `viewer`, who sees it in that file's trail, too.

@@ -44,6 +44,11 @@ pub fn clean(name: &str) -> String {
     trimmed
 }
 
+/// Whether text reads as it is written: nothing in it deceives or breaks.
+pub(super) fn is_honest(text: &str) -> bool {
+    without_deceptive(text) == text
+}
+
 /// The region of a flag is written in characters that are deceptive anywhere else.
 fn without_deceptive(name: &str) -> String {
     let mut kept = String::with_capacity(name.len());

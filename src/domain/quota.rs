@@ -1,7 +1,7 @@
 //! Quotas: what a user may keep. Bytes are reserved before they are taken in, and files are counted in the transaction that
 //! makes them, so that uploads side by side never exceed either.
 
-use std::ops::Add;
+use std::ops::{Add, Neg};
 
 use entity::{upload, user};
 use sea_orm::{
@@ -109,6 +109,19 @@ impl Add for Change {
             trashed: self.trashed + other.trashed,
             reserved: self.reserved + other.reserved,
             files: self.files + other.files,
+        }
+    }
+}
+
+impl Neg for Change {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self {
+            used: -self.used,
+            trashed: -self.trashed,
+            reserved: -self.reserved,
+            files: -self.files,
         }
     }
 }

@@ -47,7 +47,8 @@ pub use sweep::{LastSeen, sweep_abandoned, touch_live};
 
 /// Opens an upload into `destination`. `expected` is how many bytes may come, where the client has said so.
 ///
-/// `QUOTA_EXCEEDED` when the payer may keep nothing more; `STORAGE_FULL` when so much would take of the disk's reserve.
+/// `QUOTA_EXCEEDED` when the payer may keep nothing more; `RATE_LIMITED` when the drop that it comes by has too many under way;
+/// `STORAGE_FULL` when so much would take of the disk's reserve.
 pub async fn begin(
     app: &SharedApp,
     destination: &Destination,

@@ -6,12 +6,14 @@ use async_graphql::{Context, dataloader::DataLoader};
 use tower_sessions::Session;
 
 use super::{
-    loaders::{self, DropLoader, LinkLoader, ShareLoader, UserLoader},
+    loaders::{self, DropLoader, EventLoader, LinkLoader, ShareLoader, UserLoader},
     uploads::ReceivedFiles,
 };
 use crate::{
     app::{App, SharedApp},
     auth::{Actor, Caller, client::ClientAddress},
+    config::Secret,
+    error::{Code, Error, Result},
 };
 
 /// Who runs an operation, and with what. All that resolvers find in their context stands here, so no transport can forget
@@ -21,23 +23,28 @@ pub struct Asker {
     caller: Caller,
     /// The files that came with the request.
     files: ReceivedFiles,
+    /// Whether the operation came in a URL, which any page can make a browser ask for.
+    by_url: bool,
     users: DataLoader<UserLoader>,
     shares: DataLoader<ShareLoader>,
     links: DataLoader<LinkLoader>,
     drops: DataLoader<DropLoader>,
+    events: DataLoader<EventLoader>,
 }
 
 impl Asker {
-    /// `caller`, who runs one operation with the `files` that came with it.
-    pub fn new(app: &SharedApp, caller: Caller, files: ReceivedFiles) -> Self {
+    /// `caller`, who runs one operation with the `files` that came with it, or one that came `by_url`.
+    pub fn new(app: &SharedApp, caller: Caller, files: ReceivedFiles, by_url: bool) -> Self {
         Self {
             app: SharedApp::clone(app),
             users: loaders::users(app),
             shares: loaders::shares(app, caller.actor.viewer().cloned()),
             links: loaders::links(app),
             drops: loaders::drops(app, caller.actor.viewer().cloned()),
+            events: loaders::events(app),
             caller,
             files,
+            by_url,
         }
     }
 }
@@ -66,6 +73,18 @@ pub trait ContextExt<'a> {
         &self.asker().files
     }
 
+    /// The password of a link or drop. `CSRF_REFUSED` for one in a URL: URLs are kept in logs, and a page of another site could
+    /// use up the tries of whoever looks at it.
+    fn password(&self, password: Option<String>) -> Result<Option<Secret>> {
+        match password {
+            Some(_) if self.asker().by_url => Err(Error::new(
+                Code::CsrfRefused,
+                "A password never comes in a URL; send this query by POST.",
+            )),
+            password => Ok(password.map(Secret::from)),
+        }
+    }
+
     fn users(&self) -> &'a DataLoader<UserLoader> {
         &self.asker().users
     }
@@ -80,6 +99,10 @@ pub trait ContextExt<'a> {
 
     fn drops(&self) -> &'a DataLoader<DropLoader> {
         &self.asker().drops
+    }
+
+    fn events(&self) -> &'a DataLoader<EventLoader> {
+        &self.asker().events
     }
 }
 

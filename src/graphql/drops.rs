@@ -4,6 +4,7 @@ use async_graphql::{Context, Description, ID, Object, SimpleObject};
 
 use super::{
     ContextExt,
+    loaders::FilesOf,
     pagination::{self, FileConnection, connection_types},
     scalars::{DateTime, Int64, parse_id},
     uploads::Upload,
@@ -33,11 +34,13 @@ impl Drop {
         self.0.id.into()
     }
 
-    /// Give it to whoever shall leave files. It is a secret.
-    async fn url(&self, context: &Context<'_>) -> String {
+    /// Give it to whoever shall leave files. It is a secret, by which one writes: `FORBIDDEN` for API tokens that may only read.
+    async fn url(&self, context: &Context<'_>) -> Result<String> {
+        context.actor().writer()?;
         let app = context.app();
         let token = auth::drop::token(&app.keyring, self.0.id);
-        format!("{}/drop/{}", app.config.server.public_url, token.expose())
+        let public_url = &app.config.server.public_url;
+        Ok(format!("{public_url}/drop/{}", token.expose()))
     }
 
     /// What the drop is called; its visitors see it.
@@ -89,10 +92,10 @@ impl Drop {
             String,
         >,
     ) -> Result<FileConnection> {
-        let owner = context.actor().reader()?;
         let page = pagination::page(first, after, last, before)?;
-        let rows = access::files_of_drop(context.app(), owner, &self.0, page).await?;
-        Ok(pagination::connection(page, rows))
+        let drop = self.0.clone();
+        let rows = context.drops().load_one(FilesOf { drop, page }).await?;
+        Ok(pagination::connection(page, rows.unwrap_or_default()))
     }
 }
 
@@ -184,10 +187,13 @@ impl DropQueries {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The last part of the drop's URL.")] token: String,
-        #[graphql(desc = "The drop's password, where it has one.")] password: Option<String>,
+        #[graphql(
+            desc = "The drop's password, where it has one; by POST alone, `CSRF_REFUSED` in a URL."
+        )]
+        password: Option<String>,
     ) -> Result<DropTarget> {
         let (app, client) = (context.app(), context.client());
-        let password = password.map(Secret::from);
+        let password = context.password(password)?;
         Ok(DropTarget(
             drops::look(app, client, &token, password).await?,
         ))
@@ -200,11 +206,14 @@ pub struct DropMutations;
 #[Object]
 impl DropMutations {
     /// Makes a drop: whoever has its URL can leave files, which are yours and count against your quota. `FORBIDDEN` where drops are
-    /// switched off.
+    /// switched off, `QUOTA_EXCEEDED` when you have as many open drops as you may; those that have ended do not count.
     async fn create_drop(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "What visitors read: 1 to 100 characters.")] name: String,
+        #[graphql(
+            desc = "What visitors read: 1 to 100 characters, no control or bidirectional ones."
+        )]
+        name: String,
         #[graphql(desc = "What visitors have to give besides: 1 to 128 characters.")]
         password: Option<String>,
         #[graphql(desc = "How many files may be left, at least one. Null: any number.")]
@@ -239,7 +248,8 @@ impl DropMutations {
     }
 
     /// Leaves one file in a drop. Send `Authorization: Drop TOKEN`, or `Drop TOKEN:PASSWORD` with the password in base64url (without
-    /// padding). When the answer arrives, the bytes are safe on disk. `QUOTA_EXCEEDED` when nothing more can be left.
+    /// padding). When the answer arrives, the bytes are safe on disk. `QUOTA_EXCEEDED` when nothing more can be left,
+    /// `RATE_LIMITED` while many others leave files.
     async fn drop_file(
         &self,
         context: &Context<'_>,

@@ -9,7 +9,15 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::{ContextExt, pagination::connection_types, scalars::DateTime, users::User};
+use super::{
+    ContextExt,
+    drops::Drop,
+    loaders::{DropOfId, ShareCalled},
+    pagination::connection_types,
+    scalars::DateTime,
+    shares::Share,
+    users::User,
+};
 use crate::{
     auth::Account,
     db::{Page, Rows},
@@ -19,7 +27,7 @@ use crate::{
 
 /// What the trail calls everyone who is signed in. A user of that name reads otherwise: see [`events::name`].
 const AUTHENTICATED: &str = "AUTHENTICATED";
-/// What it calls a share by link, whichever: see [`Event::share_id`].
+/// What it calls a share by link, whichever: see [`Event::share`].
 const LINK: &str = "LINK";
 
 /// What happened.
@@ -118,27 +126,22 @@ impl Event {
         Ok(Some(whom))
     }
 
-    /// The id of the share by link that this is about: it was made or changed, or somebody came by it. Null for everything else.
-    /// The link may have been revoked since.
-    async fn share_id(&self) -> Option<ID> {
-        let by = self
-            .0
-            .actor_id
-            .filter(|_| self.0.actor_kind == ActorKind::Link);
-        let to = self
-            .0
-            .audience_id
-            .filter(|_| self.0.audience == Some(Audience::Link));
-        by.or(to).map(ID::from)
+    /// The share that this is about: it was made, changed or ended, or somebody came by it. As it is now: null when it has been
+    /// revoked or swept since, and for everything else.
+    async fn share(&self, context: &Context<'_>) -> Result<Option<Share>> {
+        let Some(name) = events::about::share(&self.0) else {
+            return Ok(None);
+        };
+        let share = context.shares().load_one(ShareCalled(name)).await?;
+        Ok(share.map(|(share, file)| Share::new(share, file)))
     }
 
-    /// The id of the drop by which the file came; null for every other event.
-    async fn drop_id(&self) -> Option<ID> {
-        let by = self
-            .0
-            .actor_id
-            .filter(|_| self.0.actor_kind == ActorKind::Drop);
-        by.map(ID::from)
+    /// The drop of yours by which the file came; null for every other event.
+    async fn drop(&self, context: &Context<'_>) -> Result<Option<Drop>> {
+        let Some(id) = events::about::drop_id(&self.0) else {
+            return Ok(None);
+        };
+        Ok(context.drops().load_one(DropOfId(id)).await?.map(Drop))
     }
 
     /// How often it happened: downloads of one user within a minute are one event. The time is that of the first.

@@ -8,7 +8,7 @@ use super::{
     ContextExt,
     drops::Drop,
     events::EventConnection,
-    loaders::{DropOf, SharesOf},
+    loaders::{DropOf, EventsOf, SharesOf},
     pagination::{self, FileConnection},
     scalars::{DateTime, Int64, parse_id},
     shares::ShareConnection,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     access::{self, Sight},
-    domain::{events, files},
+    domain::files,
     error::{Error, Result},
     hex,
 };
@@ -124,8 +124,8 @@ impl File {
     ) -> Result<EventConnection> {
         let file_id = self.0.owned_id()?;
         let page = pagination::page(first, after, last, before)?;
-        let rows = events::of_file(context.app(), &file_id, page).await?;
-        Ok(EventConnection::new(page, rows))
+        let rows = context.events().load_one(EventsOf { file_id, page });
+        Ok(EventConnection::new(page, rows.await?.unwrap_or_default()))
     }
 
     /// A short-lived link to the bytes, for you alone. `NOT_FOUND` while the file is in the trash.

@@ -1,6 +1,6 @@
 //! ShareLink: a link as its owner sees it. SharedLink: a link as its visitors see it.
 
-use async_graphql::{Context, Description, Object, SimpleObject};
+use async_graphql::{Context, Description, Object};
 use uuid::Uuid;
 
 use super::{
@@ -10,39 +10,51 @@ use super::{
 };
 use crate::{
     access::LinkTerms,
-    app::App,
     auth::link,
-    config::Secret,
     domain::links::{self, Opened, Visit},
     error::Result,
     hex,
 };
 
 /// What a share by link is besides.
-#[derive(SimpleObject)]
+#[derive(Description)]
 pub struct ShareLink {
+    id: Uuid,
+    terms: LinkTerms,
+}
+
+#[Object(use_type_description)]
+impl ShareLink {
     /// Give it to whoever shall have the file: a browser shows a page, and a program (`curl -LOJ`, `wget --content-disposition`)
-    /// gets the file. It is a secret.
-    url: String,
+    /// gets the file. It is a secret, which outlives the token that reads it: `FORBIDDEN` for API tokens that may only read.
+    async fn url(&self, context: &Context<'_>) -> Result<String> {
+        context.actor().writer()?;
+        let app = context.app();
+        let token = link::token(&app.keyring, self.id);
+        let public_url = &app.config.server.public_url;
+        Ok(format!("{public_url}/s/{}", token.expose()))
+    }
+
     /// Whether visitors have to give a password.
-    has_password: bool,
+    async fn has_password(&self) -> bool {
+        self.terms.has_password
+    }
+
     /// How many downloads there may be; null when there is no limit.
-    max_downloads: Option<i32>,
+    async fn max_downloads(&self) -> Option<i32> {
+        self.terms.max_downloads
+    }
+
     /// How many there were: tickets whose bytes were asked for, each once.
-    downloads: i32,
+    async fn downloads(&self) -> i32 {
+        i32::try_from(self.terms.downloads).unwrap_or(i32::MAX)
+    }
 }
 
 impl ShareLink {
     /// The link that is the share `id`.
-    pub fn new(app: &App, id: Uuid, terms: LinkTerms) -> Self {
-        let public_url = &app.config.server.public_url;
-        let token = link::token(&app.keyring, id);
-        Self {
-            url: format!("{public_url}/s/{}", token.expose()),
-            has_password: terms.has_password,
-            max_downloads: terms.max_downloads,
-            downloads: i32::try_from(terms.downloads).unwrap_or(i32::MAX),
-        }
+    pub fn new(id: Uuid, terms: LinkTerms) -> Self {
+        Self { id, terms }
     }
 }
 
@@ -132,10 +144,13 @@ impl LinkQueries {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The last part of the link's URL.")] token: String,
-        #[graphql(desc = "The link's password, where it has one.")] password: Option<String>,
+        #[graphql(
+            desc = "The link's password, where it has one; by POST alone, `CSRF_REFUSED` in a URL."
+        )]
+        password: Option<String>,
     ) -> Result<SharedLink> {
         let (app, client) = (context.app(), context.client());
-        let password = password.map(Secret::from);
+        let password = context.password(password)?;
         Ok(SharedLink(
             links::visit(app, client, &token, password).await?,
         ))

@@ -10,8 +10,12 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use entity::share;
 use uuid::Uuid;
 
+mod pages;
+
+pub use pages::{EventsOf, FilesOf};
+
 use crate::{
-    access::{self, LinkTerms, Owned, Readable, Sight},
+    access::{self, LinkTerms, Owned, Readable, ShareName, Sight},
     app::SharedApp,
     auth::{Account, Viewer},
     db::{Page, Rows},
@@ -38,6 +42,9 @@ pub struct DropLoader {
     viewer: Option<Viewer>,
 }
 
+/// Pages of what happened to files.
+pub struct EventLoader(SharedApp);
+
 /// An error that every waiting row gets.
 #[derive(Clone, Debug)]
 pub struct LoadError(Arc<Error>);
@@ -53,6 +60,12 @@ pub fn drops(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<DropLoader> 
     let app = SharedApp::clone(app);
     let drops = DropLoader { app, viewer };
     DataLoader::new(drops, |load| tokio::spawn(patience::inherit(load)))
+}
+
+/// What happened to files, for one operation.
+pub fn events(app: &SharedApp) -> DataLoader<EventLoader> {
+    let events = EventLoader(SharedApp::clone(app));
+    DataLoader::new(events, |load| tokio::spawn(patience::inherit(load)))
 }
 
 /// Links, for one operation.
@@ -114,11 +127,7 @@ impl Loader<SharesOf> for ShareLoader {
         let Some(viewer) = &self.viewer else {
             return Ok(loaded);
         };
-        let mut pages: HashMap<Page, Vec<&SharesOf>> = HashMap::new();
-        for key in keys {
-            pages.entry(key.page).or_default().push(key);
-        }
-        for (page, keys) in pages {
+        for (page, keys) in by_page(keys, |key| key.page) {
             let files: Vec<_> = keys.iter().map(|key| &*key.file).collect();
             let shares = access::shares_of(&self.app, viewer, &files, page).await;
             let mut shares = shares.map_err(for_all_rows)?;
@@ -128,6 +137,30 @@ impl Loader<SharesOf> for ShareLoader {
             }
         }
         Ok(loaded)
+    }
+}
+
+/// A share of a file of the viewer's own, by its name.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ShareCalled(pub ShareName);
+
+impl Loader<ShareCalled> for ShareLoader {
+    type Value = (Owned<share::Model>, Sight);
+    type Error = LoadError;
+
+    async fn load(
+        &self,
+        keys: &[ShareCalled],
+    ) -> Result<HashMap<ShareCalled, Self::Value>, LoadError> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let names: Vec<_> = keys.iter().map(|ShareCalled(name)| *name).collect();
+        let shares = access::owned_shares_called(&self.app, viewer, &names).await;
+        let shares = shares.map_err(for_all_rows)?.into_iter();
+        Ok(shares
+            .map(|(name, share)| (ShareCalled(name), share))
+            .collect())
     }
 }
 
@@ -203,6 +236,25 @@ impl Loader<DropOf> for DropLoader {
     }
 }
 
+/// The id of a drop of the viewer's own.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct DropOfId(pub Uuid);
+
+impl Loader<DropOfId> for DropLoader {
+    type Value = Owned<access::Drop>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[DropOfId]) -> Result<HashMap<DropOfId, Self::Value>, LoadError> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let ids = keys.iter().map(|DropOfId(id)| *id);
+        let drops = access::drops_of_ids(&self.app, viewer, ids).await;
+        let drops = drops.map_err(for_all_rows)?.into_iter();
+        Ok(drops.map(|(id, drop)| (DropOfId(id), drop)).collect())
+    }
+}
+
 fn for_all_rows(error: Error) -> LoadError {
     error.log();
     LoadError(Arc::new(error))
@@ -212,4 +264,13 @@ impl From<LoadError> for Error {
     fn from(LoadError(error): LoadError) -> Self {
         Self::new(error.code, error.detail.clone())
     }
+}
+
+/// `keys` that are asked for the same page, together.
+fn by_page<K>(keys: &[K], page: impl Fn(&K) -> Page) -> HashMap<Page, Vec<&K>> {
+    let mut pages: HashMap<Page, Vec<&K>> = HashMap::new();
+    for key in keys {
+        pages.entry(page(key)).or_default().push(key);
+    }
+    pages
 }

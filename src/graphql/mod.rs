@@ -15,6 +15,7 @@ pub mod document;
 mod drops;
 mod events;
 mod execute;
+mod explanations;
 mod files;
 mod limits;
 mod links;
@@ -46,6 +47,7 @@ pub use uploads::ReceivedFiles;
 pub struct Query(
     users::UserQueries,
     files::FileQueries,
+    explanations::ExplanationQueries,
     tickets::TicketQueries,
     api_tokens::ApiTokenQueries,
     links::LinkQueries,

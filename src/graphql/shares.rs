@@ -10,7 +10,7 @@ use super::{
     loaders::LinkOf,
     pagination::connection_types,
     scalars::{DateTime, parse_id},
-    users::User,
+    users::{self, User},
 };
 use crate::{
     access::{self, Owned, Readable},
@@ -21,7 +21,7 @@ use crate::{
         links::{self, Terms},
         shares::{self, Change, Changes, Grantee},
     },
-    error::{Error, Result},
+    error::Result,
 };
 
 /// Whom a share reaches.
@@ -76,7 +76,7 @@ impl Share {
         }
         let share = LinkOf(self.share.clone().into_owned()?);
         let terms = context.links().load_one(share).await?;
-        Ok(terms.map(|terms| ShareLink::new(context.app(), self.share.id, terms)))
+        Ok(terms.map(|terms| ShareLink::new(self.share.id, terms)))
     }
 
     /// When the share was made.
@@ -151,11 +151,7 @@ impl ShareMutations {
         // The file first: a caller who may not share it must not learn which accounts there are.
         let file = access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
         let grantee = accounts::by_name(context.app(), &username).await?;
-        let grantee = grantee.ok_or_else(|| {
-            let mut error = Error::not_found().with("field", "username");
-            error.detail = "There is no user of that name.".to_owned();
-            error
-        })?;
+        let grantee = grantee.ok_or_else(users::unknown)?;
         Share::create(context, file, Grantee::User(&grantee.user), expires_at).await
     }
 

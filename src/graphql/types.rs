@@ -202,6 +202,9 @@ mod tests {
         assert_eq!(
             lists,
             [
+                // 100 of them, says `access::explain`.
+                ("AccessExplanation.grants", Length::List),
+                ("AccessExplanation.obstacles", Length::Few(4)),
                 ("ApiToken.scopes", Length::Few(2)),
                 // `MAX_FILES_PER_REQUEST` of them.
                 ("Mutation.uploadFiles", Length::List),

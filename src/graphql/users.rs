@@ -13,7 +13,7 @@ use crate::{
     },
     config::Secret,
     domain::accounts,
-    error::Result,
+    error::{Error, Result},
 };
 
 /// An account.
@@ -73,6 +73,13 @@ impl User {
             max_files: small(context.app().config.users.max_files_per_user.into()),
         })
     }
+}
+
+/// The refusal of a user name that is nobody's.
+pub fn unknown() -> Error {
+    let mut error = Error::not_found().with("field", "username");
+    error.detail = "There is no user of that name.".to_owned();
+    error
 }
 
 fn small(number: i64) -> i32 {

@@ -9,7 +9,7 @@ use std::{
 use axum::{
     Extension,
     body::{Body, Bytes},
-    extract::{Path, Request, State, rejection::PathRejection},
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -17,7 +17,7 @@ use entity::file;
 use futures_util::{Stream, TryStreamExt};
 use http_serve::{BoxError, Entity};
 
-use super::{Context, disposition};
+use super::{Context, disposition, negotiation, plain_pages};
 use crate::{
     access::Readable,
     app::App,
@@ -34,26 +34,41 @@ use crate::{
 
 const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 
-/// Redeems a ticket. Every request is checked anew; the ticket gates the start of a transfer, not its end.
+/// Redeems a ticket. Every request is checked anew; the ticket gates the start of a transfer, not its end. A refusal is a page
+/// for a browser that shows one.
 pub async fn redeem(
     State(Context { app, .. }): State<Context>,
     Extension(client): Extension<ClientAddress>,
-    ticket: Result<Path<String>, PathRejection>,
+    ticket: plain_pages::InPath,
+    request: Request,
+) -> Response {
+    let wants_page = negotiation::wants_page(request.headers());
+    // Bytes that are not UTF-8 are no ticket either.
+    let ticket = plain_pages::token(ticket);
+    match deliver(&app, &client, &ticket, request).await {
+        Ok(answer) => answer,
+        Err(error) if wants_page => plain_pages::refusal(error),
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn deliver(
+    app: &App,
+    client: &ClientAddress,
+    ticket: &str,
     request: Request,
 ) -> Result<Response> {
-    // Bytes that are not UTF-8 are no ticket either.
-    let ticket = ticket.map_or_else(|_| String::new(), |Path(ticket)| ticket);
     let purpose = match *request.method() {
         Method::HEAD => Purpose::Look,
         _ => Purpose::Download,
     };
-    let (file, disposition) = tickets::redeem(&app, &client, &ticket, purpose).await?;
+    let (file, disposition) = tickets::redeem(app, client, ticket, purpose).await?;
     let key = ContentKey::parse(&file.content_key)
         .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
     let headers = content_headers(&file, disposition)?;
     match app.config.tickets.delivery {
-        Delivery::XAccel => x_accel(&app, &key, headers),
-        Delivery::Direct => direct(&app, &key, &file, headers, request).await,
+        Delivery::XAccel => x_accel(app, &key, headers),
+        Delivery::Direct => direct(app, &key, &file, headers, request).await,
     }
 }
 

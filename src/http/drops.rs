@@ -100,15 +100,16 @@ async fn receive(
     })?;
     let into = Destination::by_drop(&visitor)?;
     let mut uploads: Vec<Naming> = Vec::new();
+    let (mut seen, limit) = (0, app.config.uploads.max_files_per_request);
     while let Some(mut part) = field.take() {
+        // Those without a name too: a form sends one where no file was chosen.
+        seen += 1;
+        if seen > limit {
+            let detail = format!("One request may upload {limit} files at most.");
+            return Err(Error::new(Code::PayloadTooLarge, detail).with("limit", limit));
+        }
         let name = file_name(part.headers(), spelling);
-        // A form sends a part without a name where no file was chosen.
         if !name.is_empty() {
-            let limit = app.config.uploads.max_files_per_request;
-            if uploads.len() == limit {
-                let detail = format!("One request may upload {limit} files at most.");
-                return Err(Error::new(Code::PayloadTooLarge, detail).with("limit", limit));
-            }
             let mut upload = uploads::begin(app, &into, None).await?;
             parts.lift();
             while let Some(chunk) = Parts::chunk(&mut part).await? {

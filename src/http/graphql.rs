@@ -189,6 +189,6 @@ async fn run(
             status: Some(StatusCode::METHOD_NOT_ALLOWED),
         });
     }
-    let asker = Asker::new(app, caller, files);
+    let asker = Asker::new(app, caller, files, is_get);
     Ok(graphql::execute(schema, &prepared, asker).await?)
 }

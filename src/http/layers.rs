@@ -1,5 +1,5 @@
 //! The layers: request ids, the log and panics around every route; CORS, cross-site checks, body deadlines and sessions
-//! around routes whose callers sign in.
+//! around routes whose callers sign in; cross-site checks and body deadlines around forms.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -106,6 +106,15 @@ pub fn with_body<S: Clone + Send + Sync + 'static>(
 ) -> Router<S> {
     let app = SharedApp::clone(app);
     router.layer(middleware::from_fn_with_state(app, body_pace::enforce))
+}
+
+/// What a route is inside of that people send a form.
+pub fn with_form<S: Clone + Send + Sync + 'static>(
+    app: &SharedApp,
+    profile: Profile,
+    router: Router<S>,
+) -> Router<S> {
+    with_body(app, router.layer(csrf(&app.config, profile)))
 }
 
 /// What a route with `methods` is inside of as well, if pages of allowed origins may show or fetch what it answers.

@@ -82,7 +82,14 @@ async fn for_program(
     headers: &HeaderMap,
 ) -> Response {
     let opened = async {
-        let visit = links::visit(app, client, token, basic_password(headers)).await?;
+        let password = basic_password(headers);
+        if password.is_some() && negotiation::is_of_another_site(headers) {
+            return Err(Error::new(
+                Code::CsrfRefused,
+                "This password came from a page of another site; open the link itself.",
+            ));
+        }
+        let visit = links::visit(app, client, token, password).await?;
         let opened = visit.opened.ok_or_else(|| {
             Error::new(
                 Code::Unauthenticated,

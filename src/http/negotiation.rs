@@ -48,6 +48,12 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
     names(headers, "text/html") && !api.iter().any(|media_type| names(headers, media_type))
 }
 
+/// Whether a browser says that a page of another site made it ask.
+pub fn is_of_another_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site");
+    site.is_some_and(|site| !["same-origin", "none"].iter().any(|own| site == own))
+}
+
 fn names(headers: &HeaderMap, media_type: &str) -> bool {
     ranges(headers).any(|(range, quality)| range.eq_ignore_ascii_case(media_type) && quality > 0)
 }

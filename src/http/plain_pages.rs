@@ -14,6 +14,10 @@ use crate::error::Error;
 const POLICY: &str =
     "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The page's form says from which site it comes, and never from which address. Under `no-referrer`, which the header says for
+/// everything else, a browser would send `Origin: null`, as it does for a page of another site that hides what it is.
+const REFERRER_POLICY_OF_FORMS: &str = "strict-origin";
+
 /// On every answer at an address that is a secret: it is kept nowhere, told to nobody, and listed by no search engine.
 pub const SECRET_ADDRESS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
@@ -55,6 +59,7 @@ pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let title = Text(title);
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"referrer\" content=\"{REFERRER_POLICY_OF_FORMS}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
          <main>\n<h1><bdi>{title}</bdi></h1>\n{body}</main>\n</html>\n"
     );

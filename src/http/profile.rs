@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{answer, layers, request_id::X_REQUEST_ID};
+use super::{answer, layers, plain_pages, request_id::X_REQUEST_ID};
 use crate::{app::SharedApp, error::Error};
 
 /// What a route is to the programs and browsers that call it.
@@ -16,7 +16,8 @@ pub enum Profile {
     Api,
     /// It knows no cookies, so a page of another site can do nothing here in a user's name.
     Public,
-    /// The same, and people send it a form.
+    /// The same, and people send it a form, which may hold a password: a page of another site sends none, or it would use up the
+    /// tries of whoever looks at that page.
     Form,
     /// It knows no cookies, as above: a ticket says it all. Pages of allowed origins may show and fetch what it opens.
     Ticket,
@@ -36,7 +37,7 @@ impl Profile {
                 layers::signed_in(app, self, methods, read, router)
             }
             Self::Public => router,
-            Self::Form => layers::with_body(app, router),
+            Self::Form => layers::with_form(app, self, router),
             Self::Ticket => layers::shown(app, methods, router),
         }
     }
@@ -45,7 +46,8 @@ impl Profile {
     pub fn refuse(self, error: Error) -> Response {
         match self {
             Self::Api => answer::request_error(error),
-            Self::Public | Self::Form | Self::Ticket => error.into_response(),
+            Self::Form => plain_pages::refusal(error),
+            Self::Public | Self::Ticket => error.into_response(),
         }
     }
 }
@@ -65,7 +67,7 @@ mod tests {
                 "application/graphql-response+json; charset=utf-8",
             ),
             (Profile::Public, "application/problem+json"),
-            (Profile::Form, "application/problem+json"),
+            (Profile::Form, "text/html; charset=utf-8"),
             (Profile::Ticket, "application/problem+json"),
         ] {
             let refusal = profile.refuse(Error::new(Code::CsrfRefused, "No."));

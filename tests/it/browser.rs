@@ -127,3 +127,25 @@ async fn pages_of_allowed_origins_show_what_tickets_open_and_others_do_not() {
         ],
     );
 }
+
+/// A form on our own page needs no `Sec-Fetch-Site`, which browsers send to addresses with https alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_of_a_link_works_where_a_browser_names_no_site_and_no_other_page_s_does() {
+    let server = TestApp::behind_nginx(|_| {}).await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"hello").await;
+    let terms = serde_json::json!({ "password": "knock" });
+    let link = alice.link_with(&file, terms).await;
+    let (_, port) = server.base.rsplit_once(':').unwrap();
+    let path = format!("/s/{}", link.token);
+    browse(
+        "forms.mjs",
+        &[port, &free_port().to_string(), &path, "knock"],
+    );
+    let refused = "SELECT COUNT(*) AS number FROM event WHERE kind = 'LINK_REFUSED'";
+    server
+        .eventually("the one wrong password is recorded", async |server| {
+            server.number(refused).await == 1
+        })
+        .await;
+}

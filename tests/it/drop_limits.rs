@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    TestApp, Wire,
+    Parts, TestApp, Wire,
     multipart::{CONTENT_TYPE, SlowUpload, envelope},
     person::PASSWORD,
 };
@@ -218,4 +218,133 @@ async fn what_a_visitor_announces_takes_nothing_and_tells_nothing() {
         assert_eq!(answer.code(), "FILE_TOO_LARGE", "{announced}: {answer:?}");
         server.only_files_stay(files).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_uploads_by_one_drop_are_under_way_and_no_more() {
+    let here = TestApp::start_with(|options| options.max_uploads_per_drop = "3".into()).await;
+    let there = here.another().await;
+    let alice = here.person("alice").await;
+    let drop = alice.drop_with(json!({})).await;
+    let other = alice.drop_with(json!({})).await;
+    let begun = join_all((0..12).map(|n| {
+        let server = if n % 2 == 0 { &here } else { &there };
+        begin_to_leave(server, &drop.token)
+    }));
+    let begun = begun.await;
+    here.eventually("the others are refused", async |_| {
+        begun.iter().filter(|upload| upload.is_answered()).count() == 9
+    })
+    .await;
+    assert_eq!(here.rows("upload").await, 3);
+    // Nobody else's uploads count: neither the owner's nor those by another drop.
+    alice.upload("mine.txt", b"a").await;
+    let elsewhere = here.anonymous().dropping(&other.token, None);
+    elsewhere.leave("a.txt", b"a").await.data("/dropFile");
+    let client = reqwest::Client::new();
+    let request = client.post(&drop.url).header("content-type", CONTENT_TYPE);
+    let page = request.body(file_form(&["a.txt"])).send().await.unwrap();
+    assert_eq!(page.status(), 429);
+
+    let (answered, under_way): (Vec<_>, Vec<_>) =
+        begun.into_iter().partition(SlowUpload::is_answered);
+    for upload in answered {
+        let answer = upload.answer().await;
+        assert_eq!(answer.code(), "RATE_LIMITED", "{answer:?}");
+        assert_eq!(answer.headers["retry-after"], "10");
+    }
+    // Those that end make room, however they end.
+    let mut under_way = under_way.into_iter();
+    under_way.next().unwrap().hang_up().await;
+    under_way.next().unwrap().finish().await.data("/dropFile");
+    here.eventually("there is room again", async |server| {
+        server.rows("upload").await == 1
+    })
+    .await;
+    let visitor = here.anonymous().dropping(&drop.token, None);
+    visitor.leave("a.txt", b"a").await.data("/dropFile");
+    drop_all(under_way).await;
+    here.only_files_stay(4).await;
+}
+
+async fn drop_all(uploads: impl Iterator<Item = SlowUpload>) {
+    for upload in uploads {
+        upload.hang_up().await;
+    }
+}
+
+/// What a form sends that has one byte for each of these files.
+fn file_form(names: &[&str]) -> Vec<u8> {
+    let parts = names.iter().fold(Parts::new(), |parts, name| {
+        let disposition =
+            format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"");
+        parts.part(&disposition, b"a")
+    });
+    parts.end()
+}
+
+/// Two files need more than the owner has room for, and one does not: whichever is looked at first, and together with the other,
+/// the one comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_takes_no_place_from_what_comes_at_the_same_moment() {
+    const ROUNDS: usize = 6;
+    // Of bob's, two for each round.
+    const FILES_MAX: usize = 2 * ROUNDS;
+    let server = TestApp::start_with(|options| {
+        options.max_files_per_user = FILES_MAX.to_string();
+    })
+    .await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    // One file more may be kept in each round.
+    let mut own = Vec::new();
+    for n in 1..FILES_MAX {
+        own.push(alice.upload(&n.to_string(), b"a").await);
+    }
+    let form = file_form(&["b", "c"]);
+    let (beginning, end) = form.split_at(form.len() - 10);
+    for round in 0..ROUNDS {
+        let drop = alice.drop_with(json!({ "maxFiles": 2 })).await;
+        let first = format!("POST /drop/{} HTTP/1.1", drop.token);
+        let headers = [
+            format!("Content-Type: {CONTENT_TYPE}"),
+            format!("Content-Length: {}", form.len()),
+        ];
+        let headers = headers.each_ref().map(String::as_str);
+        let mut two = Wire::begin(&server.base, &first, &headers).await;
+        two.send(beginning).await.unwrap();
+        let one = begin_to_leave(&server, &drop.token).await;
+        // While these are committed, the others gather.
+        let other = bob.drop_with(json!({})).await;
+        let mut others = Vec::new();
+        for _ in 0..2 {
+            others.push(begin_to_leave(&server, &other.token).await);
+        }
+        server
+            .eventually("all have begun", async |server| {
+                server.rows("upload").await == 5
+            })
+            .await;
+        let others = join_all(others.into_iter().map(SlowUpload::finish));
+        let two = async {
+            two.send(end).await.unwrap();
+            two.answer().await
+        };
+        let (others, two, one) = tokio::join!(others, two, one.finish());
+        assert!(others.iter().all(|answer| answer.code().is_empty()));
+        assert_eq!(two.status, 507, "round {round}: {two:?}");
+        assert_eq!(one.code(), "", "round {round}: {one:?}");
+        let file = own.pop().unwrap();
+        alice.delete(&file).await.data("/deleteFile");
+        let purge = "mutation($f: ID!) { purgeFile(id: $f) }";
+        let purge = alice.ask_with(purge, json!({ "f": file }));
+        purge.await.data("/purgeFile");
+    }
+}
+
+/// An upload by a drop of which a byte has come.
+async fn begin_to_leave(server: &TestApp, token: &str) -> SlowUpload {
+    let visitor = server.anonymous().dropping(token, None);
+    let upload = visitor.leave_slowly().await;
+    upload.send(b"a".to_vec()).await;
+    upload
 }

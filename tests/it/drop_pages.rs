@@ -133,3 +133,24 @@ async fn a_form_without_the_right_password_or_a_file_leaves_nothing() {
     let late = send(&drop.url, file(with("knock"), "a.txt", b"a").end()).await;
     assert_eq!(late.status, 404);
 }
+
+/// A part without a name is no file, and no way around the limit either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_has_so_many_parts_and_no_more() {
+    let server = TestApp::start_with(|options| options.max_files_per_request = "3".into()).await;
+    let alice = server.person("alice").await;
+    let drop = alice.drop_with(json!({})).await;
+    let unnamed = |count: usize| (0..count).fold(Parts::new(), |parts, _| file(parts, "", b""));
+    for (form, status) in [
+        (unnamed(3), 400),
+        (unnamed(4), 413),
+        (unnamed(10_000), 413),
+        (file(unnamed(3), "a.txt", b"a"), 413),
+        (file(unnamed(2), "a.txt", b"a"), 200),
+    ] {
+        let sent = send(&drop.url, form.end()).await;
+        assert_eq!(sent.status, status);
+        text(&sent);
+    }
+    server.only_files_stay(1).await;
+}

@@ -65,9 +65,9 @@ async fn what_a_stranger_leaves_is_the_owner_s_and_knows_its_drop() {
     assert_eq!(drops.data("/drops/nodes"), expected);
     let file = files.text("/files/nodes/1/id");
     assert_eq!(alice.get(&alice.ticket(&file).await).await.bytes, b"hello");
-    let trail = "query($f: ID!) { file(id: $f) { events(last: 1) { edges { node { kind dropId user { id } } } } } }";
+    let trail = "query($f: ID!) { file(id: $f) { events(last: 1) { edges { node { kind drop { id name } share { id } user { id } } } } } }";
     let trail = alice.ask_with(trail, json!({ "f": file })).await;
-    let expected = json!({ "kind": "UPLOADED", "dropId": made["id"], "user": null });
+    let expected = json!({ "kind": "UPLOADED", "drop": drop, "share": null, "user": null });
     assert_eq!(trail.data("/file/events/edges/0/node"), expected);
 
     // Whom it is shared with sees no drop.
@@ -333,6 +333,21 @@ async fn drops_page_as_other_lists_do() {
     assert_eq!(rest.data("/drops/pageInfo/hasNextPage"), false);
 }
 
+/// What has ended needs not be closed to make room.
+#[tokio::test(flavor = "multi_thread")]
+async fn drops_that_have_ended_are_not_open() {
+    let server = TestApp::start_with(|options| options.max_drops_per_user = "1".into()).await;
+    let alice = server.person("alice").await;
+    let end = server.date_in(HOUR);
+    alice.drop_with(json!({ "expiresAt": end })).await;
+    let refused = alice.ask_drop("x", json!({})).await;
+    assert_eq!(refused.code(), "QUOTA_EXCEEDED");
+    server.advance(HOUR);
+    alice.ask_drop("x", json!({})).await.data("/made");
+    let refused = alice.ask_drop("x", json!({})).await;
+    assert_eq!(refused.code(), "QUOTA_EXCEEDED");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn terms_of_a_drop_that_cannot_be_are_refused_and_nothing_is_made() {
     let server = TestApp::start_with(|options| options.max_drops_per_user = "2".into()).await;
@@ -341,6 +356,11 @@ async fn terms_of_a_drop_that_cannot_be_are_refused_and_nothing_is_made() {
         ("", json!({}), "name"),
         ("\u{3164}\u{200b}", json!({}), "name"),
         ("a\nb", json!({}), "name"),
+        // What would have the page read otherwise than it is written.
+        ("Bills for \u{202e}ecila", json!({}), "name"),
+        ("\u{2066}a\u{2069}", json!({}), "name"),
+        ("a\u{200f}b", json!({}), "name"),
+        ("a\u{2028}b", json!({}), "name"),
         (&"x".repeat(101)[..], json!({}), "name"),
         ("x", json!({ "password": "" }), "password"),
         ("x", json!({ "password": "x".repeat(10_000) }), "password"),

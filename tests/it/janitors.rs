@@ -247,6 +247,7 @@ async fn leave(server: &TestApp) {
             reserved.reserved_bytes = sea_orm::Set(alice.reserved_bytes + 10);
             reserved.update(transaction).await?;
             let upload = upload::Model {
+                drop_id: None,
                 id: cloakroom::random::id(now),
                 user_id: alice.id,
                 content_key: staged.to_string(),

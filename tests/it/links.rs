@@ -362,7 +362,7 @@ async fn the_trail_says_by_which_link() {
     alice.revoke(&limited.share).await.data("/revokeShare");
 
     let query = "query($f: ID!) { file(id: $f) { events(first: 100) { edges { node {
-        kind detail shareId count user { username } } } } } }";
+        kind detail share { id link { hasPassword } } count user { username } } } } } }";
     let told = async || {
         let answer = alice.ask_with(query, json!({ "f": file })).await;
         let edges = answer.data("/file/events/edges");
@@ -374,12 +374,14 @@ async fn the_trail_says_by_which_link() {
         nodes.collect::<Vec<_>>()
     };
     let event = |kind, by: Option<&str>, link: Option<&str>, detail: Option<&str>, count| {
+        let link = link.map(|id| json!({ "id": id, "link": { "hasPassword": false } }));
         json!({
-            "kind": kind, "detail": detail, "shareId": link, "count": count,
+            "kind": kind, "detail": detail, "share": link, "count": count,
             "user": by.map(|name| json!({ "username": name })),
         })
     };
-    let (limited, locked) = (Some(&limited.share[..]), Some(&locked.share[..]));
+    // The one was revoked.
+    let (limited, locked) = (None, Some(&locked.share[..]));
     let alice_s = Some("alice");
     let expected = [
         event("UPLOADED", alice_s, None, Some("a.txt"), 1),

@@ -11,6 +11,7 @@ use cloakroom::{
         client::ClientAddress,
         link::{LinkHolder, LinkKey, Unlocked},
     },
+    config::Secret,
     db::Page,
     random,
 };
@@ -32,16 +33,16 @@ const ALL: Page = Page {
 };
 
 /// Rows as they lie in the database.
-struct World {
-    users: Vec<user::Model>,
-    files: Vec<file::Model>,
-    shares: Vec<share::Model>,
+pub struct World {
+    pub users: Vec<user::Model>,
+    pub files: Vec<file::Model>,
+    pub shares: Vec<share::Model>,
     links: Vec<link::Model>,
-    now: Timestamp,
+    pub now: Timestamp,
 }
 
 impl World {
-    fn new(seed: u64, now: Timestamp) -> Self {
+    pub fn new(seed: u64, now: Timestamp) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let users: Vec<_> = (0..USERS)
             .map(|n| user::Model {
@@ -171,7 +172,7 @@ impl World {
     }
 
     /// Stops some accounts, and gives others new credentials.
-    async fn end_credentials(&mut self, seed: u64, server: &TestApp) {
+    pub async fn end_credentials(&mut self, seed: u64, server: &TestApp) {
         let mut random = StdRng::seed_from_u64(seed);
         for user in &mut self.users {
             user.disabled = random.random_ratio(1, 4);
@@ -187,6 +188,16 @@ impl World {
     /// Everybody's credentials, as those of a program.
     async fn viewers(&self, server: &TestApp) -> Vec<Viewer> {
         let mut viewers = Vec::new();
+        for secret in self.tokens(server).await {
+            let actor = api_token::actor(&server.app, secret.expose()).await;
+            viewers.push(actor.unwrap().reader().unwrap().clone());
+        }
+        viewers
+    }
+
+    /// A new API token of everybody's, whose accounts may be stopped.
+    pub async fn tokens(&self, server: &TestApp) -> Vec<Secret> {
+        let mut tokens = Vec::new();
         for user in &self.users {
             let (secret, secret_hash) = api_token::generate();
             let token = entity::api_token::ActiveModel::from(entity::api_token::Model {
@@ -196,7 +207,7 @@ impl World {
                 secret_hash,
                 scope_read: true,
                 scope_write: true,
-                credential_epoch: 0,
+                credential_epoch: user.credential_epoch,
                 created_at: self.now,
                 expires_at: None,
             });
@@ -204,15 +215,12 @@ impl World {
                 Box::pin(async move { Ok(token.reset_all().insert(transaction).await?) })
             });
             insert.await.unwrap();
-            let actor = api_token::actor(&server.app, secret.expose())
-                .await
-                .unwrap();
-            viewers.push(actor.reader().unwrap().clone());
+            tokens.push(secret);
         }
-        viewers
+        tokens
     }
 
-    async fn write(&self, server: &TestApp) {
+    pub async fn write(&self, server: &TestApp) {
         let (users, files) = (self.users.clone(), self.files.clone());
         let (shares, links) = (self.shares.clone(), self.links.clone());
         let write = server.app.db.write(move |transaction| {

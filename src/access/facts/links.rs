@@ -31,7 +31,7 @@ pub(super) fn look_up_in_sqlite(
         .prepare_cached(&QUERY)?
         .query_row(parameters, sqlite::read)
         .optional()?;
-    Ok(row.map(|row| row.found(claim)))
+    Ok(row.map(|row| row.found(claim.identity.user_id())))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
@@ -45,7 +45,7 @@ pub(super) async fn look_up(
     let query = row_of(share_id, Expr::value(epoch), file_id, Expr::value(now));
     let row = connections.query_one(&query).await?;
     let row = row.map(|row| postgres::read(&row)).transpose()?;
-    Ok(row.map(|row| row.found(claim)))
+    Ok(row.map(|row| row.found(claim.identity.user_id())))
 }
 
 /// A [`super::Row`]: whether the owner is active, granted until when, and the file's columns.

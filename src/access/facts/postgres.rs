@@ -55,7 +55,7 @@ async fn look_up(
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         // Rows with a higher number are padding.
         if let (Some(claim), Some(found)) = (claims.get(n), all.get_mut(n)) {
-            *found = Some(read(&row)?.found(&claim.claim));
+            *found = Some(read(&row)?.found(Some(claim.id)));
         }
     }
     Ok(all)

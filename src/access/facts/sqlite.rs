@@ -43,7 +43,7 @@ pub(super) fn look_up(
         .prepare_cached(&QUERY)?
         .query_row(parameters, read)
         .optional()?;
-    Ok(row.map(|row| row.found(claim)))
+    Ok(row.map(|row| row.found(claim.identity.user_id())))
 }
 
 pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {

@@ -2,8 +2,8 @@
 
 use entity::{Timestamp, drop};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockType},
 };
 use uuid::Uuid;
 
@@ -27,14 +27,7 @@ pub async fn take(
     files: i64,
     now: Timestamp,
 ) -> Result<Place> {
-    let is_open = Condition::all()
-        .add(drop::Column::Id.eq(drop_id))
-        .add(drop::Column::ClosedAt.is_null())
-        .add(
-            Condition::any()
-                .add(drop::Column::ExpiresAt.is_null())
-                .add(drop::Column::ExpiresAt.gt(now)),
-        );
+    let is_open = drop::open(now).add(drop::Column::Id.eq(drop_id));
     let more = || Expr::col(drop::Column::FileCount).add(files);
     let has_room = Condition::any()
         .add(drop::Column::MaxFiles.is_null())
@@ -58,14 +51,10 @@ pub async fn take(
     })
 }
 
-/// Gives places back in the transaction that took them.
+/// Holds a drop until the transaction ends, so that what comes by it is counted one after the other.
 #[expect(clippy::disallowed_methods, reason = "files by drop are counted here")]
-pub async fn give_back(transaction: &Transaction, drop_id: Uuid, files: i64) -> Result<()> {
-    let fewer = Expr::col(drop::Column::FileCount).sub(files);
-    drop::Entity::update_many()
-        .col_expr(drop::Column::FileCount, fewer)
-        .filter(drop::Column::Id.eq(drop_id))
-        .exec(transaction)
-        .await?;
+pub async fn hold(transaction: &Transaction, drop_id: Uuid) -> Result<()> {
+    let held = drop::Entity::find_by_id(drop_id).lock(LockType::NoKeyUpdate);
+    held.one(transaction).await?;
     Ok(())
 }

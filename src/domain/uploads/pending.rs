@@ -6,11 +6,11 @@ use entity::upload;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::rows::abort;
+use super::rows::{Begun, abort};
 use crate::{
     access::Destination,
     app::SharedApp,
-    domain::quota,
+    domain::{drops, quota},
     error::{Error, Result},
     log_limit::LogLimit,
     patience, random,
@@ -53,20 +53,24 @@ impl Pending {
         }
     }
 
-    /// Writes the row.
+    /// Writes the row. `RATE_LIMITED` when the drop that it comes by has as many under way as it may have.
     pub(super) async fn insert(&self, app: &SharedApp) -> Result<()> {
         let now = app.clock.now();
         let row = upload::Model {
             id: self.id,
             user_id: self.destination.payer().id,
+            drop_id: self.destination.drop_id(),
             content_key: self.key.to_string(),
             reserved_bytes: 0,
             created_at: now,
             touched_at: now,
         };
         let app = SharedApp::clone(app);
-        self.write_row(async move { app.upload_rows.begin(row).await })
-            .await
+        let begin = async move { app.upload_rows.begin(row).await };
+        match self.write_row(begin).await? {
+            Begun::Pending => Ok(()),
+            Begun::TooMany => Err(drops::too_many_uploads()),
+        }
     }
 
     /// How much has to be reserved before there may be `size` bytes in all.

@@ -1,6 +1,6 @@
 //! The rows of uploads: pending ones, and the files that they become. Uploads side by side share statements and commits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use entity::{discarded_content, dropped_file, event, file, upload};
 use sea_orm::{
@@ -13,16 +13,22 @@ use crate::{
     access::Payer,
     app::App,
     batch::Batches,
+    config::Config,
     db::{Db, InTransaction, Transaction},
     domain::{
-        drops::{self, Place},
         events, files,
-        quota::{self, Admission, Change},
+        quota::{self, Change},
     },
     error::{Error, Result},
     storage::ContentKey,
     tasks::Tasks,
 };
+
+mod admission;
+mod beginning;
+
+use admission::admit;
+use beginning::insert_pending;
 
 /// Requests whose uploads share a statement at most, and the files that a request has at most to share one: a statement has
 /// up to 12 parameters for each file, and SQLite takes 32,766.
@@ -36,13 +42,22 @@ const AT_ONCE: usize = 1;
 pub struct UploadRows {
     db: Db,
     max_files: u32,
-    begun: Batches<upload::Model, Shared<()>>,
+    max_per_drop: u32,
+    begun: Batches<upload::Model, Shared<Begun>>,
     finished: Batches<Vec<Stored>, Shared<Outcome>>,
 }
 
 /// What a batch did for one of its uploads; `None` when the batch met a lock. Then each upload waits by itself. Otherwise one
 /// user's locked row would delay all others.
 type Shared<T> = Option<T>;
+
+/// What became of an upload that was to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    Pending,
+    /// Its drop has as many under way as it may have.
+    TooMany,
+}
 
 /// What became of uploads that were to be files together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,17 +88,21 @@ pub(super) struct Stored {
 
 impl UploadRows {
     /// Starts what writes them, which ends when the last handle is dropped.
-    pub fn start(db: &Db, max_files: u32, tasks: &Tasks) -> Self {
+    pub fn start(db: &Db, config: &Config, tasks: &Tasks) -> Self {
         let (begin, finish) = (db.clone(), db.clone());
+        let max_files = config.users.max_files_per_user;
+        let max_per_drop = config.strangers.max_uploads_per_drop;
         Self {
             db: db.clone(),
             max_files,
+            max_per_drop,
             begun: Batches::start(tasks, "upload rows", BATCH_MAX, AT_ONCE, move |uploads| {
                 let db = begin.clone();
                 async move {
                     let number = uploads.len();
-                    let insert =
-                        db.write_briefly(|transaction| insert_pending(transaction, uploads));
+                    let insert = db.write_briefly(move |transaction| {
+                        insert_pending(transaction, uploads, max_per_drop)
+                    });
                     shared(number, insert.await)
                 }
             }),
@@ -99,15 +118,17 @@ impl UploadRows {
         }
     }
 
-    /// Writes the pending row of an upload.
-    pub(super) async fn begin(&self, upload: upload::Model) -> Result<()> {
-        if self.begun.submit(upload.clone()).await?.is_some() {
-            return Ok(());
+    /// Writes the pending row of an upload, where its drop has room for it.
+    pub(super) async fn begin(&self, upload: upload::Model) -> Result<Begun> {
+        if let Some(begun) = self.begun.submit(upload.clone()).await? {
+            return Ok(begun);
         }
-        let insert = self
-            .db
-            .write_aside(|transaction| insert_pending(transaction, vec![upload]));
-        insert.await.map(drop)
+        let max_per_drop = self.max_per_drop;
+        let insert = self.db.write_aside(move |transaction| {
+            insert_pending(transaction, vec![upload], max_per_drop)
+        });
+        let begun = insert.await?.first().copied();
+        begun.ok_or_else(|| Error::internal("an upload began without an outcome"))
     }
 
     /// Makes files of the uploads of one payer, all of them or none.
@@ -134,23 +155,6 @@ fn shared<T>(number: usize, done: Result<Vec<T>>) -> Result<Vec<Shared<T>>> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
-fn insert_pending(
-    transaction: &Transaction,
-    uploads: Vec<upload::Model>,
-) -> InTransaction<'_, Vec<()>> {
-    Box::pin(async move {
-        let done = vec![(); uploads.len()];
-        let rows = uploads
-            .into_iter()
-            .map(|row| row.into_active_model().reset_all());
-        upload::Entity::insert_many(rows)
-            .exec_without_returning(transaction)
-            .await?;
-        Ok(done)
-    })
-}
-
 /// Commits groups of uploads, each of which is whole or refused; says what became of each.
 fn commit(
     transaction: &Transaction,
@@ -160,8 +164,7 @@ fn commit(
     Box::pin(async move {
         let ids = groups.iter().flatten().map(|upload| upload.upload_id);
         let pending = lock_pending(transaction, ids.collect()).await?;
-        let refused = take_places(transaction, &groups).await?;
-        let outcomes = admit(transaction, &groups, &pending, &refused, max_files).await?;
+        let outcomes = admit(transaction, &groups, &pending, max_files).await?;
         let committed = groups
             .into_iter()
             .zip(&outcomes)
@@ -171,95 +174,6 @@ fn commit(
             become_files(transaction, finished).await?;
         }
         Ok(outcomes)
-    })
-}
-
-/// The drop that a group came by.
-fn drop_of(group: &[Stored]) -> Option<(Uuid, i64)> {
-    let drop_id = group.first()?.drop_id?;
-    Some((drop_id, i64::try_from(group.len()).unwrap_or(i64::MAX)))
-}
-
-/// Takes a place for each file that came by a drop, and says why not where it could not.
-async fn take_places(
-    transaction: &Transaction,
-    groups: &[Vec<Stored>],
-) -> Result<HashMap<usize, Outcome>> {
-    let groups = groups.iter().enumerate();
-    let mut dropped: Vec<_> = groups
-        .filter_map(|(index, group)| Some((drop_of(group)?, index, group.first()?)))
-        .collect();
-    // Ordered, or two transactions could wait for each other.
-    dropped.sort_by_key(|((drop_id, _), ..)| *drop_id);
-    let mut refused = HashMap::new();
-    for ((drop_id, files), index, first) in dropped {
-        let now = first.file.created_at;
-        match drops::take(transaction, drop_id, files, now).await? {
-            Place::Taken => None,
-            Place::Full => refused.insert(index, Outcome::DropFull),
-            Place::Closed => refused.insert(index, Outcome::DropClosed),
-        };
-    }
-    Ok(refused)
-}
-
-/// Accounts for the groups that may be committed, and says which those are.
-async fn admit(
-    transaction: &Transaction,
-    groups: &[Vec<Stored>],
-    pending: &HashMap<Uuid, i64>,
-    refused: &HashMap<usize, Outcome>,
-    max_files: u32,
-) -> Result<Vec<Outcome>> {
-    let mut outcomes = vec![Outcome::Swept; groups.len()];
-    // Ordered, or two transactions could wait for each other.
-    let mut by_payer: BTreeMap<_, Vec<(usize, Change)>> = BTreeMap::new();
-    for (index, group) in groups.iter().enumerate() {
-        if let Some(outcome) = refused.get(&index) {
-            outcomes[index] = *outcome;
-            continue;
-        }
-        if let (Some(first), Some(change)) = (group.first(), change(group, pending)) {
-            let payer = (first.payer.id, first.payer.epoch);
-            by_payer.entry(payer).or_default().push((index, change));
-        }
-    }
-    for (payer, changes) in by_payer {
-        let all = changes
-            .iter()
-            .fold(Change::default(), |sum, (_, it)| sum + *it);
-        let together = quota::admit(transaction, payer, all, max_files).await?;
-        for (index, change) in changes {
-            let admission = match together {
-                Admission::TooMany => quota::admit(transaction, payer, change, max_files).await?,
-                for_all => for_all,
-            };
-            outcomes[index] = match admission {
-                Admission::Admitted => Outcome::Committed,
-                Admission::TooMany => Outcome::TooMany,
-                Admission::Ended => Outcome::Ended,
-            };
-        }
-    }
-    for (index, group) in groups.iter().enumerate() {
-        let has_place = outcomes[index] != Outcome::Committed && !refused.contains_key(&index);
-        if let Some((drop_id, files)) = drop_of(group).filter(|_| has_place) {
-            drops::give_back(transaction, drop_id, files).await?;
-        }
-    }
-    Ok(outcomes)
-}
-
-/// What becoming files changes for the payer of the uploads; `None` when one of them is pending no more.
-fn change(group: &[Stored], pending: &HashMap<Uuid, i64>) -> Option<Change> {
-    group.iter().try_fold(Change::default(), |sum, upload| {
-        let change = Change {
-            used: upload.file.size,
-            reserved: -*pending.get(&upload.upload_id)?,
-            files: 1,
-            ..Change::default()
-        };
-        Some(sum + change)
     })
 }
 

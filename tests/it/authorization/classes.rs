@@ -143,6 +143,8 @@ pub const VISIBLE_NAME_OF_SHARE: Outcomes =
 pub const VISIBLE_OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 /// The owner of the file; those who may see the file are told that they may not see this.
 pub const OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Denied, RECIPIENTS)];
+/// The owner, of what nobody else may see, such as a file in the trash.
+pub const OWNER_UNSEEN: Outcomes = &[(Yes, OWNERS)];
 /// Whoever has a link to the file, signed in or not. It rests while its owner is disabled.
 pub const LINKED: Outcomes = &[(Yes, LINK_HOLDERS), (Hidden, ANYBODY)];
 /// Whoever has a drop of the owner's, signed in or not. It rests while its owner is disabled.
@@ -157,6 +159,8 @@ pub const BY_DROP: Outcomes = &[
 pub const VISIBLE_DROP: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 /// What the owner's share by link is, which nobody else has any of; a recipient looks at the share of their own.
 pub const OWNER_ONLY_OF_SHARE: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
+/// The same for a secret that can be passed on, and no token reads that only reads.
+pub const OWNER_PASSES_ON_SHARE: Outcomes = &[(Yes, OWNERS_WRITING), (Null, RECIPIENTS)];
 /// The owner changes the file; those who may see the file are told that they may not.
 pub const OWNER_WRITES: Outcomes = &[(Yes, OWNERS_WRITING), (Denied, RECIPIENTS)];
 /// The owner changes what nobody else may see, such as a file in the trash.
@@ -166,6 +170,12 @@ pub const OWNER_IN_PERSON: Outcomes = &[(Yes, &[Owner])];
 
 /// Everyone has such a list, and the owner's is not empty.
 pub const OWN_LIST: Outcomes = &[(Yes, OWNERS), (Empty, SIGNED_IN)];
+/// The same with a secret in it that lets one write, and no token reads that only reads.
+pub const OWN_LIST_TO_WRITE: Outcomes = &[
+    (Yes, OWNERS_WRITING),
+    (Denied, &[Reader]),
+    (Empty, SIGNED_IN),
+];
 /// Everyone has such a thing of their own, and the owner's is not null.
 pub const OWN_OR_NULL: Outcomes = &[(Yes, OWNERS), (Null, SIGNED_IN)];
 /// The same, and no token sees it: credentials.

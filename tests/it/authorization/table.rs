@@ -138,6 +138,7 @@ pub const FIELDS: &[Row] = &[
     row("Query.sharedWithMe", RECEIVED_LIST, "{ sharedWithMe { nodes { id } } }"),
     row("Query.trash", OWN_LIST, "{ trash { nodes { id } } }"),
     row("Query.downloadTicket", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
+    row("Query.explainAccess", OWNER_ONLY, r#"{ explainAccess(fileId: $file, username: "rita") { allowed } }"#),
     row("Query.apiTokens", OWN_LIST_IN_PERSON, "{ apiTokens { id } }"),
     row("Query.sharedLink", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
     row("Query.drops", OWN_LIST, "{ drops { nodes { id } } }"),
@@ -186,9 +187,9 @@ pub const FIELDS: &[Row] = &[
     row("Event.kind", OWNER_ONLY, "{ file(id: $file) { events { edges { node { kind } } } } }"),
     row("Event.user", OWNER_ONLY, "{ file(id: $file) { events { edges { node { user { id } } } } } }"),
     // The second oldest event is about the link.
-    row("Event.shareId", OWNER_ONLY, "{ file(id: $file) { events(last: 2) { edges { node { shareId } } } } }"),
+    row("Event.share", OWNER_ONLY, "{ file(id: $file) { events(last: 2) { edges { node { share { id } } } } } }"),
     // The oldest event is the upload.
-    row("Event.dropId", OWNER_ONLY, "{ file(id: $file) { events(last: 1) { edges { node { dropId } } } } }"),
+    row("Event.drop", OWNER_ONLY, "{ file(id: $file) { events(last: 1) { edges { node { drop { id } } } } } }"),
     row("Event.detail", OWNER_ONLY, "{ file(id: $file) { events { edges { node { detail } } } } }"),
 
     row("ShareConnection.edges", VISIBLE, "{ file(id: $file) { shares { edges { cursor } } } }"),
@@ -203,13 +204,20 @@ pub const FIELDS: &[Row] = &[
     // The one share that reaches everyone names nobody, and the other is none of their business.
     row("Share.user", VISIBLE_NAME_OF_SHARE, "{ file(id: $file) { shares { nodes { user { id } } } } }"),
     // The owner's oldest share is the link.
-    row("Share.link", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { url } } } } }"),
-    row("ShareLink.url", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { url } } } } }"),
+    row("Share.link", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { hasPassword } } } } }"),
+    // What opens more than reading does, and longer than the token lives.
+    row("ShareLink.url", OWNER_PASSES_ON_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { url } } } } }"),
     row("ShareLink.hasPassword", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { hasPassword } } } } }"),
     row("ShareLink.maxDownloads", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { maxDownloads } } } } }"),
     row("ShareLink.downloads", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { downloads } } } } }"),
     row("Share.createdAt", VISIBLE, "{ file(id: $file) { shares { nodes { createdAt } } } }"),
     row("Share.expiresAt", VISIBLE, "{ file(id: $file) { shares { nodes { expiresAt } } } }"),
+
+    row("AccessExplanation.allowed", OWNER_ONLY, r#"{ explainAccess(fileId: $file, username: "rita") { allowed } }"#),
+    row("AccessExplanation.owns", OWNER_ONLY, r#"{ explainAccess(fileId: $file, username: "olivia") { owns } }"#),
+    row("AccessExplanation.grants", OWNER_ONLY, r#"{ explainAccess(fileId: $file, username: "rita") { grants { id } } }"#),
+    // A file in the trash is nobody else's business.
+    row("AccessExplanation.obstacles", OWNER_UNSEEN, r#"{ explainAccess(fileId: $trashed, username: "rita") { obstacles } }"#),
 
     row("User.id", VISIBLE, "{ file(id: $file) { owner { id } } }"),
     row("User.username", VISIBLE, "{ file(id: $file) { owner { username } } }"),
@@ -233,7 +241,7 @@ pub const FIELDS: &[Row] = &[
     row("LinkedFile.downloadTicket", LINKED, "{ sharedLink(token: $link) { file { downloadTicket { url } } } }"),
 
     row("Drop.id", OWN_LIST, "{ drops(last: 1) { nodes { id } } }"),
-    row("Drop.url", OWN_LIST, "{ drops(last: 1) { nodes { url } } }"),
+    row("Drop.url", OWN_LIST_TO_WRITE, "{ drops(last: 1) { nodes { url } } }"),
     row("Drop.name", OWN_LIST, "{ drops(last: 1) { nodes { name } } }"),
     row("Drop.hasPassword", OWN_LIST, "{ drops(last: 1) { nodes { hasPassword } } }"),
     row("Drop.maxFiles", OWN_LIST, "{ drops(last: 1) { nodes { maxFiles } } }"),
