@@ -8,8 +8,7 @@ use sea_orm::{
 
 use super::{
     events::{self, By, Event, Object},
-    links, shares,
-    visible::shows_nothing,
+    links, names, shares,
 };
 use crate::{
     access::{Drop, Owned, drop_is_full},
@@ -27,9 +26,6 @@ use crate::{
 mod places;
 
 pub(super) use places::{Place, give_back, take};
-
-/// Characters.
-const NAME_MAX: usize = 100;
 
 /// What a drop is to allow.
 #[derive(Debug)]
@@ -56,19 +52,6 @@ impl Terms {
     }
 }
 
-fn check_name(name: &str) -> Result<()> {
-    let fits = name.chars().count() <= NAME_MAX;
-    if fits && !shows_nothing(name) && !name.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(Error::bad_input(
-        "name",
-        format!(
-            "A drop's name has 1 to {NAME_MAX} characters, some of them visible, and no control characters."
-        ),
-    ))
-}
-
 /// Makes a drop that leads into the account of `viewer`.
 ///
 /// `FORBIDDEN` where drops are off; `BAD_USER_INPUT` for what cannot be; `QUOTA_EXCEEDED` when the user has as many open drops
@@ -87,7 +70,7 @@ pub async fn create(
     if app.config.strangers.drops == Drops::Off {
         return Err(Error::new(Code::Forbidden, "Drops are switched off here."));
     }
-    check_name(&name)?;
+    names::check("drop", &name)?;
     terms.check(app)?;
     let now = app.clock.now();
     let id = random::id(now);
@@ -138,7 +121,7 @@ pub async fn create(
         })
     });
     insert.await?;
-    Owned::made(viewer, made)
+    Owned::<Drop>::made(viewer, made)
 }
 
 /// Closes a drop for good: nothing more becomes a file by it, uploads under way included. `NOT_FOUND` when it is closed already.

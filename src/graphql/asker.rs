@@ -6,7 +6,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 use tower_sessions::Session;
 
 use super::{
-    loaders::{self, DropLoader, LinkLoader, ShareLoader, UserLoader},
+    loaders::{self, DropLoader, GroupLoader, LinkLoader, ShareLoader, UserLoader},
     uploads::ReceivedFiles,
 };
 use crate::{
@@ -25,6 +25,7 @@ pub struct Asker {
     shares: DataLoader<ShareLoader>,
     links: DataLoader<LinkLoader>,
     drops: DataLoader<DropLoader>,
+    groups: DataLoader<GroupLoader>,
 }
 
 impl Asker {
@@ -36,6 +37,7 @@ impl Asker {
             shares: loaders::shares(app, caller.actor.viewer().cloned()),
             links: loaders::links(app),
             drops: loaders::drops(app, caller.actor.viewer().cloned()),
+            groups: loaders::groups(app, caller.actor.viewer().cloned()),
             caller,
             files,
         }
@@ -80,6 +82,10 @@ pub trait ContextExt<'a> {
 
     fn drops(&self) -> &'a DataLoader<DropLoader> {
         &self.asker().drops
+    }
+
+    fn groups(&self) -> &'a DataLoader<GroupLoader> {
+        &self.asker().groups
     }
 }
 

@@ -11,7 +11,7 @@ use entity::share;
 use uuid::Uuid;
 
 use crate::{
-    access::{self, LinkTerms, Owned, Readable, Sight},
+    access::{self, Group, LinkTerms, Owned, Readable, Sight},
     app::SharedApp,
     auth::{Account, Viewer},
     db::{Page, Rows},
@@ -38,6 +38,12 @@ pub struct DropLoader {
     viewer: Option<Viewer>,
 }
 
+/// Groups that `viewer` belongs to, by id.
+pub struct GroupLoader {
+    app: SharedApp,
+    viewer: Option<Viewer>,
+}
+
 /// An error that every waiting row gets.
 #[derive(Clone, Debug)]
 pub struct LoadError(Arc<Error>);
@@ -53,6 +59,13 @@ pub fn drops(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<DropLoader> 
     let app = SharedApp::clone(app);
     let drops = DropLoader { app, viewer };
     DataLoader::new(drops, |load| tokio::spawn(patience::inherit(load)))
+}
+
+/// Groups that `viewer` belongs to, for one operation.
+pub fn groups(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<GroupLoader> {
+    let app = SharedApp::clone(app);
+    let groups = GroupLoader { app, viewer };
+    DataLoader::new(groups, |load| tokio::spawn(patience::inherit(load)))
 }
 
 /// Links, for one operation.
@@ -200,6 +213,19 @@ impl Loader<DropOf> for DropLoader {
             Some((key.clone(), drop))
         });
         Ok(found.collect())
+    }
+}
+
+impl Loader<Uuid> for GroupLoader {
+    type Value = Readable<Group>;
+    type Error = LoadError;
+
+    async fn load(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Self::Value>, LoadError> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let groups = access::groups_among(&self.app, viewer, ids).await;
+        groups.map_err(for_all_rows)
     }
 }
 

@@ -16,6 +16,7 @@ mod drops;
 mod events;
 mod execute;
 mod files;
+mod groups;
 mod limits;
 mod links;
 mod list;
@@ -50,6 +51,7 @@ pub struct Query(
     api_tokens::ApiTokenQueries,
     links::LinkQueries,
     drops::DropQueries,
+    groups::GroupQueries,
     limits::LimitsQueries,
     node::NodeQueries,
 );
@@ -63,6 +65,7 @@ pub struct Mutation(
     files::FileMutations,
     shares::ShareMutations,
     drops::DropMutations,
+    groups::GroupMutations,
 );
 
 type Library = async_graphql::Schema<Query, Mutation, EmptySubscription>;

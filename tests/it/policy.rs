@@ -14,7 +14,7 @@ use cloakroom::{
     db::Page,
     random,
 };
-use entity::{Timestamp, file, link, share, user};
+use entity::{Timestamp, file, group, group_member, link, share, user};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sea_orm::{ActiveModelTrait, EntityTrait};
 use uuid::Uuid;
@@ -24,6 +24,7 @@ use crate::support::TestApp;
 const WORLDS: u64 = 12;
 const USERS: usize = 5;
 const FILES: usize = 12;
+const GROUPS: usize = 4;
 const ALL: Page = Page {
     limit: 100,
     after: None,
@@ -37,6 +38,8 @@ struct World {
     files: Vec<file::Model>,
     shares: Vec<share::Model>,
     links: Vec<link::Model>,
+    groups: Vec<group::Model>,
+    members: Vec<group_member::Model>,
     now: Timestamp,
 }
 
@@ -71,6 +74,26 @@ impl World {
                 trashed_at: random.random_ratio(1, 4).then_some(now),
             })
             .collect();
+        let groups: Vec<_> = (0..GROUPS)
+            .map(|n| group::Model {
+                id: random::id(now),
+                owner_id: users[random.random_range(0..USERS)].id,
+                name: format!("{n}"),
+                created_at: now,
+                deleted_at: None,
+            })
+            .collect();
+        let members = groups.iter().flat_map(|group| {
+            let users: Vec<_> = users
+                .iter()
+                .filter(|user| user.id == group.owner_id || random.random_ratio(1, 3))
+                .collect();
+            users.into_iter().map(|user| group_member::Model {
+                group_id: group.id,
+                user_id: user.id,
+            })
+        });
+        let members = members.collect();
         let (mut shares, mut links) = (Vec::new(), Vec::new());
         for file in &files {
             for _ in 0..random.random_range(0..3) {
@@ -93,8 +116,15 @@ impl World {
             }
             let users = users.iter().map(|user| (share::Audience::User, user.id));
             let everyone = [(share::Audience::Authenticated, EVERYONE)];
-            for (audience, audience_id) in users.chain(everyone) {
-                if audience_id != file.owner_id && random.random_ratio(1, 4) {
+            let groups = groups
+                .iter()
+                .map(|group| (share::Audience::Group, group.id));
+            for (audience, audience_id) in users.chain(everyone).chain(groups) {
+                let odds = match audience {
+                    share::Audience::Authenticated => 8,
+                    _ => 5,
+                };
+                if audience_id != file.owner_id && random.random_ratio(1, odds) {
                     shares.push(share::Model {
                         id: random::id(now),
                         file_id: file.id,
@@ -111,6 +141,8 @@ impl World {
             files,
             shares,
             links,
+            groups,
+            members,
             now,
         }
     }
@@ -118,13 +150,45 @@ impl World {
     /// The rule, read plainly, for `user` with credentials as of the beginning.
     fn sees(&self, user: &user::Model, file: &file::Model) -> bool {
         let active = !user.disabled && user.credential_epoch == 0;
-        let granted = self.shares.iter().any(|share| {
-            share.file_id == file.id
-                && share.expires_at.is_none_or(|end| end > self.now)
-                && (share.audience == share::Audience::Authenticated
-                    || share.audience_id == user.id)
-        });
+        let granted = self
+            .shares
+            .iter()
+            .any(|share| share.file_id == file.id && self.reaches(share, user));
         active && file.trashed_at.is_none() && (file.owner_id == user.id || granted)
+    }
+
+    fn reaches(&self, share: &share::Model, user: &user::Model) -> bool {
+        let is_of = match share.audience {
+            share::Audience::Authenticated => true,
+            share::Audience::User => share.audience_id == user.id,
+            share::Audience::Group => self.members.contains(&group_member::Model {
+                group_id: share.audience_id,
+                user_id: user.id,
+            }),
+            share::Audience::Link => false,
+        };
+        is_of && share.expires_at.is_none_or(|end| end > self.now)
+    }
+
+    /// Takes some members out of their groups.
+    async fn end_memberships(&mut self, seed: u64, server: &TestApp) {
+        let mut random = StdRng::seed_from_u64(seed + 1000);
+        let (kept, ended) = self
+            .members
+            .drain(..)
+            .partition(|_| !random.random_ratio(1, 4));
+        self.members = kept;
+        let ended: Vec<group_member::Model> = ended;
+        for member in ended {
+            let delete = server.app.db.write(move |transaction| {
+                Box::pin(async move {
+                    let id = (member.group_id, member.user_id);
+                    let delete = group_member::Entity::delete_by_id(id);
+                    Ok(delete.exec(transaction).await?.rows_affected)
+                })
+            });
+            assert_eq!(delete.await.unwrap(), 1);
+        }
     }
 
     /// The same for whoever opened `link` at the beginning.
@@ -215,6 +279,7 @@ impl World {
     async fn write(&self, server: &TestApp) {
         let (users, files) = (self.users.clone(), self.files.clone());
         let (shares, links) = (self.shares.clone(), self.links.clone());
+        let (groups, members) = (self.groups.clone(), self.members.clone());
         let write = server.app.db.write(move |transaction| {
             Box::pin(async move {
                 let users = users.into_iter().map(user::ActiveModel::from);
@@ -224,6 +289,14 @@ impl World {
                     .exec_without_returning(transaction)
                     .await?;
                 file::Entity::insert_many(files.map(ActiveModelTrait::reset_all))
+                    .exec_without_returning(transaction)
+                    .await?;
+                let groups = groups.into_iter().map(group::ActiveModel::from);
+                group::Entity::insert_many(groups.map(ActiveModelTrait::reset_all))
+                    .exec_without_returning(transaction)
+                    .await?;
+                let members = members.into_iter().map(group_member::ActiveModel::from);
+                group_member::Entity::insert_many(members.map(ActiveModelTrait::reset_all))
                     .exec_without_returning(transaction)
                     .await?;
                 share::Entity::insert_many(shares.map(ActiveModelTrait::reset_all))
@@ -237,6 +310,36 @@ impl World {
             })
         });
         write.await.unwrap();
+    }
+}
+
+/// Of the shares of a file that is somebody else's, people know those that reach them.
+async fn recipients_know_what_reaches_them(app: &App, world: &World, viewers: &[Viewer]) {
+    for (user, viewer) in world.users.iter().zip(viewers) {
+        let seen = access::shared_with(app, viewer, ALL).await.unwrap();
+        let seen: Vec<_> = seen.rows.into_iter().map(Sight::from).collect();
+        let shares = access::shares_of(app, viewer, &seen.iter().collect::<Vec<_>>(), ALL);
+        let shares = shares.await.unwrap();
+        for file in &seen {
+            let of_file = world.shares.iter().filter(|share| share.file_id == file.id);
+            let reaching = of_file.filter(|share| world.reaches(share, user));
+            let reaching: BTreeSet<Uuid> = reaching.map(|share| share.id).collect();
+            let known = shares[&file.id].rows.iter();
+            let known: BTreeSet<Uuid> = known.map(|share| share.id).collect();
+            assert_eq!(known, reaching, "{user:?}, {:?}", file.id);
+        }
+        for share in &world.shares {
+            let files = seen.iter();
+            let sees = files.clone().any(|file| file.id == share.file_id);
+            let visible = access::visible_share(app, viewer, share.id).await;
+            let visible = visible.ok().flatten();
+            let owns = world.files.iter().any(|file| {
+                let is_it = (file.id, file.owner_id) == (share.file_id, user.id);
+                is_it && !user.disabled && user.credential_epoch == 0
+            });
+            let expected = owns || sees && world.reaches(share, user);
+            assert_eq!(visible.is_some(), expected, "{user:?}, {share:?}");
+        }
     }
 }
 
@@ -265,6 +368,8 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
         let holders = world.holders(&server).await;
         world.change_links(seed, &server).await;
         world.end_credentials(seed, &server).await;
+        world.end_memberships(seed, &server).await;
+        recipients_know_what_reaches_them(app, &world, &viewers).await;
         nobody_lists_shares_by_another_s_sight(app, &viewers).await;
         for (user, viewer) in world.users.iter().zip(&viewers) {
             let owned = access::files_of(app, viewer, ALL).await.unwrap();
@@ -288,6 +393,10 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
                 assert_eq!(by_ticket.is_ok(), expected, "by ticket: {context}");
                 assert_eq!(unique.contains(&file.id), expected, "listed: {context}");
                 let until = by_id.map(|file| file.until()).ok();
+                let in_list = shared.rows.iter().find(|shared| shared.id == file.id);
+                if let Some(in_list) = in_list {
+                    assert_eq!(Some(in_list.until()), until, "{context}");
+                }
                 assert_eq!(until, by_ticket.map(|file| file.until()).ok(), "{context}");
                 match expected {
                     true => seen.0 += 1,
