@@ -7,12 +7,12 @@
 use entity::{Timestamp, file, share, user};
 use sea_orm::{
     ColumnTrait, Condition, Iterable,
-    sea_query::{Expr, ExprTrait, Func, JoinType, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType},
 };
 use uuid::Uuid;
 
 use super::{
-    audiences::{grants, keys},
+    audiences::{Key, keys, unexpired},
     policy::{Facts, Grant, State},
 };
 use crate::{
@@ -30,6 +30,9 @@ mod sqlite;
 
 /// Stands for "no end" among the ends of shares.
 const NEVER: i64 = i64::MAX;
+
+/// The column of the ends of shares.
+const ENDS: &str = "ends";
 
 /// What is asked for: a file, for whoever a ticket or a request names.
 #[derive(Clone, Copy, Debug)]
@@ -150,16 +153,7 @@ struct Asked {
 /// A [`Row`]: whether active, granted until when, and the file's columns.
 fn row_of(asked: Asked) -> SelectStatement {
     let keys = keys(asked.user_id.clone(), asked.everyone);
-    let same_file = share::Column::FileId
-        .into_expr()
-        .equals((file::Entity, file::Column::Id));
-    let end = Func::coalesce([share::Column::ExpiresAt.into_expr(), Expr::val(NEVER)]);
-    let granted_until = Query::select()
-        .expr(Func::max(end))
-        .from(share::Entity)
-        .and_where(same_file)
-        .cond_where(grants(&keys, asked.now))
-        .to_owned();
+    let granted_until = granted_until(&keys, &asked.now);
     let file = file::Column::Id.into_expr().eq(asked.file_id);
     Query::select()
         .expr(user::Column::Id.is_not_null())
@@ -171,5 +165,30 @@ fn row_of(asked: Asked) -> SelectStatement {
             user::Entity,
             active(asked.user_id, asked.epoch),
         )
+        .to_owned()
+}
+
+/// When the last of the unexpired shares of the file ends that reach any of `keys`.
+///
+/// Each kind of audience has a look of its own into the index of shares by file and audience. Asked for all of them by one
+/// condition, SQLite would rather read every share that the file has.
+fn granted_until(keys: &[Key], now: &Expr) -> SelectStatement {
+    let looks = keys.iter().map(|key| {
+        let same_file = share::Column::FileId
+            .into_expr()
+            .equals((file::Entity, file::Column::Id));
+        let end = Func::coalesce([share::Column::ExpiresAt.into_expr(), Expr::val(NEVER)]);
+        Query::select()
+            .expr_as(end, ENDS)
+            .from(share::Entity)
+            .and_where(same_file)
+            .cond_where(key.matches())
+            .cond_where(unexpired(now.clone()))
+            .to_owned()
+    });
+    let all = looks.reduce(|mut all, look| all.union(UnionType::All, look).to_owned());
+    Query::select()
+        .expr(Func::max(Expr::col(ENDS)))
+        .from_subquery(all.unwrap_or_default(), "granting")
         .to_owned()
 }

@@ -201,9 +201,14 @@ async fn no_name_forges_a_line_of_the_log() {
         let log = server.log().await;
 
         assert!(
-            ["Uploaded", "ApiTokenCreated", "GroupCreated", "GroupDeleted"]
-                .iter()
-                .all(|kind| log.contains(kind)),
+            [
+                "Uploaded",
+                "ApiTokenCreated",
+                "GroupCreated",
+                "GroupDeleted"
+            ]
+            .iter()
+            .all(|kind| log.contains(kind)),
             "{log}"
         );
         for line in log.lines() {

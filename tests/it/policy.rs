@@ -318,9 +318,12 @@ async fn recipients_know_what_reaches_them(app: &App, world: &World, viewers: &[
     for (user, viewer) in world.users.iter().zip(viewers) {
         let seen = access::shared_with(app, viewer, ALL).await.unwrap();
         let seen: Vec<_> = seen.rows.into_iter().map(Sight::from).collect();
-        let shares = access::shares_of(app, viewer, &seen.iter().collect::<Vec<_>>(), ALL);
+        let sights: Vec<_> = seen.iter().collect();
+        let shares = access::shares_of(app, viewer, &sights, ALL);
         let shares = shares.await.unwrap();
-        for file in &seen {
+        // What earlier worlds share with everyone is seen as well.
+        let of_world = |file: &&Sight| world.files.iter().any(|one| one.id == file.id);
+        for file in seen.iter().filter(of_world) {
             let of_file = world.shares.iter().filter(|share| share.file_id == file.id);
             let reaching = of_file.filter(|share| world.reaches(share, user));
             let reaching: BTreeSet<Uuid> = reaching.map(|share| share.id).collect();

@@ -32,9 +32,10 @@ fn query(order: &str, within: &str, end: &str) -> String {
         "WITH mine AS MATERIALIZED ({groups}), \
          first AS (SELECT DISTINCT found.file_id FROM mine CROSS JOIN LATERAL \
          ({files} ORDER BY share.file_id {order} LIMIT (SELECT 1 + $6 / greatest(count(*), 1) FROM mine)) found), \
-         furthest AS (SELECT file_id FROM first ORDER BY file_id {order} OFFSET $6 - 1 LIMIT 1) \
-         SELECT found.file_id, found.expires_at FROM mine CROSS JOIN LATERAL \
-         ({files} AND share.file_id {within} coalesce((SELECT file_id FROM furthest), {end}) \
+         furthest AS MATERIALIZED (SELECT coalesce((SELECT file_id FROM first ORDER BY file_id {order} \
+         OFFSET $6 - 1 LIMIT 1), {end}) AS file_id) \
+         SELECT found.file_id, found.expires_at FROM furthest CROSS JOIN mine CROSS JOIN LATERAL \
+         ({files} AND share.file_id {within} furthest.file_id \
          ORDER BY share.file_id {order} LIMIT $6) found"
     )
 }
