@@ -7,7 +7,7 @@
 use entity::{Timestamp, file, share, user};
 use sea_orm::{
     ColumnTrait, Condition, Iterable,
-    sea_query::{Expr, ExprTrait, Func, JoinType, Query, SelectStatement, UnionType},
+    sea_query::{Expr, ExprTrait, Func, JoinType, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -30,9 +30,6 @@ mod sqlite;
 
 /// Stands for "no end" among the ends of shares.
 const NEVER: i64 = i64::MAX;
-
-/// The column of the ends of shares.
-const ENDS: &str = "ends";
 
 /// What is asked for: a file, for whoever a ticket or a request names.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +150,7 @@ struct Asked {
 /// A [`Row`]: whether active, granted until when, and the file's columns.
 fn row_of(asked: Asked) -> SelectStatement {
     let keys = keys(asked.user_id.clone(), asked.everyone);
-    let granted_until = granted_until(&keys, &asked.now);
+    let granted_until = granted_until(&keys, asked.now);
     let file = file::Column::Id.into_expr().eq(asked.file_id);
     Query::select()
         .expr(user::Column::Id.is_not_null())
@@ -170,25 +167,22 @@ fn row_of(asked: Asked) -> SelectStatement {
 
 /// When the last of the unexpired shares of the file ends that reach any of `keys`.
 ///
-/// Each kind of audience has a look of its own into the index of shares by file and audience. Asked for all of them by one
-/// condition, SQLite would rather read every share that the file has.
-fn granted_until(keys: &[Key], now: &Expr) -> SelectStatement {
-    let looks = keys.iter().map(|key| {
-        let same_file = share::Column::FileId
+/// The file is a condition of each kind of audience, and not one of all of them: so SQLite looks once for each kind into the index
+/// of shares by file and audience, where otherwise it would read every share that the file has. PostgreSQL makes the same of both.
+fn granted_until(keys: &[Key], now: Expr) -> SelectStatement {
+    let same_file = || {
+        share::Column::FileId
             .into_expr()
-            .equals((file::Entity, file::Column::Id));
-        let end = Func::coalesce([share::Column::ExpiresAt.into_expr(), Expr::val(NEVER)]);
-        Query::select()
-            .expr_as(end, ENDS)
-            .from(share::Entity)
-            .and_where(same_file)
-            .cond_where(key.matches())
-            .cond_where(unexpired(now.clone()))
-            .to_owned()
+            .equals((file::Entity, file::Column::Id))
+    };
+    let of_file = keys.iter().fold(Condition::any(), |any, key| {
+        any.add(key.matches().add(same_file()))
     });
-    let all = looks.reduce(|mut all, look| all.union(UnionType::All, look).to_owned());
+    let end = Func::coalesce([share::Column::ExpiresAt.into_expr(), Expr::val(NEVER)]);
     Query::select()
-        .expr(Func::max(Expr::col(ENDS)))
-        .from_subquery(all.unwrap_or_default(), "granting")
+        .expr(Func::max(end))
+        .from(share::Entity)
+        .cond_where(of_file)
+        .cond_where(unexpired(now))
         .to_owned()
 }
