@@ -213,11 +213,17 @@ impl Shelf {
                 let id = text(&node["id"]).parse().unwrap();
                 (id, text(&node["downloadTicket"]["expiresAt"]))
             });
-            pages.push(rows.collect::<Vec<_>>());
+            let rows: Vec<_> = rows.collect();
+            let is_full = rows.len() == length;
+            pages.push(rows);
             assert!(pages.len() <= FILES + 1);
             if page.data(&format!("/sharedWithMe/pageInfo/{more}")) == json!(false) {
                 break;
             }
+            assert!(
+                is_full,
+                "a page that is not the last has as many rows as were asked for"
+            );
             let cursor = page.text(&format!("/sharedWithMe/pageInfo/{cursor}"));
             arguments = format!("{size}: {length}, {bound}: {cursor:?}");
         }
