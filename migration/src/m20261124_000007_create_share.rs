@@ -45,8 +45,8 @@ fn table() -> TableCreateStatement {
         .col(uuid(Share::AudienceId))
         .col(big_integer(Share::CreatedAt))
         .col(big_integer_null(Share::ExpiresAt))
-        // Made by the database of the two columns of the audience, for the foreign key alone: shares with a group go with it,
-        // and none is made with a group that is gone.
+        // Made by the database of the two columns of the audience, for the foreign key alone: shares with a group go with
+        // it, and none is made with a group that is gone.
         .col(uuid_null(Share::GroupId).generated(group_id(), true))
         .foreign_key(
             ForeignKey::create()

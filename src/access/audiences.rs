@@ -1,7 +1,7 @@
 //! Audiences: whom shares reach, and which of them a user belongs to.
 //!
-//! An audience is two columns of a share, so one more kind of audience is one more entry in [`keys`]. Whether a user belongs to
-//! an audience is checked at every access, and never stored as rows.
+//! An audience is two columns of a share, so one more kind of audience is one more entry in [`keys`]. Whether a user belongs
+//! to an audience is checked at every access, and never stored as rows.
 
 use entity::{
     group_member,
@@ -38,8 +38,8 @@ impl Key {
 
     /// The shares to these audiences.
     ///
-    /// For groups, the shares come first, and then whether the user belongs to the group of each: most files are shared with no
-    /// group, and then nothing of groups is read.
+    /// For groups, the shares come first, and then whether the user belongs to the group of each: most files are shared with
+    /// no group, and then nothing of groups is read.
     pub fn matches(&self) -> Condition {
         let audience = Condition::all().add(share::Column::Audience.eq(self.audience));
         match &self.members {

@@ -21,8 +21,8 @@ pub(super) const READERS: u32 = 4;
 const LOCK_TRY: &str = "PRAGMA busy_timeout = 250";
 /// PostgreSQL waits for a lock as long as [`PATIENCE`], as the request does. It rolls back the transaction of an instance that
 /// stands still in the middle of it, so that others get its locks. It ends a statement
-/// before we give up its connection: otherwise statements that nobody waits for would pile up. It compiles no statement, which
-/// takes it a second where it thinks that the statement will be slow: ours read few rows, of however many.
+/// before we give up its connection: otherwise statements that nobody waits for would pile up. It compiles no statement,
+/// which takes it a second where it thinks that the statement will be slow: ours read few rows, of however many.
 const POSTGRES_SETTINGS: &str = "SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '15s'; \
     SET statement_timeout = '20s'; \

@@ -85,7 +85,8 @@ pub async fn create(
     Owned::<Group>::made(viewer, made)
 }
 
-/// Gives a group another name. `BAD_USER_INPUT` for one that cannot be; `NOT_FOUND` when the group has been deleted meanwhile.
+/// Gives a group another name. `BAD_USER_INPUT` for one that cannot be; `NOT_FOUND` when the group has been deleted
+/// meanwhile.
 #[expect(
     clippy::disallowed_methods,
     reason = "groups are changed here, by their owner"
@@ -119,8 +120,8 @@ fn event(kind: Kind, group: &Owned<Group>, client: &ClientAddress) -> Event {
         .from(client)
 }
 
-/// The group `id`, held to the end of the transaction, so that changes of its members come one after the other and none comes
-/// after its deletion. `NOT_FOUND` when it has been deleted.
+/// The group `id`, held to the end of the transaction, so that changes of its members come one after the other and none
+/// comes after its deletion. `NOT_FOUND` when it has been deleted.
 #[expect(
     clippy::disallowed_methods,
     reason = "groups are changed here, by their owner"

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 /// Characters.
 const NAME_MAX: usize = 100;
 
-/// `BAD_USER_INPUT` for a name that nobody could read in a list: one that shows nothing, has control characters or is too long.
-/// `what` is a word for the thing: "group".
+/// `BAD_USER_INPUT` for a name that nobody could read in a list: one that shows nothing, has control characters or is too
+/// long. `what` is a word for the thing: "group".
 pub fn check(what: &str, name: &str) -> Result<()> {
     let fits = name.chars().count() <= NAME_MAX;
     if fits && !shows_nothing(name) && !name.chars().any(char::is_control) {

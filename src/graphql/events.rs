@@ -58,8 +58,8 @@ pub enum EventKind {
     Restored,
     /// The file was destroyed.
     Purged,
-    /// The file was shared, or a share changed; the detail says with whom: `user:alice`, `group:Friends`, `AUTHENTICATED`, or
-    /// `LINK`. A group that you do not belong to (any more) is its id.
+    /// The file was shared, or a share changed; the detail says with whom: `user:alice`, `group:Friends`, `AUTHENTICATED`,
+    /// or `LINK`. A group that you do not belong to (any more) is its id.
     Shared,
     /// A share was ended; the detail says whom it reached.
     ShareRevoked,
@@ -158,8 +158,8 @@ impl Event {
         by.map(ID::from)
     }
 
-    /// The group that this is about, such as the one that the file was shared with; null where there is none, and when you do not
-    /// belong to it.
+    /// The group that this is about, such as the one that the file was shared with; null where there is none, and when you
+    /// do not belong to it.
     async fn group(&self, context: &Context<'_>) -> Result<Option<Group>> {
         let audience = self.0.audience.zip(self.0.audience_id);
         let object = self.0.object_kind.zip(self.0.object_id);

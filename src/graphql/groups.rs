@@ -134,9 +134,9 @@ impl GroupMutations {
         Ok(Group(group.into()))
     }
 
-    /// Deletes your group. From now on it grants nothing, and the shares with it go. Where there are more than a thousand of them,
-    /// their owners still find the rest of them listed for a minute or so, without the group. `FORBIDDEN` for members who do
-    /// not own it.
+    /// Deletes your group. From now on it grants nothing, and the shares with it go. Where there are more than a thousand of
+    /// them, their owners still find the rest of them listed for a minute or so, without the group. `FORBIDDEN` for members
+    /// who do not own it.
     async fn delete_group(
         &self,
         context: &Context<'_>,
@@ -148,9 +148,9 @@ impl GroupMutations {
         Ok(id)
     }
 
-    /// Makes a user a member of your group, who sees what is shared with it from then on. A second call changes nothing. `NOT_FOUND`
-    /// when there is no such user; `QUOTA_EXCEEDED` when the group has as many members as it may, or the user is in as many
-    /// groups of others; `FORBIDDEN` for members who do not own the group.
+    /// Makes a user a member of your group, who sees what is shared with it from then on. A second call changes nothing.
+    /// `NOT_FOUND` when there is no such user; `QUOTA_EXCEEDED` when the group has as many members as it may, or the user is
+    /// in as many groups of others; `FORBIDDEN` for members who do not own the group.
     async fn add_group_member(
         &self,
         context: &Context<'_>,
@@ -166,9 +166,9 @@ impl GroupMutations {
         Ok(Group(group.into()))
     }
 
-    /// Takes a member out of your group: the next request that leans on the membership is refused, tickets issued before included. What
-    /// the user shared with the group stays shared. `NOT_FOUND` when nobody of that name is a member; `BAD_USER_INPUT` for you
-    /// yourself; `FORBIDDEN` for members who do not own the group.
+    /// Takes a member out of your group: the next request that leans on the membership is refused, tickets issued before
+    /// included. What the user shared with the group stays shared. `NOT_FOUND` when nobody of that name is a member;
+    /// `BAD_USER_INPUT` for you yourself; `FORBIDDEN` for members who do not own the group.
     async fn remove_group_member(
         &self,
         context: &Context<'_>,
@@ -181,8 +181,8 @@ impl GroupMutations {
         Ok(Group(group.into()))
     }
 
-    /// Takes you out of a group. What you shared with it stays shared, and yours to revoke. `BAD_USER_INPUT` for its owner, who can
-    /// delete it instead.
+    /// Takes you out of a group. What you shared with it stays shared, and yours to revoke. `BAD_USER_INPUT` for its owner,
+    /// who can delete it instead.
     async fn leave_group(
         &self,
         context: &Context<'_>,

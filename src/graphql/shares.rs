@@ -180,8 +180,9 @@ impl ShareMutations {
         Share::create(context, file, Grantee::Authenticated, expires_at).await
     }
 
-    /// Shares your file with a group that you own or belong to: with whoever is a member at the time of each request. A second call
-    /// changes the expiry. The share stays when you leave the group, and is yours to revoke. `NOT_FOUND` for other groups.
+    /// Shares your file with a group that you own or belong to: with whoever is a member at the time of each request. A
+    /// second call changes the expiry. The share stays when you leave the group, and is yours to revoke. `NOT_FOUND` for
+    /// other groups.
     async fn share_with_group(
         &self,
         context: &Context<'_>,
@@ -196,8 +197,8 @@ impl ShareMutations {
         Share::create(context, file, Grantee::Group(&group), expires_at).await
     }
 
-    /// Makes a new link to your file, for people who have no account: whoever has its URL can download the file. `FORBIDDEN` where
-    /// links are switched off.
+    /// Makes a new link to your file, for people who have no account: whoever has its URL can download the file. `FORBIDDEN`
+    /// where links are switched off.
     async fn share_by_link(
         &self,
         context: &Context<'_>,
@@ -226,8 +227,8 @@ impl ShareMutations {
         Ok(Share::new(share, file))
     }
 
-    /// Changes a share of your file, in the trash too: what you name, and nothing else. What is absent stays as it was, and null
-    /// takes it away. Another password or limit of a link voids the tickets that its visitors have.
+    /// Changes a share of your file, in the trash too: what you name, and nothing else. What is absent stays as it was, and
+    /// null takes it away. Another password or limit of a link voids the tickets that its visitors have.
     async fn update_share(
         &self,
         context: &Context<'_>,

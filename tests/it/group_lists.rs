@@ -194,7 +194,8 @@ impl Shelf {
         Self { reader, seen }
     }
 
-    /// The whole list by pages of `length`, newest first: each file, and when the ticket for it that comes with the list ends.
+    /// The whole list by pages of `length`, newest first: each file, and when the ticket for it that comes with the list
+    /// ends.
     async fn pages(
         &self,
         (size, bound, more, cursor): (&str, &str, &str, &str),

@@ -48,6 +48,7 @@ mod files;
 mod garbage;
 mod graphql_http;
 mod graphql_refusals;
+mod group_ends;
 mod group_limits;
 mod group_lists;
 mod groups;

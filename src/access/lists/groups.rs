@@ -1,7 +1,8 @@
 //! The newest files that are shared with any of the groups of a user, of however many groups.
 //!
 //! A scan for each group that reads as much as a page has would read a hundred pages for a hundred groups, and throw away
-//! almost all of it. So each group is first asked for its share of a page, and then for more only where that can be on the page.
+//! almost all of it. So each group is first asked for its share of a page, and then for more only where that can be on the
+//! page.
 
 use entity::{Timestamp, file, group_member, share, share::Audience};
 use sea_orm::{
@@ -52,8 +53,8 @@ struct Asked {
     below: Expr,
 }
 
-/// The live files of others, by the unexpired shares with one group. In no order yet: the index of shares by audience has them in
-/// the order of the list.
+/// The live files of others, by the unexpired shares with one group. In no order yet: the index of shares by audience has
+/// them in the order of the list.
 fn scan(asked: Asked) -> SelectStatement {
     let file_id = || share::Column::FileId.into_expr();
     let same_file = file_id().equals((file::Entity, file::Column::Id));
@@ -85,8 +86,8 @@ struct Wanted {
     backward: bool,
 }
 
-/// The shares with groups of `viewer` of as many live files of others as `page` has, and one more: all such shares of each of
-/// these files, and perhaps some of files beyond them.
+/// The shares with groups of `viewer` of as many live files of others as `page` has, and one more: all such shares of each
+/// of these files, and perhaps some of files beyond them.
 pub(super) async fn shared_with_groups(
     access: &Access,
     viewer: &Viewer,

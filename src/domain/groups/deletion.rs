@@ -1,8 +1,8 @@
 //! The end of groups.
 //!
-//! A group may have very many shares, too many for one transaction that others wait for. So its members go first, and with them
-//! all that the shares grant: what is left of the group is seen by nobody, and nothing can be shared with it. Then its shares
-//! go, some at a time, and with the last of them the group's row.
+//! A group may have very many shares, too many for one transaction that others wait for. So its members go first, and with
+//! them all that the shares grant: what is left of the group is seen by nobody, and nothing can be shared with it. Then its
+//! shares go, some at a time, and with the last of them the group's row.
 
 use entity::{Timestamp, event::Kind, group, group_member, share, share::Audience};
 use sea_orm::{
@@ -86,8 +86,8 @@ pub async fn sweep_deleted(app: &App, limit: u64) -> Result<u64> {
     Ok(swept)
 }
 
-/// Deletes up to `limit` shares with the group `id`, each with an event like `revoked` in the trail of its file, and then the
-/// group's row where none are left. Says how many rows that were.
+/// Deletes up to `limit` shares with the group `id`, each with an event like `revoked` in the trail of its file, and then
+/// the group's row where none are left. Says how many rows that were.
 #[expect(clippy::disallowed_methods, reason = "shares end with their group")]
 async fn delete_shares(
     transaction: &Transaction,

@@ -35,8 +35,8 @@ pub async fn members(app: &App, group: &Readable<Group>, page: Page) -> Result<R
 
 /// Makes `user` a member of `group`. A second call changes nothing.
 ///
-/// `QUOTA_EXCEEDED` when the group has as many members as it may, or the user is in as many groups of others; `NOT_FOUND` when
-/// the group has been deleted meanwhile.
+/// `QUOTA_EXCEEDED` when the group has as many members as it may, or the user is in as many groups of others; `NOT_FOUND`
+/// when the group has been deleted meanwhile.
 #[expect(
     clippy::disallowed_methods,
     reason = "members come and go here, by the group's owner"
@@ -54,8 +54,8 @@ pub async fn add(
     let memberships_max = app.config.users.max_memberships_per_user;
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
-            // Held, so that groups take the user one after the other and are counted. Before the group: whoever shares a file
-            // holds that and then the group, and whoever purges one holds the user and then the file.
+            // Held, so that groups take the user one after the other and are counted. Before the group: whoever shares a
+            // file holds that and then the group, and whoever purges one holds the user and then the file.
             user::Entity::find_by_id(user_id)
                 .lock_exclusive()
                 .one(transaction)
@@ -179,8 +179,8 @@ fn owner_stays(field: &'static str) -> Error {
     )
 }
 
-/// Holds a group that `user_id` belongs to until the end of the transaction: neither can the user be taken out nor the group be
-/// deleted meanwhile. `NOT_FOUND` when that has happened.
+/// Holds a group that `user_id` belongs to until the end of the transaction: neither can the user be taken out nor the group
+/// be deleted meanwhile. `NOT_FOUND` when that has happened.
 #[expect(
     clippy::disallowed_methods,
     reason = "memberships are this module's rows"

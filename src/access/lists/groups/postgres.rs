@@ -1,5 +1,5 @@
-//! On PostgreSQL: one statement. The newest files of each group say from which file on a group's files can be on the page at all;
-//! then each group is read down to that one.
+//! On PostgreSQL: one statement. The newest files of each group say from which file on a group's files can be on the page at
+//! all; then each group is read down to that one.
 
 use std::sync::LazyLock;
 
@@ -12,8 +12,8 @@ use sea_orm::{
 use super::{Asked, Shared, Wanted, groups_of, scan};
 use crate::{db::Connections, error::Result};
 
-/// For pages from the new end of a range, and from the old end. The parameters: user, epoch, present, the ends of the range, and
-/// how many files.
+/// For pages from the new end of a range, and from the old end. The parameters: user, epoch, present, the ends of the range,
+/// and how many files.
 static QUERIES: LazyLock<[String; 2]> =
     LazyLock::new(|| [query("DESC", ">=", "$4"), query("ASC", "<=", "$5")]);
 

@@ -8,7 +8,7 @@ use std::{
 
 use entity::Timestamp;
 use rusqlite::{CachedStatement, Connection};
-use sea_orm::sea_query::{Expr, Order, SqliteQueryBuilder};
+use sea_orm::sea_query::{Expr, SqliteQueryBuilder};
 use uuid::Uuid;
 
 use super::{Asked, Shared, Wanted, groups_of, scan};
@@ -21,7 +21,7 @@ static GROUPS: LazyLock<String> = LazyLock::new(|| {
 
 /// Files of one group, from the new end and from the old end of a range: so many as parameter 6 says.
 static FILES: LazyLock<[String; 2]> = LazyLock::new(|| {
-    [Order::Desc, Order::Asc].map(|order| {
+    ["DESC", "ASC"].map(|order| {
         let [group_id, user_id, now, above, below] = ["?1", "?2", "?3", "?4", "?5"].map(Expr::cust);
         let files = scan(Asked {
             group_id,
@@ -30,10 +30,6 @@ static FILES: LazyLock<[String; 2]> = LazyLock::new(|| {
             above,
             below,
         });
-        let order = match order {
-            Order::Asc => "ASC",
-            _ => "DESC",
-        };
         let files = files.to_string(SqliteQueryBuilder);
         format!("{files} ORDER BY \"share\".\"file_id\" {order} LIMIT ?6")
     })
