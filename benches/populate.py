@@ -110,9 +110,9 @@ class Filling:
 
 
 class GroupFilling(Filling):
-    """The files of `owner`, each shared with one of `groups` groups that `reader` belongs to: `each` with every group but the
-    first, which has the `rest`. Which file is with which group is left to chance. A thousand of the files are shared with
-    `loner` as well, who is in no group."""
+    """The files of `owner`, each shared with one of `groups` groups that `reader` belongs to: `each` with every group but
+    the first, which has the `rest`. Which file is with which group is left to chance. A thousand of the files are shared
+    with `loner` as well, who is in no group."""
 
     def __init__(self, owner, reader, loner, groups, each, rest):
         super().__init__(owner, reader, rest + (groups - 1) * each)

@@ -128,7 +128,6 @@ impl Merge<'_> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 fn read(
     statement: &mut CachedStatement<'_>,
     group_id: Uuid,
