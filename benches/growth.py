@@ -36,6 +36,35 @@ def page(query, field, who):
     return side
 
 
+def in_groups(database):
+    """One after the other, pages of what is shared with somebody in 100 groups, and with somebody in none."""
+
+    def prepare(world, _needed):
+        server, people = world.crowded(database)
+
+        def side(name, person):
+            body = json.dumps({"query": SHARED}).encode()
+            answer = person.post(body)
+            nodes = json.loads(answer)["data"]["sharedWithMe"]["nodes"]
+            if len(nodes) != 50 or any(not node["shares"]["nodes"] for node in nodes):
+                raise Failure(f"sharedWithMe answers {len(nodes)} files, or files without shares")
+            load = Load(
+                *(world, f"{name.replace(' ', '-')}-{database}", server.port, ["/graphql"]),
+                headers=person.headers,
+                body=body,
+                least_bytes=len(answer) * 9 // 10,
+                connections=1,
+            )
+            return load.answers_a_second
+
+        return {name: side(name, person) for name, person in people.items()}
+
+    suffix = "-postgres" if database == "PostgreSQL" else ""
+    name = f"sharedWithMe(first: 50) in 100 groups, {database}"
+    row = Row(f"grow-groups{suffix}", name, "in 100 groups", "in none", "the same in no group", at_least=1 / 3)
+    return Contest(name, [row], prepare, "answers/s")
+
+
 def redemption(world, count):
     """Answers with an X-Accel-Redirect a second, to tickets of files from everywhere in the table."""
     server, _owner, reader, filling = world.grown(count)
@@ -62,4 +91,6 @@ CONTESTS = [
     contest("files(first: 50)", "grow-files", page(FILES, "files", "owner")),
     contest("sharedWithMe(first: 50)", "grow-shared", page(SHARED, "sharedWithMe", "reader")),
     contest("redemption", "grow-redeem", redemption),
+    in_groups("SQLite"),
+    in_groups("PostgreSQL"),
 ]

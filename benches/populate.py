@@ -18,6 +18,8 @@ TABLES = {
     "user": "id username username_key password_hash disabled credential_epoch used_bytes trashed_bytes reserved_bytes "
     "file_count created_at",
     "file": "id owner_id name size content_type sha256 content_key created_at trashed_at",
+    "group": "id owner_id name created_at deleted_at",
+    "group_member": "group_id user_id",
     "share": "id file_id audience audience_id created_at expires_at",
 }
 
@@ -83,9 +85,21 @@ class Filling:
                 self.seen_by_reader.append(file)
             yield self.id(index), file.id, audience, audience_id, self.began + index, None
 
+    def rows_of_groups(self):
+        return []
+
+    def rows_of_members(self):
+        return []
+
     def into(self, insert):
         """Gives the rows to `insert(table, columns, rows)`."""
-        rows = {"user": self.users(), "file": self.rows_of_files(), "share": self.rows_of_shares()}
+        rows = {
+            "user": self.users(),
+            "file": self.rows_of_files(),
+            "group": self.rows_of_groups(),
+            "group_member": self.rows_of_members(),
+            "share": self.rows_of_shares(),
+        }
         for table, columns in TABLES.items():
             insert(table, columns.split(), rows[table])
 
@@ -93,6 +107,34 @@ class Filling:
         """Up to `number` different files of one size that the reader may see, from everywhere in the table."""
         of_size = [file for file in self.seen_by_reader if file.size == size]
         return self.random.sample(of_size, min(number, len(of_size)))
+
+
+class GroupFilling(Filling):
+    """The files of `owner`, each shared with one of `groups` groups that `reader` belongs to: `each` with every group but
+    the first, which has the `rest`. Which file is with which group is left to chance. A thousand of the files are shared
+    with `loner` as well, who is in no group."""
+
+    def __init__(self, owner, reader, loner, groups, each, rest):
+        super().__init__(owner, reader, rest + (groups - 1) * each)
+        self.loner = loner
+        self.groups = [self.id(-1) for _ in range(groups)]
+        self.group_of = [self.groups[0]] * rest + [group for group in self.groups[1:] for _ in range(each)]
+        self.random.shuffle(self.group_of)
+
+    def rows_of_groups(self):
+        for number, group in enumerate(self.groups):
+            yield group, self.owner, f"group {number}", self.began, None
+
+    def rows_of_members(self):
+        for group in self.groups:
+            yield from ((group, user) for user in (self.owner, self.reader))
+
+    def rows_of_shares(self):
+        for index, (file, group) in enumerate(zip(self.files, self.group_of)):
+            yield self.id(index), file.id, "GROUP", group, self.began + index, None
+        step = max(1, self.count // 1000)
+        for index in range(0, self.count, step):
+            yield self.id(index), self.files[index].id, "USER", self.loner, self.began + index, None
 
 
 def into_sqlite(filling, path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benches import populate
 from benches.cloakroom import Server
-from benches.populate import KIB, MIB, Filling, write_content
+from benches.populate import KIB, MIB, Filling, GroupFilling, write_content
 from benches.postgres import Cluster
 from benches.processes import Failure
 
@@ -132,6 +132,23 @@ class World:
         populate.into_sqlite(filling, server.data_dir / "cloakroom.sqlite3")
         server.start()
         return server, owner, reader, filling
+
+    @cache
+    def crowded(self, database):
+        """Cloakroom on a port of its own, and two who are shared files with: one in 100 groups, the other in none."""
+        groups, each, rest = 100, 200, 10_000 if self.settings.quick else 100_000
+        say(f"Setting up Cloakroom on {database} with {groups} groups")
+        url = self.postgres.create("crowded") if database == "PostgreSQL" else None
+        server = Server(self, f"crowded-{database}", database_url=url, behind_nginx=False)
+        owner, reader, loner = (server.sign_up(name) for name in ("owner", "reader", "loner"))
+        filling = GroupFilling(*(populate.user_id(person) for person in (owner, reader, loner)), groups, each, rest)
+        server.process.stop()
+        if url:
+            populate.into_postgres(filling, url)
+        else:
+            populate.into_sqlite(filling, server.data_dir / "cloakroom.sqlite3")
+        server.start()
+        return server, {"in 100 groups": reader, "in none": loner}
 
     @cache
     def random_file(self, size):

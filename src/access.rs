@@ -122,6 +122,7 @@ mod destination;
 mod drops;
 mod explanation;
 mod facts;
+mod groups;
 mod links;
 mod lists;
 mod policy;
@@ -135,6 +136,7 @@ pub use drops::{
 };
 pub use explanation::{Explanation, Obstacle, explain};
 pub use facts::FileFacts;
+pub use groups::{Group, groups_among, groups_of, owned_group, readable_group, visible_group};
 pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
 pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;

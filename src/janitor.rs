@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::{
     app::{App, SharedApp},
     auth::{session, throttle},
-    domain::{events, files, links, shares, uploads},
+    domain::{events, files, groups, links, shares, uploads},
     error::Result,
 };
 
@@ -26,7 +26,7 @@ const BATCH: u64 = 100;
 type Batch = for<'a> fn(&'a App, Timestamp, u64) -> BoxFuture<'a, Result<u64>>;
 
 /// Every sweep. What each does stands with the owner of its rows.
-const SWEEPS: [(&str, Batch); 9] = [
+const SWEEPS: [(&str, Batch); 10] = [
     ("abandoned uploads", |app, _, limit| {
         Box::pin(uploads::sweep_abandoned(app, limit))
     }),
@@ -38,6 +38,9 @@ const SWEEPS: [(&str, Batch); 9] = [
     }),
     ("expired shares", |app, now, limit| {
         Box::pin(shares::sweep_expired(app, now, limit))
+    }),
+    ("shares of deleted groups", |app, _, limit| {
+        Box::pin(groups::sweep_deleted(app, limit))
     }),
     ("counted tickets of links", |app, now, limit| {
         Box::pin(links::sweep_downloads(app, now, limit))

@@ -35,6 +35,11 @@ pub enum Kind {
     DropCreated,
     DropClosed,
     DropRefused,
+    GroupCreated,
+    GroupRenamed,
+    GroupDeleted,
+    GroupMemberAdded,
+    GroupMemberRemoved,
 }
 
 /// Who did it.
@@ -71,6 +76,7 @@ pub enum ObjectKind {
     User,
     ApiToken,
     Drop,
+    Group,
 }
 
 /// No foreign keys: the trail outlives what it speaks of.
@@ -88,7 +94,7 @@ pub struct Model {
     /// Nothing where a name was tried that is no account's.
     pub object_kind: Option<ObjectKind>,
     pub object_id: Option<Uuid>,
-    /// Whom a share of the object reaches or reached, as in the table of shares.
+    /// Whom a share of the object reaches or reached, as in the table of shares; of a group, whom was added or removed.
     pub audience: Option<share::Audience>,
     pub audience_id: Option<Uuid>,
     /// The client's address, where it is known.

@@ -7,6 +7,8 @@ pub mod dropped_file;
 pub mod event;
 pub mod event_once;
 pub mod file;
+pub mod group;
+pub mod group_member;
 pub mod installation;
 pub mod link;
 pub mod link_download;

@@ -10,6 +10,8 @@ use crate::Timestamp;
 pub enum Audience {
     #[sea_orm(string_value = "USER")]
     User,
+    #[sea_orm(string_value = "GROUP")]
+    Group,
     #[sea_orm(string_value = "AUTHENTICATED")]
     Authenticated,
     /// Whoever has the URL of the link that the share itself is.
@@ -24,7 +26,7 @@ pub struct Model {
     pub id: Uuid,
     pub file_id: Uuid,
     pub audience: Audience,
-    /// Which one of that kind of audience: the user's id; a link's own; nil where there is only one.
+    /// Which one of that kind of audience: the user's or group's id; a link's own; nil where there is only one.
     pub audience_id: Uuid,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,

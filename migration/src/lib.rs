@@ -8,17 +8,19 @@ mod m20261124_000001_create_user;
 mod m20261124_000002_create_session;
 mod m20261124_000003_create_api_token;
 mod m20261124_000004_create_file;
-mod m20261124_000005_create_share;
-mod m20261124_000006_create_upload;
-mod m20261124_000007_create_discarded_content;
-mod m20261124_000008_create_throttle;
-mod m20261124_000009_create_event;
-mod m20261124_000010_create_settled_time;
-mod m20261124_000011_create_event_once;
-mod m20261124_000012_create_link;
-mod m20261124_000013_create_link_download;
-mod m20261124_000014_create_drop;
-mod m20261124_000015_create_dropped_file;
+mod m20261124_000005_create_group;
+mod m20261124_000006_create_group_member;
+mod m20261124_000007_create_share;
+mod m20261124_000008_create_upload;
+mod m20261124_000009_create_discarded_content;
+mod m20261124_000010_create_throttle;
+mod m20261124_000011_create_event;
+mod m20261124_000012_create_settled_time;
+mod m20261124_000013_create_event_once;
+mod m20261124_000014_create_link;
+mod m20261124_000015_create_link_download;
+mod m20261124_000016_create_drop;
+mod m20261124_000017_create_dropped_file;
 
 pub struct Migrator;
 
@@ -32,17 +34,19 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000002_create_session::Migration),
             Box::new(m20261124_000003_create_api_token::Migration),
             Box::new(m20261124_000004_create_file::Migration),
-            Box::new(m20261124_000005_create_share::Migration),
-            Box::new(m20261124_000006_create_upload::Migration),
-            Box::new(m20261124_000007_create_discarded_content::Migration),
-            Box::new(m20261124_000008_create_throttle::Migration),
-            Box::new(m20261124_000009_create_event::Migration),
-            Box::new(m20261124_000010_create_settled_time::Migration),
-            Box::new(m20261124_000011_create_event_once::Migration),
-            Box::new(m20261124_000012_create_link::Migration),
-            Box::new(m20261124_000013_create_link_download::Migration),
-            Box::new(m20261124_000014_create_drop::Migration),
-            Box::new(m20261124_000015_create_dropped_file::Migration),
+            Box::new(m20261124_000005_create_group::Migration),
+            Box::new(m20261124_000006_create_group_member::Migration),
+            Box::new(m20261124_000007_create_share::Migration),
+            Box::new(m20261124_000008_create_upload::Migration),
+            Box::new(m20261124_000009_create_discarded_content::Migration),
+            Box::new(m20261124_000010_create_throttle::Migration),
+            Box::new(m20261124_000011_create_event::Migration),
+            Box::new(m20261124_000012_create_settled_time::Migration),
+            Box::new(m20261124_000013_create_event_once::Migration),
+            Box::new(m20261124_000014_create_link::Migration),
+            Box::new(m20261124_000015_create_link_download::Migration),
+            Box::new(m20261124_000016_create_drop::Migration),
+            Box::new(m20261124_000017_create_dropped_file::Migration),
         ]
     }
 }

@@ -1,45 +1,80 @@
 //! Audiences: whom shares reach, and which of them a user belongs to.
 //!
-//! An audience is two columns of a share, so one more kind of audience is one more entry in [`keys`]. Whether a user belongs to
-//! an audience is checked at every access, and never stored as rows.
+//! An audience is two columns of a share, so one more kind of audience is one more entry in [`keys`]. Whether a user belongs
+//! to an audience is checked at every access, and never stored as rows.
 
-use entity::share::{self, Audience};
+use entity::{
+    group_member,
+    share::{self, Audience},
+};
 use sea_orm::{
     ColumnTrait, Condition,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, Query},
 };
 use uuid::Uuid;
 
 /// The id of the one audience of everyone who is signed in.
 pub const EVERYONE: Uuid = Uuid::nil();
 
-/// One audience, its id given as an expression.
+/// Audiences of one kind.
 pub(super) struct Key {
     audience: Audience,
-    id: Expr,
+    members: Members,
+}
+
+/// Which audiences of their kind, the ids given as expressions.
+enum Members {
+    /// The one with this id.
+    Of(Expr),
+    /// The groups that the user with this id belongs to.
+    GroupsOf(Expr),
 }
 
 impl Key {
-    /// The shares to this audience.
+    /// Whether it is one audience, whose shares are one range of the index of shares by audience.
+    pub fn is_one(&self) -> bool {
+        matches!(self.members, Members::Of(_))
+    }
+
+    /// The shares to these audiences.
+    ///
+    /// For groups, the shares come first, and then whether the user belongs to the group of each: most files are shared with
+    /// no group, and then nothing of groups is read.
     pub fn matches(&self) -> Condition {
-        Condition::all()
-            .add(share::Column::Audience.eq(self.audience))
-            .add(share::Column::AudienceId.into_expr().eq(self.id.clone()))
+        let audience = Condition::all().add(share::Column::Audience.eq(self.audience));
+        match &self.members {
+            Members::Of(id) => audience.add(share::Column::AudienceId.into_expr().eq(id.clone())),
+            Members::GroupsOf(user_id) => {
+                let is_member = Query::select()
+                    .expr(Expr::cust("1"))
+                    .from(group_member::Entity)
+                    .and_where(
+                        group_member::Column::GroupId
+                            .into_expr()
+                            .equals((share::Entity, share::Column::AudienceId)),
+                    )
+                    .and_where(group_member::Column::UserId.into_expr().eq(user_id.clone()))
+                    .to_owned();
+                audience.add(Expr::exists(is_member))
+            }
+        }
     }
 }
 
 /// The audiences that the user `id` belongs to.
-pub(super) fn of_user(id: Uuid) -> [Key; 2] {
+pub(super) fn of_user(id: Uuid) -> [Key; 3] {
     keys(Expr::value(id), Expr::value(EVERYONE))
 }
 
 /// The audiences that a user belongs to. [`EVERYONE`] is given as an expression too: a statement that is prepared as text
 /// has it as a parameter.
-pub(super) fn keys(user_id: Expr, everyone: Expr) -> [Key; 2] {
-    let key = |audience, id| Key { audience, id };
+pub(super) fn keys(user_id: Expr, everyone: Expr) -> [Key; 3] {
+    let groups = Members::GroupsOf(user_id.clone());
+    let key = |audience, members| Key { audience, members };
     [
-        key(Audience::User, user_id),
-        key(Audience::Authenticated, everyone),
+        key(Audience::User, Members::Of(user_id)),
+        key(Audience::Authenticated, Members::Of(everyone)),
+        key(Audience::Group, groups),
     ]
 }
 

@@ -12,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    audiences::{grants, keys},
+    audiences::{Key, keys, unexpired},
     policy::{Facts, Grant, State},
 };
 use crate::{
@@ -162,34 +162,45 @@ pub(super) fn active(user_id: Expr, epoch: Expr) -> Condition {
 struct Asked {
     user_id: Expr,
     epoch: Expr,
-    file_id: Expr,
     now: Expr,
     everyone: Expr,
 }
 
-/// A [`Row`]: whether active, granted until when, and the file's columns.
+/// A [`Row`] of a file that is yet to be said: whether active, granted until when, and the file's columns.
 fn row_of(asked: Asked) -> SelectStatement {
     let keys = keys(asked.user_id.clone(), asked.everyone);
-    let same_file = share::Column::FileId
-        .into_expr()
-        .equals((file::Entity, file::Column::Id));
-    let end = Func::coalesce([share::Column::ExpiresAt.into_expr(), Expr::val(NEVER)]);
-    let granted_until = Query::select()
-        .expr(Func::max(end))
-        .from(share::Entity)
-        .and_where(same_file)
-        .cond_where(grants(&keys, asked.now))
-        .to_owned();
-    let file = file::Column::Id.into_expr().eq(asked.file_id);
+    let granted_until = granted_until(&keys, asked.now);
     Query::select()
         .expr(user::Column::Id.is_not_null())
         .expr(Expr::SubQuery(None, Box::new(granted_until.into())))
         .columns(file::Column::iter().map(|column| (file::Entity, column)))
-        .join(JoinType::InnerJoin, file::Entity, file)
         .join(
             JoinType::LeftJoin,
             user::Entity,
             active(asked.user_id, asked.epoch),
         )
+        .to_owned()
+}
+
+/// When the last of the unexpired shares of the file ends that reach any of `keys`.
+///
+/// The file is a condition of each kind of audience, and not one of all of them: so SQLite looks once for each kind into the
+/// index of shares by file and audience, where otherwise it would read every share that the file has. PostgreSQL makes the
+/// same of both.
+fn granted_until(keys: &[Key], now: Expr) -> SelectStatement {
+    let same_file = || {
+        share::Column::FileId
+            .into_expr()
+            .equals((file::Entity, file::Column::Id))
+    };
+    let of_file = keys.iter().fold(Condition::any(), |any, key| {
+        any.add(key.matches().add(same_file()))
+    });
+    let end = Func::coalesce([share::Column::ExpiresAt.into_expr(), Expr::val(NEVER)]);
+    Query::select()
+        .expr(Func::max(end))
+        .from(share::Entity)
+        .cond_where(of_file)
+        .cond_where(unexpired(now))
         .to_owned()
 }

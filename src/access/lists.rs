@@ -5,16 +5,16 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use entity::{file, share, user};
+use entity::{Timestamp, file, share, user};
 use sea_orm::{
-    ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait, Select,
-    sea_query::{Expr, Query, SelectStatement},
+    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait, Select,
+    sea_query::{Expr, Query},
 };
 use uuid::Uuid;
 
 use super::{
     Access, Owned, Readable, Sight, Trashed,
-    audiences::{self, unexpired},
+    audiences::{self, Key, unexpired},
     facts::{active, is_in, state},
     policy::{Facts, Grant, State},
     sight,
@@ -24,6 +24,8 @@ use crate::{
     db::{Page, Rows},
     error::Result,
 };
+
+mod groups;
 
 /// The live files of `viewer`.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
@@ -58,7 +60,7 @@ pub(super) async fn owned_among(
     let mine = files
         .filter(file::Column::OwnerId.eq(viewer.id()))
         .filter(is_in(state))
-        .filter(Expr::exists(still_active(viewer)));
+        .filter(still_active(viewer));
     let mine = page.apply(mine, file::Column::Id);
     let rows = access.db.all(mine).await?;
     let facts = Facts {
@@ -84,7 +86,7 @@ pub(super) async fn owned_of_ids(
     let mine = file::Entity::find()
         .filter(file::Column::Id.is_in(ids))
         .filter(file::Column::OwnerId.eq(viewer.id()))
-        .filter(Expr::exists(still_active(viewer)));
+        .filter(still_active(viewer));
     let mine = access.db.all(mine).await?.into_iter();
     Ok(mine
         .filter_map(|row| {
@@ -113,18 +115,14 @@ pub async fn shared_with(
     viewer: &Viewer,
     page: Page,
 ) -> Result<Rows<Readable<file::Model>>> {
-    let mut granted: BTreeMap<Uuid, Vec<share::Model>> = BTreeMap::new();
+    let mut granted: BTreeMap<Uuid, Vec<Option<Timestamp>>> = BTreeMap::new();
     for audience in audiences::of_user(viewer.id()) {
-        let scan = share::Entity::find()
-            .join(JoinType::InnerJoin, share::Relation::File.def())
-            .filter(audience.matches())
-            .filter(unexpired(Expr::value(access.clock.now())))
-            .filter(is_in(State::Live))
-            .filter(file::Column::OwnerId.ne(viewer.id()))
-            .filter(Expr::exists(still_active(viewer)));
-        let scan = page.apply(scan, share::Column::FileId);
-        for share in access.db.all(scan).await? {
-            granted.entry(share.file_id).or_default().push(share);
+        let shares = match audience.is_one() {
+            true => shared_with_one(access, viewer, &audience, page).await?,
+            false => groups::shared_with_groups(access, viewer, page).await?,
+        };
+        for (file_id, end) in shares {
+            granted.entry(file_id).or_default().push(end);
         }
     }
     let mut ids: Vec<Uuid> = granted.keys().copied().collect();
@@ -140,12 +138,12 @@ pub async fn shared_with(
     let mut rows: Vec<_> = files
         .into_iter()
         .filter_map(|file| {
-            let shares = granted.remove(&file.id)?;
+            let ends = granted.remove(&file.id)?;
             let facts = Facts {
                 state: State::Live,
                 is_active: true,
                 is_owner: false,
-                grant: Grant::of(shares.iter().map(|share| share.expires_at)),
+                grant: Grant::of(ends),
             };
             sight(file, &facts, State::Live, viewer.into()).ok()
         })
@@ -157,12 +155,42 @@ pub async fn shared_with(
     })
 }
 
-/// A row while `viewer` is active, and none after that: lists are empty then.
-fn still_active(viewer: &Viewer) -> SelectStatement {
-    let active = active(Expr::value(viewer.id()), Expr::value(viewer.epoch()));
-    Query::select()
-        .expr(Expr::value(1))
+/// The files that are shared with one audience, and when the shares end.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
+async fn shared_with_one(
+    access: &Access,
+    viewer: &Viewer,
+    audience: &Key,
+    page: Page,
+) -> Result<Vec<(Uuid, Option<Timestamp>)>> {
+    let scan = share::Entity::find()
+        .join(JoinType::InnerJoin, share::Relation::File.def())
+        .filter(audience.matches())
+        .filter(unexpired(Expr::value(access.clock.now())))
+        .filter(is_in(State::Live))
+        .filter(file::Column::OwnerId.ne(viewer.id()))
+        .filter(still_active(viewer));
+    let scan = page.apply(scan, share::Column::FileId);
+    let shares = access.db.all(scan).await?.into_iter();
+    Ok(shares
+        .map(|share| (share.file_id, share.expires_at))
+        .collect())
+}
+
+/// Whether `viewer` is active: lists are empty when not.
+fn still_active(viewer: &Viewer) -> Expr {
+    exists(active(
+        Expr::value(viewer.id()),
+        Expr::value(viewer.epoch()),
+    ))
+}
+
+/// Whether there is a user of whom `condition` is true.
+fn exists(condition: Condition) -> Expr {
+    let user = Query::select()
+        .expr(Expr::cust("1"))
         .from(user::Entity)
-        .cond_where(active)
-        .to_owned()
+        .cond_where(condition)
+        .to_owned();
+    Expr::exists(user)
 }

@@ -184,7 +184,7 @@ impl<T> Readable<T> {
 }
 
 fn only_its_owner() -> Error {
-    Error::new(Code::Forbidden, "Only the owner of this file may do that.")
+    Error::new(Code::Forbidden, "Only the owner may do that.")
 }
 
 impl Owned<Trashed> {

@@ -103,6 +103,16 @@ settings! {
         /// How many shares one file may have. One more gets QUOTA_EXCEEDED
         max_shares_per_file: u32 = "1000", number(1..=100_000);
 
+        /// How many groups one user may own. One more gets QUOTA_EXCEEDED
+        max_groups_per_user: u32 = "100", number(0..=10_000);
+
+        /// How many members one group may have, its owner included. Whoever adds one more gets QUOTA_EXCEEDED
+        max_members_per_group: u32 = "1000", number(1..=100_000);
+
+        /// How many groups of others one user may be a member of. Whoever adds the user to one more gets QUOTA_EXCEEDED.
+        /// The cost of `sharedWithMe` grows with it
+        max_memberships_per_user: u32 = "200", number(0..=10_000);
+
         /// How many changes one user may make in an hour: renaming, restoring, purging, sharing, making tokens. They
         /// come back evenly over the hour; one more gets RATE_LIMITED. Deleting and revoking are never refused. Each
         /// instance counts for itself

@@ -21,10 +21,12 @@ pub(super) const READERS: u32 = 4;
 const LOCK_TRY: &str = "PRAGMA busy_timeout = 250";
 /// PostgreSQL waits for a lock as long as [`PATIENCE`], as the request does. It rolls back the transaction of an instance that
 /// stands still in the middle of it, so that others get its locks. It ends a statement
-/// before we give up its connection: otherwise statements that nobody waits for would pile up.
-const POSTGRES_TIMEOUTS: &str = "SET lock_timeout = '10s'; \
+/// before we give up its connection: otherwise statements that nobody waits for would pile up. It compiles no statement,
+/// which takes it a second where it thinks that the statement will be slow: ours read few rows, of however many.
+const POSTGRES_SETTINGS: &str = "SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '15s'; \
-    SET statement_timeout = '20s'";
+    SET statement_timeout = '20s'; \
+    SET jit = off";
 
 /// How much of an SQLite database is read through a memory map: address space, not memory. SQLite allows no more.
 pub(super) const SQLITE_MMAP_BYTES: i64 = 2 << 30;
@@ -48,7 +50,7 @@ pub(super) fn postgres(url: &str, connections: u32) -> ConnectOptions {
         .sqlx_logging(false)
         .map_sqlx_postgres_pool_opts(|pool| {
             let pool = pool.after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(POSTGRES_TIMEOUTS).await.map(drop) })
+                Box::pin(async move { connection.execute(POSTGRES_SETTINGS).await.map(drop) })
             });
             pool.before_acquire(|connection, state| {
                 Box::pin(async move {

@@ -347,6 +347,13 @@ pub async fn by_name_disabled_too(app: &App, username: &str) -> Result<Option<Pu
     Ok(find(app, username).await?.map(PublicUser::from))
 }
 
+/// What a user is told of a name that is nobody's.
+pub fn not_found() -> Error {
+    let mut error = Error::not_found().with("field", "username");
+    error.detail = "There is no user of that name.".to_owned();
+    error
+}
+
 /// These users, in no order.
 #[expect(
     clippy::disallowed_methods,
@@ -359,7 +366,7 @@ pub async fn by_ids(app: &App, ids: Vec<Uuid>) -> Result<Vec<Account>> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "accounts are found here")]
-async fn find(app: &App, username: &str) -> Result<Option<user::Model>> {
+pub(super) async fn find(app: &App, username: &str) -> Result<Option<user::Model>> {
     let Ok(username_key) = username_key(username) else {
         return Ok(None);
     };

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     events::{self, By, Event, Object},
-    visible::shows_nothing,
+    names,
 };
 use crate::{
     app::App,
@@ -19,7 +19,6 @@ use crate::{
     random,
 };
 
-const NAME_MAX: usize = 100;
 /// One user's tokens; enough for every device, and few enough to list whole.
 const TOKENS_MAX: u64 = 100;
 
@@ -38,15 +37,7 @@ impl NewToken {
         scopes: Scopes,
         expires_at: Option<Timestamp>,
     ) -> Result<Self> {
-        let is_too_long = name.chars().count() > NAME_MAX;
-        if shows_nothing(&name) || is_too_long || name.contains(char::is_control) {
-            return Err(Error::bad_input(
-                "name",
-                format!(
-                    "A token's name has 1 to {NAME_MAX} characters, at least one that can be seen, and no control characters."
-                ),
-            ));
-        }
+        names::check("token", &name)?;
         if !scopes.read && !scopes.write {
             return Err(Error::bad_input(
                 "scopes",

@@ -8,8 +8,7 @@ use sea_orm::{
 
 use super::{
     events::{self, By, Event, Object},
-    file_name, links, shares,
-    visible::shows_nothing,
+    links, names, shares,
 };
 use crate::{
     access::{Drop, Owned, drop_is_full},
@@ -28,8 +27,6 @@ mod places;
 
 pub(super) use places::{Place, hold, take};
 
-/// Characters.
-const NAME_MAX: usize = 100;
 /// When to try again whatever had to wait for other visitors.
 const RETRY_SECONDS: u64 = 10;
 
@@ -58,20 +55,6 @@ impl Terms {
     }
 }
 
-fn check_name(name: &str) -> Result<()> {
-    let fits = name.chars().count() <= NAME_MAX;
-    if fits && !shows_nothing(name) && file_name::is_honest(name) {
-        return Ok(());
-    }
-    Err(Error::bad_input(
-        "name",
-        format!(
-            "A drop's name has 1 to {NAME_MAX} characters, some of them visible, and no control or \
-             bidirectional characters."
-        ),
-    ))
-}
-
 /// Makes a drop that leads into the account of `viewer`.
 ///
 /// `FORBIDDEN` where drops are off; `BAD_USER_INPUT` for what cannot be; `QUOTA_EXCEEDED` when the user has as many open drops
@@ -90,7 +73,7 @@ pub async fn create(
     if app.config.strangers.drops == Drops::Off {
         return Err(Error::new(Code::Forbidden, "Drops are switched off here."));
     }
-    check_name(&name)?;
+    names::check("drop", &name)?;
     terms.check(app)?;
     let now = app.clock.now();
     let id = random::id(now);
@@ -141,7 +124,7 @@ pub async fn create(
         })
     });
     insert.await?;
-    Owned::made(viewer, made)
+    Owned::<Drop>::made(viewer, made)
 }
 
 /// Closes a drop for good: nothing more becomes a file by it, uploads under way included. `NOT_FOUND` when it is closed already.

@@ -76,15 +76,16 @@ pub enum Object {
     User(Uuid),
     ApiToken(Uuid),
     Drop(Uuid),
+    Group(Uuid),
 }
 
 /// Something that happened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Event {
     pub kind: Kind,
     pub by: By,
     pub object: Option<Object>,
-    /// Whom a share reaches, as in its row.
+    /// Whom a share reaches, as in its row; whom a group gained or lost.
     pub audience: Option<(Audience, Uuid)>,
     pub client: ClientAddress,
     pub detail: Option<String>,
@@ -161,6 +162,7 @@ impl Event {
             Object::User(id) => (ObjectKind::User, id),
             Object::ApiToken(id) => (ObjectKind::ApiToken, id),
             Object::Drop(id) => (ObjectKind::Drop, id),
+            Object::Group(id) => (ObjectKind::Group, id),
         });
         let (object_kind, object_id) = object.unzip();
         let (audience, audience_id) = self.audience.unzip();
@@ -218,6 +220,11 @@ pub fn name(username: &str) -> String {
     format!("user:{username}")
 }
 
+/// A group as the trail names it, whatever it is called.
+pub fn group_name(name: &str) -> String {
+    format!("group:{name}")
+}
+
 /// The row of a change that a user makes, for [`record`] to write. `RATE_LIMITED` when its user has made too many.
 ///
 /// What takes something away (revoking, deleting to the trash) is never refused by this limit: whoever uses up the changes of
@@ -232,7 +239,12 @@ pub(super) fn change(app: &App, event: Event) -> Result<event::Model> {
 
 /// The row of an event that is limited otherwise, or not at all.
 pub(super) fn row(app: &App, event: Event) -> event::Model {
-    event.into_row(app.clock.now())
+    row_at(event, app.clock.now())
+}
+
+/// The same for what turns out in a transaction.
+pub(super) fn row_at(event: Event, now: Timestamp) -> event::Model {
+    event.into_row(now)
 }
 
 /// Of each of these files of one's own, the page of what happened to it.

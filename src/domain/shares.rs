@@ -7,9 +7,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::events::{self, By, Event, Object};
+use super::{
+    events::{self, By, Event, Object},
+    groups,
+};
 use crate::{
-    access::{EVERYONE, Owned},
+    access::{EVERYONE, Group, Owned, Readable},
     app::App,
     auth::{PublicUser, client::ClientAddress},
     db::Transaction,
@@ -25,6 +28,8 @@ pub use change::{Change, Changes, change};
 #[derive(Clone, Copy, Debug)]
 pub enum Grantee<'u> {
     User(&'u PublicUser),
+    /// A group that the owner of the file belongs to.
+    Group(&'u Readable<Group>),
     Authenticated,
 }
 
@@ -32,7 +37,7 @@ pub enum Grantee<'u> {
 /// the expiry.
 ///
 /// `BAD_USER_INPUT` for an expiry in the past, or a share with the owner; `QUOTA_EXCEEDED` when the file has as many shares
-/// as it may; `NOT_FOUND` when it has been deleted meanwhile.
+/// as it may; `NOT_FOUND` when it has been deleted meanwhile, or its owner has been taken out of the group.
 #[expect(
     clippy::disallowed_methods,
     reason = "shares are made here, by the file's owner"
@@ -51,6 +56,7 @@ pub async fn create(
             return Err(Error::bad_input("username", "This file is yours already."));
         }
         Grantee::User(user) => (Audience::User, user.id),
+        Grantee::Group(group) => (Audience::Group, group.id),
         Grantee::Authenticated => (Audience::Authenticated, EVERYONE),
     };
     let mut same = OnConflict::columns([
@@ -63,7 +69,7 @@ pub async fn create(
         .from(client);
     let event = events::change(app, event)?;
     let id = random::id(now);
-    let file_id = file.id;
+    let (file_id, owner_id) = (file.id, file.owner_id());
     let shares_max = app.config.users.max_shares_per_file;
     let upsert = app.db.write(move |transaction| {
         Box::pin(async move {
@@ -72,6 +78,9 @@ pub async fn create(
                 .filter(file::live())
                 .lock_exclusive();
             live.one(transaction).await?.ok_or_else(Error::not_found)?;
+            if audience == Audience::Group {
+                groups::hold_for_member(transaction, audience_id, owner_id).await?;
+            }
             let row = share::ActiveModel {
                 id: Set(id),
                 file_id: Set(file_id),

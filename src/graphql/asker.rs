@@ -6,7 +6,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 use tower_sessions::Session;
 
 use super::{
-    loaders::{self, DropLoader, EventLoader, LinkLoader, ShareLoader, UserLoader},
+    loaders::{self, DropLoader, EventLoader, GroupLoader, LinkLoader, ShareLoader, UserLoader},
     uploads::ReceivedFiles,
 };
 use crate::{
@@ -30,6 +30,7 @@ pub struct Asker {
     links: DataLoader<LinkLoader>,
     drops: DataLoader<DropLoader>,
     events: DataLoader<EventLoader>,
+    groups: DataLoader<GroupLoader>,
 }
 
 impl Asker {
@@ -42,6 +43,7 @@ impl Asker {
             links: loaders::links(app),
             drops: loaders::drops(app, caller.actor.viewer().cloned()),
             events: loaders::events(app),
+            groups: loaders::groups(app, caller.actor.viewer().cloned()),
             caller,
             files,
             by_url,
@@ -103,6 +105,10 @@ pub trait ContextExt<'a> {
 
     fn events(&self) -> &'a DataLoader<EventLoader> {
         &self.asker().events
+    }
+
+    fn groups(&self) -> &'a DataLoader<GroupLoader> {
+        &self.asker().groups
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 use entity::{
-    event::{self, ActorKind},
+    event::{self, ActorKind, ObjectKind},
     share::Audience,
 };
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     ContextExt,
     drops::Drop,
+    groups::Group,
     loaders::{DropOfId, ShareCalled},
     pagination::connection_types,
     scalars::DateTime,
@@ -64,7 +65,8 @@ pub enum EventKind {
     Restored,
     /// The file was destroyed.
     Purged,
-    /// The file was shared, or a share changed; the detail says with whom: `user:alice`, `AUTHENTICATED`, or `LINK`.
+    /// The file was shared, or a share changed; the detail says with whom: `user:alice`, `group:Friends`, `AUTHENTICATED`,
+    /// or `LINK`. A group that you do not belong to (any more) is its id.
     Shared,
     /// A share was ended; the detail says whom it reached.
     ShareRevoked,
@@ -81,6 +83,16 @@ pub enum EventKind {
     DropClosed,
     /// A visitor of a drop gave a wrong password.
     DropRefused,
+    /// A group was made; the detail is its name.
+    GroupCreated,
+    /// A group got another name; the detail is the new one.
+    GroupRenamed,
+    /// A group was deleted; the detail is its name. What was shared with it has an event for each share.
+    GroupDeleted,
+    /// A user became a member of a group; the detail says who.
+    GroupMemberAdded,
+    /// A member was taken out of a group, or left it; the detail says who.
+    GroupMemberRemoved,
 }
 
 /// Something that happened to a file.
@@ -118,6 +130,10 @@ impl Event {
             None => return Ok(self.0.detail.as_deref().map(Cow::from)),
             Some((Audience::Authenticated, _)) => AUTHENTICATED.into(),
             Some((Audience::Link, _)) => LINK.into(),
+            Some((Audience::Group, id)) => match context.groups().load_one(id).await? {
+                Some(group) => events::group_name(&group.name).into(),
+                None => id.to_string().into(),
+            },
             Some((Audience::User, id)) => match load(context, id).await? {
                 Some(account) => events::name(&account.user.username).into(),
                 None => id.to_string().into(),
@@ -142,6 +158,18 @@ impl Event {
             return Ok(None);
         };
         Ok(context.drops().load_one(DropOfId(id)).await?.map(Drop))
+    }
+
+    /// The group that this is about, such as the one that the file was shared with; null where there is none, and when you
+    /// do not belong to it.
+    async fn group(&self, context: &Context<'_>) -> Result<Option<Group>> {
+        let audience = self.0.audience.zip(self.0.audience_id);
+        let object = self.0.object_kind.zip(self.0.object_id);
+        let id = match (audience, object) {
+            (Some((Audience::Group, id)), _) | (_, Some((ObjectKind::Group, id))) => id,
+            _ => return Ok(None),
+        };
+        Ok(context.groups().load_one(id).await?.map(Group))
     }
 
     /// How often it happened: downloads of one user within a minute are one event. The time is that of the first.

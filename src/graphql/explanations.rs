@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use super::{ContextExt, files::File, list::List, scalars::parse_id, shares::Share, users};
+use super::{ContextExt, files::File, list::List, scalars::parse_id, shares::Share};
 use crate::{
     access::{self, Obstacle},
     domain::accounts,
@@ -14,8 +14,8 @@ use crate::{
 pub struct AccessExplanation {
     /// Whether the user may see and download the file now.
     allowed: bool,
-    /// The shares that reach the user and have not ended, newest first, 100 at most: with the user, and with everyone signed in. They
-    /// are told while something else keeps the user from the file, too. A share by link reaches no user.
+    /// The shares that reach the user and have not ended, newest first, 100 at most: with the user, with a group of theirs, and with everyone
+    /// signed in. They are told while something else keeps the user from the file, too. A share by link reaches no user.
     grants: List<Share>,
     /// Whether the user owns the file.
     owns: bool,
@@ -56,7 +56,7 @@ impl ExplanationQueries {
         // The file first: a caller who does not own it must not learn which accounts are disabled.
         let (file_id, file) = access::owned_sight(app, owner, parse_id(&file_id)?).await?;
         let user = accounts::by_name_disabled_too(app, &username).await?;
-        let user = user.ok_or_else(users::unknown)?;
+        let user = user.ok_or_else(accounts::not_found)?;
         let explanation = access::explain(app, &file_id, &user).await?;
         let file = File::from(file);
         let grants = explanation.grants.iter();

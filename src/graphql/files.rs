@@ -181,7 +181,8 @@ impl FileQueries {
         Ok(pagination::connection(page, rows))
     }
 
-    /// Other people's files that you may see, each once, newest first: shared with you or with everyone signed in.
+    /// Other people's files that you may see, each once, newest first: shared with you, with a group that you belong to, or
+    /// with everyone signed in.
     async fn shared_with_me(
         &self,
         context: &Context<'_>,

@@ -27,6 +27,12 @@ pub struct Limits {
     max_files_per_user: i32,
     /// How many shares a file may have.
     max_shares_per_file: i32,
+    /// How many groups a user may own.
+    max_groups_per_user: i32,
+    /// How many members a group may have, its owner included.
+    max_members_per_group: i32,
+    /// How many groups of others a user may be a member of.
+    max_memberships_per_user: i32,
     /// How many changes a user may make in an hour, uploads not counted; they come back evenly.
     changes_per_hour: i32,
     /// Whether anyone may sign up.
@@ -64,6 +70,9 @@ impl LimitsQueries {
             user_quota_bytes: config.users.user_quota.map(bytes),
             max_files_per_user: small(config.users.max_files_per_user.into()),
             max_shares_per_file: small(config.users.max_shares_per_file.into()),
+            max_groups_per_user: small(config.users.max_groups_per_user.into()),
+            max_members_per_group: small(config.users.max_members_per_group.into()),
+            max_memberships_per_user: small(config.users.max_memberships_per_user.into()),
             changes_per_hour: small(config.users.changes_per_hour.into()),
             sign_up_open: config.accounts.sign_up == SignUp::Open,
             links_on: config.strangers.links == Links::On,

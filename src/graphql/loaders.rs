@@ -15,7 +15,7 @@ mod pages;
 pub use pages::{EventsOf, FilesOf};
 
 use crate::{
-    access::{self, LinkTerms, Owned, Readable, ShareName, Sight},
+    access::{self, Group, LinkTerms, Owned, Readable, ShareName, Sight},
     app::SharedApp,
     auth::{Account, Viewer},
     db::{Page, Rows},
@@ -45,6 +45,12 @@ pub struct DropLoader {
 /// Pages of what happened to files.
 pub struct EventLoader(SharedApp);
 
+/// Groups that `viewer` belongs to, by id.
+pub struct GroupLoader {
+    app: SharedApp,
+    viewer: Option<Viewer>,
+}
+
 /// An error that every waiting row gets.
 #[derive(Clone, Debug)]
 pub struct LoadError(Arc<Error>);
@@ -66,6 +72,13 @@ pub fn drops(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<DropLoader> 
 pub fn events(app: &SharedApp) -> DataLoader<EventLoader> {
     let events = EventLoader(SharedApp::clone(app));
     DataLoader::new(events, |load| tokio::spawn(patience::inherit(load)))
+}
+
+/// Groups that `viewer` belongs to, for one operation.
+pub fn groups(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<GroupLoader> {
+    let app = SharedApp::clone(app);
+    let groups = GroupLoader { app, viewer };
+    DataLoader::new(groups, |load| tokio::spawn(patience::inherit(load)))
 }
 
 /// Links, for one operation.
@@ -252,6 +265,19 @@ impl Loader<DropOfId> for DropLoader {
         let drops = access::drops_of_ids(&self.app, viewer, ids).await;
         let drops = drops.map_err(for_all_rows)?.into_iter();
         Ok(drops.map(|(id, drop)| (DropOfId(id), drop)).collect())
+    }
+}
+
+impl Loader<Uuid> for GroupLoader {
+    type Value = Readable<Group>;
+    type Error = LoadError;
+
+    async fn load(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Self::Value>, LoadError> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let groups = access::groups_among(&self.app, viewer, ids).await;
+        groups.map_err(for_all_rows)
     }
 }
 

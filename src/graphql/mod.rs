@@ -17,6 +17,7 @@ mod events;
 mod execute;
 mod explanations;
 mod files;
+mod groups;
 mod limits;
 mod links;
 mod list;
@@ -52,6 +53,7 @@ pub struct Query(
     api_tokens::ApiTokenQueries,
     links::LinkQueries,
     drops::DropQueries,
+    groups::GroupQueries,
     limits::LimitsQueries,
     node::NodeQueries,
 );
@@ -65,6 +67,7 @@ pub struct Mutation(
     files::FileMutations,
     shares::ShareMutations,
     drops::DropMutations,
+    groups::GroupMutations,
 );
 
 type Library = async_graphql::Schema<Query, Mutation, EmptySubscription>;

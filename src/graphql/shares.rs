@@ -6,11 +6,12 @@ use entity::{file, share};
 use super::{
     ContextExt,
     files::File,
+    groups::Group,
     links::ShareLink,
     loaders::LinkOf,
     pagination::connection_types,
     scalars::{DateTime, parse_id},
-    users::{self, User},
+    users::User,
 };
 use crate::{
     access::{self, Owned, Readable},
@@ -30,6 +31,8 @@ use crate::{
 pub enum Audience {
     /// One user.
     User,
+    /// The members of a group, as they are at each request.
+    Group,
     /// Every user who is signed in, those of the future included.
     Authenticated,
     /// Whoever has the URL of the link, and its password where it has one.
@@ -67,6 +70,15 @@ impl Share {
         }
         let users = context.users();
         Ok(users.load_one(self.share.audience_id).await?.map(User))
+    }
+
+    /// The group it reaches; null when it does not reach a group, and when you do not belong to the group any more.
+    async fn group(&self, context: &Context<'_>) -> Result<Option<Group>> {
+        if self.share.audience != share::Audience::Group {
+            return Ok(None);
+        }
+        let groups = context.groups();
+        Ok(groups.load_one(self.share.audience_id).await?.map(Group))
     }
 
     /// What a share by link is besides, for its owner alone; null for every other share.
@@ -151,7 +163,7 @@ impl ShareMutations {
         // The file first: a caller who may not share it must not learn which accounts there are.
         let file = access::owned_file(context.app(), owner, parse_id(&file_id)?).await?;
         let grantee = accounts::by_name(context.app(), &username).await?;
-        let grantee = grantee.ok_or_else(users::unknown)?;
+        let grantee = grantee.ok_or_else(accounts::not_found)?;
         Share::create(context, file, Grantee::User(&grantee.user), expires_at).await
     }
 
@@ -168,8 +180,25 @@ impl ShareMutations {
         Share::create(context, file, Grantee::Authenticated, expires_at).await
     }
 
-    /// Makes a new link to your file, for people who have no account: whoever has its URL can download the file. `FORBIDDEN` where
-    /// links are switched off.
+    /// Shares your file with a group that you own or belong to: with whoever is a member at the time of each request. A
+    /// second call changes the expiry. The share stays when you leave the group, and is yours to revoke. `NOT_FOUND` for
+    /// other groups.
+    async fn share_with_group(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The id of a file of yours.")] file_id: ID,
+        #[graphql(desc = "The id of a group that you belong to.")] group_id: ID,
+        #[graphql(desc = "When the share ends by itself; it does not when this is null.")]
+        expires_at: Option<DateTime>,
+    ) -> Result<Share> {
+        let (app, owner) = (context.app(), context.actor().writer()?);
+        let file = access::owned_file(app, owner, parse_id(&file_id)?).await?;
+        let group = access::readable_group(app, owner, parse_id(&group_id)?).await?;
+        Share::create(context, file, Grantee::Group(&group), expires_at).await
+    }
+
+    /// Makes a new link to your file, for people who have no account: whoever has its URL can download the file. `FORBIDDEN`
+    /// where links are switched off.
     async fn share_by_link(
         &self,
         context: &Context<'_>,
@@ -198,8 +227,8 @@ impl ShareMutations {
         Ok(Share::new(share, file))
     }
 
-    /// Changes a share of your file, in the trash too: what you name, and nothing else. What is absent stays as it was, and null
-    /// takes it away. Another password or limit of a link voids the tickets that its visitors have.
+    /// Changes a share of your file, in the trash too: what you name, and nothing else. What is absent stays as it was, and
+    /// null takes it away. Another password or limit of a link voids the tickets that its visitors have.
     async fn update_share(
         &self,
         context: &Context<'_>,

@@ -4,6 +4,7 @@ use async_graphql::{Context, Description, ID, Object, SimpleObject};
 
 use super::{
     ContextExt,
+    pagination::connection_types,
     scalars::{DateTime, Int64},
 };
 use crate::{
@@ -12,12 +13,13 @@ use crate::{
         session::{self, NewSession},
     },
     config::Secret,
+    db::{Page, Rows},
     domain::accounts,
-    error::{Error, Result},
+    error::Result,
 };
 
 /// An account.
-#[derive(Description)]
+#[derive(Clone, Description)]
 pub struct User(pub Account);
 
 /// How much of the disk a user takes.
@@ -75,11 +77,13 @@ impl User {
     }
 }
 
-/// The refusal of a user name that is nobody's.
-pub fn unknown() -> Error {
-    let mut error = Error::not_found().with("field", "username");
-    error.detail = "There is no user of that name.".to_owned();
-    error
+connection_types!(UserConnection, UserEdge of User: "A" "user", with nodes);
+
+impl UserConnection {
+    /// `rows` of `page` of a list of users by their ids.
+    pub fn new(page: Page, rows: Rows<Account>) -> Self {
+        Self::of(page, rows, |account| account.user.id, User)
+    }
 }
 
 fn small(number: i64) -> i32 {

@@ -107,11 +107,12 @@ async function world() {
     share: shareWithAuthenticated(fileId: "${file}") { id }
     apiToken: createApiToken(name: "one of each", scopes: [READ]) { apiToken { id } }
     drop: createDrop(name: "one of each") { id }
+    group: createGroup(name: "one of each") { id }
   }`);
   const { me, file: { events } } = await ask(`{ me { id } file(id: "${file}") { events(first: 1) { edges { node { id } } } } }`);
   return {
     File: file, Share: made.share.id, ApiToken: made.apiToken.apiToken.id, Drop: made.drop.id, User: me.id,
-    Event: events.edges[0].node.id,
+    Event: events.edges[0].node.id, Group: made.group.id,
   };
 }
 

@@ -183,6 +183,7 @@ async fn no_name_forges_a_line_of_the_log() {
         for query in [
             "mutation($f: ID!, $n: String!) { renameFile(id: $f, name: $n) { id } }",
             "mutation($n: String!) { createApiToken(name: $n, scopes: [READ]) { secret } }",
+            "mutation($n: String!) { createGroup(name: $n) { id } }",
             "mutation($n: String!) { signUp(username: $n, password: $n) { id } }",
             "mutation($n: String!) { signIn(username: $n, password: $n) { id } }",
         ] {
@@ -193,11 +194,21 @@ async fn no_name_forges_a_line_of_the_log() {
         }
         let named = "mutation { createApiToken(name: \"\\u2028 \\u202e quoted \\\" name\", scopes: [READ]) { secret } }";
         alice.ask(named).await.text("/createApiToken/secret");
+        let group = alice.ask_group("\u{2028} \u{202e} quoted \" name").await;
+        let group = group.text("/made/id");
+        alice.delete_group(&group).await.data("/deleteGroup");
 
         let log = server.log().await;
 
         assert!(
-            log.contains("Uploaded") && log.contains("ApiTokenCreated"),
+            [
+                "Uploaded",
+                "ApiTokenCreated",
+                "GroupCreated",
+                "GroupDeleted"
+            ]
+            .iter()
+            .all(|kind| log.contains(kind)),
             "{log}"
         );
         for line in log.lines() {

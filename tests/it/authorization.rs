@@ -183,6 +183,11 @@ async fn the_table_holds_for_the_recipient_of_a_share() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_table_holds_for_the_member_of_a_group() {
+    holds_for(Caller::Member).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_table_holds_for_everyone_whom_a_share_reaches() {
     holds_for(Caller::Everyone).await;
 }
@@ -246,14 +251,23 @@ async fn recipients_see_only_the_shares_that_reach_them() {
     assert_eq!(shares_seen(&bob, &file).await, ["bob"]);
 
     alice.share_with_everyone(&file).await;
-
     let dora = server.person("dora").await;
+    for members in [&["carol"][..], &["dora"], &["bob", "dora"]] {
+        let group = alice.group_of(members).await;
+        alice.share_with_group(&file, &group).await;
+    }
     assert_eq!(
         shares_seen(&alice, &file).await,
-        ["bob", "carol", "AUTHENTICATED"]
+        ["bob", "carol", "AUTHENTICATED", "GROUP", "GROUP", "GROUP"]
     );
-    assert_eq!(shares_seen(&carol, &file).await, ["carol", "AUTHENTICATED"]);
-    assert_eq!(shares_seen(&dora, &file).await, ["AUTHENTICATED"]);
+    assert_eq!(
+        shares_seen(&carol, &file).await,
+        ["carol", "AUTHENTICATED", "GROUP"]
+    );
+    assert_eq!(
+        shares_seen(&dora, &file).await,
+        ["AUTHENTICATED", "GROUP", "GROUP"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

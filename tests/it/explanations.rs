@@ -7,7 +7,7 @@ use entity::{file, share, user};
 use serde_json::{Value, json};
 
 use crate::{
-    policy::World,
+    policy::world::World,
     query_limits::is_too_complex,
     support::{Answer, Person, TestApp},
 };
@@ -37,7 +37,10 @@ fn model(world: &World, user: &user::Model, file: &file::Model) -> Value {
     let reaching = world.shares.iter().filter(|share| {
         let to_user = share.audience == share::Audience::User && share.audience_id == user.id;
         let to_all = share.audience == share::Audience::Authenticated;
-        share.file_id == file.id && (to_user || to_all)
+        let to_group = share.audience == share::Audience::Group
+            && (world.members.iter())
+                .any(|member| (member.group_id, member.user_id) == (share.audience_id, user.id));
+        share.file_id == file.id && (to_user || to_all || to_group)
     });
     let reaching: Vec<_> = reaching.collect();
     let lives = |share: &share::Model| share.expires_at.is_none_or(|end| end > world.now);
@@ -89,6 +92,7 @@ async fn what_is_explained_is_what_the_user_gets_in_every_world() {
         let mut world = World::new(seed, server.app.clock.now());
         world.write(&server).await;
         world.end_credentials(seed, &server).await;
+        world.end_memberships(seed, &server).await;
         let tokens = world.tokens(&server).await;
         let people: Vec<_> = tokens
             .iter()

@@ -15,6 +15,7 @@ const NODE: &str = "query($id: ID!) { node(id: $id) {
     ... on Event { kind }
     ... on ApiToken { name }
     ... on Drop { name closedAt }
+    ... on Group { name owner { username } }
     id
 } }";
 
@@ -33,6 +34,7 @@ async fn things(alice: &Person, file: &str, share: &str) -> Vec<(&'static str, S
         ("Event", answer.text("/file/events/edges/0/node/id")),
         ("ApiToken", answer.text("/apiTokens/0/id")),
         ("Drop", alice.drop_with(json!({})).await.id),
+        ("Group", alice.group_of(&["bob"]).await),
     ]
 }
 
@@ -52,6 +54,7 @@ async fn an_id_of_any_type_is_found_again() {
             "User" => json!({ "username": "alice" }),
             "Event" => json!({ "kind": "SHARED" }),
             "Drop" => json!({ "name": "Homework", "closedAt": null }),
+            "Group" => json!({ "name": "Friends", "owner": { "username": "alice" } }),
             "ApiToken" => json!({ "name": "test" }),
             _ => unreachable!("{kind}"),
         };
@@ -95,12 +98,16 @@ async fn what_one_may_not_see_is_null_as_what_does_not_exist() {
     }
     for (kind, id) in &things {
         for (who, person, visible) in [
-            ("a recipient", &bob, &["File", "Share", "User"][..]),
+            (
+                "a recipient and member",
+                &bob,
+                &["File", "Share", "User", "Group"][..],
+            ),
             ("a stranger", &carol, &["User"]),
             (
                 "a program",
                 &program,
-                &["File", "Share", "User", "Event", "Drop"],
+                &["File", "Share", "User", "Event", "Drop", "Group"],
             ),
         ] {
             let expected = visible.contains(kind).then_some(*kind);

@@ -32,6 +32,8 @@ struct Ids {
     file: Uuid,
     link: Uuid,
     drop: Uuid,
+    group: Uuid,
+    bob: Uuid,
 }
 
 /// Does all that there is an event for.
@@ -65,6 +67,16 @@ async fn everything(server: &TestApp) -> Ids {
     let refused = alice.look_at_drop(&drop.token, Some("q")).await;
     assert_eq!(refused.code(), "FORBIDDEN");
     alice.close_drop(&drop).await.data("/closeDrop");
+    let bob = server.person("bob").await;
+    let bob = bob.ask("{ me { id } }").await.text("/me/id");
+    let group = alice.group_of(&["bob"]).await;
+    alice.share_with_group(&file, &group).await;
+    alice
+        .rename_group(&group, "Family")
+        .await
+        .data("/renameGroup");
+    alice.remove_member(&group, "bob").await.data("/group");
+    alice.delete_group(&group).await.data("/deleteGroup");
     let purge = "mutation($f: ID!) { purgeFile(id: $f) }";
     for query in [
         "mutation($f: ID!) { renameFile(id: $f, name: \"b.txt\") { id } }",
@@ -89,6 +101,8 @@ async fn everything(server: &TestApp) -> Ids {
         file: id(&file),
         link: id(&link.share),
         drop: id(&drop.id),
+        group: id(&group),
+        bob: id(&bob),
     }
 }
 
@@ -130,6 +144,11 @@ fn expected(kind: Kind, ids: &Ids) -> [(Option<Uuid>, String); 2] {
         | Kind::PasswordChanged
         | Kind::PasswordChangeRefused => [user, account],
         Kind::ApiTokenCreated | Kind::ApiTokenRevoked => [user, token],
+        Kind::GroupCreated
+        | Kind::GroupRenamed
+        | Kind::GroupDeleted
+        | Kind::GroupMemberAdded
+        | Kind::GroupMemberRemoved => [user, of(ObjectKind::Group, ids.group)],
         Kind::DropCreated | Kind::DropClosed => [user, of(ObjectKind::Drop, ids.drop)],
         Kind::DropRefused => [
             (Some(ids.drop), format!("{:?}", ActorKind::Drop)),
@@ -158,7 +177,8 @@ async fn every_event_says_who_did_it_and_what_it_was_done_to() {
 
     let server = server.restart_with(|_| {}).await;
 
-    for event in events(&server).await {
+    let events = events(&server).await.into_iter();
+    for event in events.filter(|event| event.object_id != Some(ids.bob)) {
         let object = event.object_kind.unwrap();
         let said = [
             (event.actor_id, format!("{:?}", event.actor_kind)),
@@ -168,8 +188,12 @@ async fn every_event_says_who_did_it_and_what_it_was_done_to() {
         let is_of_a_share = [Kind::Shared, Kind::ShareRevoked].contains(&event.kind);
         let audience = is_of_a_share.then(|| match event.audience_id {
             Some(id) if id == ids.link => (Audience::Link, id),
+            Some(id) if id == ids.group => (Audience::Group, id),
             _ => (Audience::Authenticated, Uuid::nil()),
         });
+        let of_a_member = [Kind::GroupMemberAdded, Kind::GroupMemberRemoved];
+        let member = of_a_member.contains(&event.kind);
+        let audience = audience.or(member.then_some((Audience::User, ids.bob)));
         assert_eq!(event.audience.zip(event.audience_id), audience, "{event:?}");
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use entity::{Timestamp, user};
+use entity::{Timestamp, file, user};
 use rusqlite::{Connection, OptionalExtension};
 use sea_orm::{
     ColumnTrait, ConnectionTrait,
-    sea_query::{Expr, SelectStatement, SqliteQueryBuilder},
+    sea_query::{Expr, ExprTrait, SelectStatement, SqliteQueryBuilder},
 };
 use uuid::Uuid;
 
@@ -58,9 +58,11 @@ fn query(user_id: Expr, file_id: Expr, now: Expr, everyone: Expr) -> SelectState
     let asked = Asked {
         user_id,
         epoch: user::Column::CredentialEpoch.into_expr(),
-        file_id,
         now,
         everyone,
     };
-    row_of(asked).from_values([1], "ask").to_owned()
+    row_of(asked)
+        .from(file::Entity)
+        .and_where(file::Column::Id.into_expr().eq(file_id))
+        .to_owned()
 }

@@ -2,8 +2,10 @@
 
 use entity::{Timestamp, file};
 use sea_orm::{
-    ConnectionTrait, FromQueryResult, QueryResult,
-    sea_query::{Alias, CommonTableExpression, Expr, Values, WithClause, WithQuery},
+    ColumnTrait, ConnectionTrait, FromQueryResult, QueryResult,
+    sea_query::{
+        Alias, CommonTableExpression, Expr, ExprTrait, JoinType, Values, WithClause, WithQuery,
+    },
 };
 use uuid::Uuid;
 
@@ -75,13 +77,17 @@ fn query(claims: &[UserClaim], now: Timestamp) -> WithQuery {
     let asked = Asked {
         user_id: ask("user_id"),
         epoch: ask("epoch"),
-        file_id: ask("file_id"),
         now: Expr::value(now),
         everyone: Expr::value(EVERYONE),
     };
     let select = row_of(asked)
         .expr_as(ask("n"), Alias::new("n"))
         .from(Alias::new("ask"))
+        .join(
+            JoinType::InnerJoin,
+            file::Entity,
+            file::Column::Id.into_expr().eq(ask("file_id")),
+        )
         .to_owned();
     select.with(WithClause::new().cte(asks(claims)).to_owned())
 }

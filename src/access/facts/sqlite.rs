@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use entity::{Timestamp, file};
 use rusqlite::{Connection, OptionalExtension};
-use sea_orm::sea_query::{Expr, SqliteQueryBuilder};
+use sea_orm::{
+    ColumnTrait,
+    sea_query::{Expr, ExprTrait, SqliteQueryBuilder},
+};
 use uuid::Uuid;
 
 use super::{super::audiences::EVERYONE, Asked, Claim, Found, Row, row_of};
@@ -15,13 +18,12 @@ static QUERY: LazyLock<String> = LazyLock::new(|| {
     let asked = Asked {
         user_id,
         epoch,
-        file_id,
         now,
         everyone,
     };
-    // SQLite's planner needs something to join the file to.
     row_of(asked)
-        .from_values([1], "ask")
+        .from(file::Entity)
+        .and_where(file::Column::Id.into_expr().eq(file_id))
         .to_string(SqliteQueryBuilder)
 });
 

@@ -15,6 +15,8 @@ pub enum Caller {
     Stranger,
     /// A user with a share of their own.
     Recipient,
+    /// A user whom only the share with a group reaches.
+    Member,
     /// A user whom only the share with everyone reaches.
     Everyone,
     Owner,
@@ -37,7 +39,7 @@ impl Caller {
             // They are not signed in.
             Anonymous | Disabled | LinkVisitor | DropVisitor => Unauth,
             // What they may not see does not exist.
-            Stranger | Recipient | Everyone | Owner => Hidden,
+            Stranger | Recipient | Member | Everyone | Owner => Hidden,
             // The token's scope does not reach so far.
             Reader | Writer => Denied,
         }
@@ -102,12 +104,12 @@ fn given<T: Copy>(clauses: &[Clause<T>], caller: Caller) -> Option<T> {
 
 #[rustfmt::skip]
 const ANYBODY: &[Caller] =
-    &[Anonymous, Stranger, Recipient, Everyone, Owner, Disabled, Reader, Writer, LinkVisitor, DropVisitor];
-const SIGNED_IN: &[Caller] = &[Stranger, Recipient, Everyone, Owner, Reader, Writer];
+    &[Anonymous, Stranger, Recipient, Member, Everyone, Owner, Disabled, Reader, Writer, LinkVisitor, DropVisitor];
+const SIGNED_IN: &[Caller] = &[Stranger, Recipient, Member, Everyone, Owner, Reader, Writer];
 /// Signed in by a browser's session, not by a token.
-const PEOPLE: &[Caller] = &[Stranger, Recipient, Everyone, Owner];
+const PEOPLE: &[Caller] = &[Stranger, Recipient, Member, Everyone, Owner];
 /// Those whom a share lets see the file.
-const RECIPIENTS: &[Caller] = &[Recipient, Everyone];
+const RECIPIENTS: &[Caller] = &[Recipient, Member, Everyone];
 /// The owner, and the owner's programs.
 const OWNERS: &[Caller] = &[Owner, Reader, Writer];
 /// The owner, and the owner's programs that may write.
@@ -116,6 +118,9 @@ const OWNERS_WRITING: &[Caller] = &[Owner, Writer];
 const LINK_HOLDERS: &[Caller] = &[LinkVisitor, Owner, Reader, Writer];
 /// Those who know the owner's drop.
 const DROP_HOLDERS: &[Caller] = &[DropVisitor, Owner, Reader, Writer];
+
+/// Those who belong to the owner's group, which the file is shared with.
+const MEMBERS: &[Caller] = &[Member, Owner, Reader, Writer];
 
 // Classes of fields.
 
@@ -136,9 +141,14 @@ pub const FOR_WRITERS: Outcomes = &[(Yes, PEOPLE), (Yes, &[Writer])];
 pub const VISIBLE: Outcomes = &[(Yes, OWNERS), (Yes, RECIPIENTS)];
 /// The same; for others there is nothing, which is no error.
 pub const VISIBLE_OR_NULL: Outcomes = &[(Yes, OWNERS), (Yes, RECIPIENTS), (Null, &[Stranger])];
-/// The same, about whom a share names; the share with everyone names nobody.
-pub const VISIBLE_NAME_OF_SHARE: Outcomes =
-    &[(Null, &[Everyone]), (Yes, OWNERS), (Yes, RECIPIENTS)];
+/// The same, about whom a share names; the shares with a group and with everyone name nobody.
+pub const VISIBLE_NAME_OF_SHARE: Outcomes = &[
+    (Null, &[Member, Everyone]),
+    (Yes, OWNERS),
+    (Yes, RECIPIENTS),
+];
+/// The same, about the group of the share with one, which reaches nobody but its members.
+pub const VISIBLE_GROUP_OF_SHARE: Outcomes = &[(Yes, MEMBERS), (Null, RECIPIENTS)];
 /// Whoever may see the file asks about its owner, who alone gets a value.
 pub const VISIBLE_OWNER_ONLY: Outcomes = &[(Yes, OWNERS), (Null, RECIPIENTS)];
 /// The owner of the file; those who may see the file are told that they may not see this.
@@ -167,6 +177,17 @@ pub const OWNER_WRITES: Outcomes = &[(Yes, OWNERS_WRITING), (Denied, RECIPIENTS)
 pub const OWNER_WRITES_UNSEEN: Outcomes = &[(Yes, OWNERS_WRITING)];
 /// The owner, but no token: credentials.
 pub const OWNER_IN_PERSON: Outcomes = &[(Yes, &[Owner])];
+
+/// Whoever belongs to the group. For others there is none.
+pub const IN_GROUP: Outcomes = &[(Yes, MEMBERS)];
+/// The same; for others there is nothing, which is no error.
+pub const IN_GROUP_OR_NULL: Outcomes = &[(Yes, MEMBERS), (Null, SIGNED_IN)];
+/// Everyone has such a list, and that of whoever belongs to the group is not empty.
+pub const MEMBERS_LIST: Outcomes = &[(Yes, MEMBERS), (Empty, SIGNED_IN)];
+/// The owner of the group changes it; its members are told that they may not.
+pub const GROUP_OWNER_WRITES: Outcomes = &[(Yes, OWNERS_WRITING), (Denied, &[Member])];
+/// Whoever belongs to a group that is somebody else's.
+pub const MEMBER_WRITES: Outcomes = &[(Yes, OWNERS_WRITING), (Yes, &[Member])];
 
 /// Everyone has such a list, and the owner's is not empty.
 pub const OWN_LIST: Outcomes = &[(Yes, OWNERS), (Empty, SIGNED_IN)];

@@ -147,6 +147,9 @@ pub const FIELDS: &[Row] = &[
     row("Query.node", VISIBLE_OR_NULL, "{ node(id: $share) { id } }"),
     row("Query.node", OWN_OR_NULL, "{ node(id: $trashed) { id } }"),
     row("Query.node", OWN_OR_NULL, "{ node(id: $dropId) { id } }"),
+    row("Query.node", IN_GROUP_OR_NULL, "{ node(id: $group) { id } }"),
+    row("Query.groups", MEMBERS_LIST, "{ groups { nodes { id } } }"),
+    row("Query.group", IN_GROUP, "{ group(id: $group) { id } }"),
     row("Query.node", OWN_OR_NULL_IN_PERSON, "{ node(id: $token) { id } }"),
     row("Query.limits", PUBLIC, "{ limits { maxPageSize } }"),
 
@@ -190,6 +193,8 @@ pub const FIELDS: &[Row] = &[
     row("Event.share", OWNER_ONLY, "{ file(id: $file) { events(last: 2) { edges { node { share { id } } } } } }"),
     // The oldest event is the upload.
     row("Event.drop", OWNER_ONLY, "{ file(id: $file) { events(last: 1) { edges { node { drop { id } } } } } }"),
+    // The third oldest event is about the group.
+    row("Event.group", OWNER_ONLY, "{ file(id: $file) { events(last: 3) { edges { node { group { id } } } } } }"),
     row("Event.detail", OWNER_ONLY, "{ file(id: $file) { events { edges { node { detail } } } } }"),
 
     row("ShareConnection.edges", VISIBLE, "{ file(id: $file) { shares { edges { cursor } } } }"),
@@ -201,8 +206,10 @@ pub const FIELDS: &[Row] = &[
     row("Share.id", VISIBLE, "{ file(id: $file) { shares { nodes { id } } } }"),
     row("Share.file", VISIBLE, "{ file(id: $file) { shares { nodes { file { id } } } } }"),
     row("Share.audience", VISIBLE, "{ file(id: $file) { shares { nodes { audience } } } }"),
-    // The one share that reaches everyone names nobody, and the other is none of their business.
+    // The one share that reaches them names nobody, and the other is none of their business.
     row("Share.user", VISIBLE_NAME_OF_SHARE, "{ file(id: $file) { shares { nodes { user { id } } } } }"),
+    // The owner's second oldest share is the one with the group.
+    row("Share.group", VISIBLE_GROUP_OF_SHARE, "{ file(id: $file) { shares(last: 2) { nodes { group { id } } } } }"),
     // The owner's oldest share is the link.
     row("Share.link", OWNER_ONLY_OF_SHARE, "{ file(id: $file) { shares(last: 1) { nodes { link { hasPassword } } } } }"),
     // What opens more than reading does, and longer than the token lives.
@@ -256,6 +263,21 @@ pub const FIELDS: &[Row] = &[
     row("DropConnection.pageInfo", FOR_SIGNED_IN, "{ drops { pageInfo { hasNextPage } } }"),
     row("DropEdge.node", OWN_LIST, "{ drops { edges { node { id } } } }"),
     row("DropEdge.cursor", OWN_LIST, "{ drops { edges { cursor } } }"),
+    row("Group.id", IN_GROUP, "{ group(id: $group) { id } }"),
+    row("Group.name", IN_GROUP, "{ group(id: $group) { name } }"),
+    row("Group.createdAt", IN_GROUP, "{ group(id: $group) { createdAt } }"),
+    row("Group.owner", IN_GROUP, "{ group(id: $group) { owner { username } } }"),
+    row("Group.members", IN_GROUP, "{ group(id: $group) { members { nodes { username } } } }"),
+    row("GroupConnection.edges", MEMBERS_LIST, "{ groups { edges { cursor } } }"),
+    row("GroupConnection.nodes", MEMBERS_LIST, "{ groups { nodes { id } } }"),
+    row("GroupConnection.pageInfo", FOR_SIGNED_IN, "{ groups { pageInfo { hasNextPage } } }"),
+    row("GroupEdge.node", MEMBERS_LIST, "{ groups { edges { node { id } } } }"),
+    row("GroupEdge.cursor", MEMBERS_LIST, "{ groups { edges { cursor } } }"),
+    row("UserConnection.edges", IN_GROUP, "{ group(id: $group) { members { edges { cursor } } } }"),
+    row("UserConnection.nodes", IN_GROUP, "{ group(id: $group) { members { nodes { id } } } }"),
+    row("UserConnection.pageInfo", IN_GROUP, "{ group(id: $group) { members { pageInfo { hasNextPage } } } }"),
+    row("UserEdge.node", IN_GROUP, "{ group(id: $group) { members { edges { node { id } } } } }"),
+    row("UserEdge.cursor", IN_GROUP, "{ group(id: $group) { members { edges { cursor } } } }"),
     row("DropTarget.name", DROPPED, "{ dropTarget(token: $drop) { name } }"),
     row("DropTarget.hasPassword", DROPPED, "{ dropTarget(token: $drop) { hasPassword } }"),
     row("DropTarget.owner", DROPPED, "{ dropTarget(token: $drop) { owner } }"),
@@ -285,6 +307,9 @@ pub const FIELDS: &[Row] = &[
     row("Limits.userQuotaBytes", PUBLIC, "{ limits { userQuotaBytes } }"),
     row("Limits.maxFilesPerUser", PUBLIC, "{ limits { maxFilesPerUser } }"),
     row("Limits.maxSharesPerFile", PUBLIC, "{ limits { maxSharesPerFile } }"),
+    row("Limits.maxGroupsPerUser", PUBLIC, "{ limits { maxGroupsPerUser } }"),
+    row("Limits.maxMembersPerGroup", PUBLIC, "{ limits { maxMembersPerGroup } }"),
+    row("Limits.maxMembershipsPerUser", PUBLIC, "{ limits { maxMembershipsPerUser } }"),
     row("Limits.changesPerHour", PUBLIC, "{ limits { changesPerHour } }"),
     row("Limits.signUpOpen", PUBLIC, "{ limits { signUpOpen } }"),
     row("Limits.dropsOn", PUBLIC, "{ limits { dropsOn } }"),
@@ -303,6 +328,13 @@ pub const FIELDS: &[Row] = &[
     row("Mutation.purgeFile", OWNER_WRITES_UNSEEN, "mutation { purgeFile(id: $trashed) }"),
     row("Mutation.shareWithUser", OWNER_WRITES, r#"mutation { shareWithUser(fileId: $file, username: "sam") { id } }"#),
     row("Mutation.shareWithAuthenticated", OWNER_WRITES, "mutation { shareWithAuthenticated(fileId: $file) { id } }"),
+    row("Mutation.shareWithGroup", OWNER_WRITES, "mutation { shareWithGroup(fileId: $file, groupId: $group) { id } }"),
+    row("Mutation.createGroup", FOR_WRITERS, r#"mutation { createGroup(name: "x") { id } }"#),
+    row("Mutation.renameGroup", GROUP_OWNER_WRITES, r#"mutation { renameGroup(id: $group, name: "x") { id } }"#),
+    row("Mutation.deleteGroup", GROUP_OWNER_WRITES, "mutation { deleteGroup(id: $group) }"),
+    row("Mutation.addGroupMember", GROUP_OWNER_WRITES, r#"mutation { addGroupMember(groupId: $group, username: "sam") { id } }"#),
+    row("Mutation.removeGroupMember", GROUP_OWNER_WRITES, r#"mutation { removeGroupMember(groupId: $group, username: "mia") { id } }"#),
+    row("Mutation.leaveGroup", MEMBER_WRITES, "mutation { leaveGroup(id: $joined) }"),
     row("Mutation.createDrop", FOR_WRITERS, r#"mutation { createDrop(name: "x") { id } }"#),
     row("Mutation.closeDrop", OWNER_WRITES_UNSEEN, "mutation { closeDrop(id: $dropId) }"),
     row("Mutation.dropFile", BY_DROP, "mutation { dropFile(file: $upload) { name } }"),

@@ -16,7 +16,7 @@ use crate::support::{Answer, Person, TestApp, person::PASSWORD};
 
 /// What the operations of the table may use: things of the owner, the caller's name, everyone's password, and a file
 /// that comes with the request.
-const VARIABLES: [(&str, &str); 10] = [
+const VARIABLES: [(&str, &str); 12] = [
     ("file", "ID!"),
     ("share", "ID!"),
     ("trashed", "ID!"),
@@ -24,12 +24,14 @@ const VARIABLES: [(&str, &str); 10] = [
     ("link", "String!"),
     ("drop", "String!"),
     ("dropId", "ID!"),
+    ("group", "ID!"),
+    ("joined", "ID!"),
     ("me", "String!"),
     ("password", "String!"),
     ("upload", "Upload!"),
 ];
 
-/// A server, and `caller` on it. Olivia owns, Rita is a recipient, Sam is a stranger.
+/// A server, and `caller` on it. Olivia owns, Rita is a recipient, Mia is a member of a group, Sam is a stranger.
 pub struct World {
     pub caller: Caller,
     server: TestApp,
@@ -38,6 +40,8 @@ pub struct World {
     /// The part of `/download/…` that was issued to the caller while they had sight; not a ticket for who never had.
     ticket: String,
     owner: Person,
+    /// Who has a group that Olivia and Mia belong to.
+    other: Person,
     things: Things,
     tables: Tables,
 }
@@ -54,6 +58,10 @@ struct Things {
     /// The same of a drop by which the file came.
     drop: String,
     drop_id: String,
+    /// A group with Mia, which the file is shared with.
+    group: String,
+    /// A group of somebody else's with the owner and Mia.
+    joined: String,
 }
 
 impl World {
@@ -61,19 +69,24 @@ impl World {
         let server = TestApp::start_with(|options| {
             options.user_quota = Some("1GiB".into());
             options.link_max_ttl = Some("30d".into());
+            // Each mutation has groups of its own.
+            options.max_groups_per_user = "1000".into();
+            options.max_memberships_per_user = "1000".into();
         })
         .await;
         let owner = server.person("olivia").await;
         let (recipient, stranger) = (server.person("rita").await, server.person("sam").await);
+        let (member, other) = (server.person("mia").await, server.person("greta").await);
         let person = match caller {
             Anonymous | LinkVisitor | DropVisitor => server.anonymous(),
             Stranger | Everyone => stranger,
             Recipient => recipient,
+            Member => member,
             Owner | Disabled => owner.clone(),
             Reader => owner.with_token(&owner.token("[READ]").await),
             Writer => owner.with_token(&owner.token("[WRITE]").await),
         };
-        let things = things(&server, &owner, caller).await;
+        let things = things(&server, &owner, &other, caller).await;
         let ticket = ticket(&owner, &person, &things, caller).await;
         let person = match caller {
             DropVisitor => person.dropping(&things.drop, None),
@@ -89,6 +102,7 @@ impl World {
             person,
             ticket,
             owner,
+            other,
             things,
         }
     }
@@ -97,7 +111,7 @@ impl World {
     pub async fn renew(&mut self) {
         // Nothing that a disabled owner does may work, and so nothing has changed.
         if self.caller != Disabled {
-            self.things = things(&self.server, &self.owner, self.caller).await;
+            self.things = things(&self.server, &self.owner, &self.other, self.caller).await;
         }
     }
 
@@ -116,9 +130,12 @@ impl World {
             "link": self.things.link,
             "drop": self.things.drop,
             "dropId": self.things.drop_id,
+            "group": self.things.group,
+            "joined": self.things.joined,
             "me": match self.caller {
                 Stranger | Everyone => "sam",
                 Recipient => "rita",
+                Member => "mia",
                 Anonymous | Owner | Disabled | Reader | Writer | LinkVisitor | DropVisitor => {
                     "olivia"
                 }
@@ -205,8 +222,8 @@ async fn disable(server: &TestApp) {
     disable.await.unwrap();
 }
 
-/// A file shared by link, then with Rita and, for those whom that is about, with everyone; a file in the trash; an API token.
-async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
+/// A file shared by link, then with a group that Mia belongs to, then with Rita and, for those whom that is about, with everyone; a file in the trash; an API token.
+async fn things(server: &TestApp, owner: &Person, other: &Person, caller: Caller) -> Things {
     let end = server.date_in(Duration::from_secs(3600));
     let terms = json!({ "maxFiles": 1000, "maxFileSize": 1000, "expiresAt": end });
     let drop = owner.drop_with(terms).await;
@@ -229,6 +246,9 @@ async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
         true => drop.token,
         false => unknown,
     };
+    let group = owner.group_of(&["mia"]).await;
+    let joined = other.group_of(&["olivia", "mia"]).await;
+    let with_group = owner.ask_share_with_group(&file, &group, json!(end)).await;
     let with_user = "mutation($f: ID!, $e: DateTime) {
         made: shareWithUser(fileId: $f, username: \"rita\", expiresAt: $e) { id } }";
     let with_everyone = "mutation($f: ID!, $e: DateTime) {
@@ -238,6 +258,10 @@ async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
     if matches!(caller, Anonymous | Everyone) {
         share = owner.ask_with(with_everyone, variables).await;
     }
+    let share = match caller {
+        Member => with_group.text("/share/id"),
+        _ => share.text("/made/id"),
+    };
     let trashed = owner.upload("old.txt", b"old").await;
     let trash = json!({ "f": trashed });
     let trash = owner.ask_with("mutation($f: ID!) { deleteFile(id: $f) }", trash);
@@ -246,13 +270,15 @@ async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
         made: createApiToken(name: \"x\", scopes: [READ], expiresAt: $e) { apiToken { id } } }";
     let token = owner.ask_with(make_token, json!({ "e": end })).await;
     Things {
-        share: share.text("/made/id"),
+        share,
         token: token.text("/made/apiToken/id"),
         file,
         trashed,
         link,
         drop: drop_token,
         drop_id: drop.id,
+        group,
+        joined,
     }
 }
 
@@ -267,7 +293,9 @@ async fn ticket(owner: &Person, person: &Person, things: &Things, caller: Caller
             owner.revoke(&share).await.data("/revokeShare");
             url
         }
-        Recipient | Everyone | Owner | Disabled | Reader | Writer => person.ticket(file).await,
+        Recipient | Member | Everyone | Owner | Disabled | Reader | Writer => {
+            person.ticket(file).await
+        }
     };
     url.rsplit('/').next().unwrap().to_owned()
 }

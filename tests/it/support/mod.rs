@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod database;
 pub mod drop;
 pub mod frames;
+pub mod group;
 pub mod link;
 pub mod multipart;
 pub mod nginx;

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::{m20261124_000004_create_file::File, m20261124_000014_create_drop::Drop};
+use crate::{m20261124_000004_create_file::File, m20261124_000016_create_drop::Drop};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::m20261124_000005_create_share::Share;
+use crate::m20261124_000007_create_share::Share;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;

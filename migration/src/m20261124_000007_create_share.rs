@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::m20261124_000004_create_file::File;
+use crate::{m20261124_000004_create_file::File, m20261124_000005_create_group::Group};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -16,6 +16,7 @@ pub enum Share {
     AudienceId,
     CreatedAt,
     ExpiresAt,
+    GroupId,
 }
 
 #[async_trait::async_trait]
@@ -44,6 +45,9 @@ fn table() -> TableCreateStatement {
         .col(uuid(Share::AudienceId))
         .col(big_integer(Share::CreatedAt))
         .col(big_integer_null(Share::ExpiresAt))
+        // Made by the database of the two columns of the audience, for the foreign key alone: shares with a group go with
+        // it, and none is made with a group that is gone.
+        .col(uuid_null(Share::GroupId).generated(group_id(), true))
         .foreign_key(
             ForeignKey::create()
                 .name("share_file_id")
@@ -51,10 +55,22 @@ fn table() -> TableCreateStatement {
                 .to(File::Table, File::Id)
                 .on_delete(ForeignKeyAction::Cascade),
         )
+        .foreign_key(
+            ForeignKey::create()
+                .name("share_group_id")
+                .from(Share::Table, Share::GroupId)
+                .to(Group::Table, Group::Id)
+                .on_delete(ForeignKeyAction::Cascade),
+        )
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 4] {
+fn group_id() -> CaseStatement {
+    let is_group = Expr::col(Share::Audience).eq(Expr::cust("'GROUP'"));
+    CaseStatement::new().case(is_group, Expr::col(Share::AudienceId))
+}
+
+fn indexes() -> [IndexCreateStatement; 5] {
     [
         // A file is shared with one audience at most once. Also the look-up of what grants somebody sight of a file.
         Index::create()
@@ -79,6 +95,13 @@ fn indexes() -> [IndexCreateStatement; 4] {
             .table(Share::Table)
             .col(Share::FileId)
             .col(Share::Id)
+            .to_owned(),
+        // The shares with a group, for the deletion of the group.
+        Index::create()
+            .name("share_group_id")
+            .table(Share::Table)
+            .col(Share::GroupId)
+            .and_where(Expr::col(Share::GroupId).is_not_null())
             .to_owned(),
         // The sweep of expired shares.
         Index::create()

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::m20261124_000012_create_link::Link;
+use crate::m20261124_000014_create_link::Link;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
