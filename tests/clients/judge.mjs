@@ -106,7 +106,7 @@ class Document {
     if (!isNonNullType(type) && chance(15)) return 'null';
     switch (kind.name) {
       case 'Int':
-        return this.wrong('number with zeros') ? '007' : one(['0', '-0', '5', '100', '2147483647', '-1']);
+        return this.wrong('number with zeros') ? '007' : one(['0', '-7', '5', '100', '2147483647', '-1']);
       case 'ID':
         return one(['"x"', '12', '"0190"', '-5']);
       case 'Boolean':
