@@ -10,6 +10,7 @@ pub mod file;
 pub mod installation;
 pub mod link;
 pub mod link_download;
+pub mod resumable_upload;
 pub mod session;
 pub mod settled_time;
 pub mod share;

@@ -19,6 +19,7 @@ mod m20261124_000012_create_link;
 mod m20261124_000013_create_link_download;
 mod m20261124_000014_create_drop;
 mod m20261124_000015_create_dropped_file;
+mod m20261124_000016_create_resumable_upload;
 
 pub struct Migrator;
 
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000013_create_link_download::Migration),
             Box::new(m20261124_000014_create_drop::Migration),
             Box::new(m20261124_000015_create_dropped_file::Migration),
+            Box::new(m20261124_000016_create_resumable_upload::Migration),
         ]
     }
 }

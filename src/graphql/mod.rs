@@ -24,6 +24,7 @@ mod node;
 mod pagination;
 mod persisted;
 mod prepare;
+mod resumable_uploads;
 mod scalars;
 mod shares;
 mod tickets;
@@ -50,6 +51,7 @@ pub struct Query(
     api_tokens::ApiTokenQueries,
     links::LinkQueries,
     drops::DropQueries,
+    resumable_uploads::ResumableUploadQueries,
     limits::LimitsQueries,
     node::NodeQueries,
 );
@@ -60,6 +62,7 @@ pub struct Mutation(
     users::UserMutations,
     api_tokens::ApiTokenMutations,
     uploads::UploadMutations,
+    resumable_uploads::ResumableUploadMutations,
     files::FileMutations,
     shares::ShareMutations,
     drops::DropMutations,

@@ -7,8 +7,8 @@
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::{
-    ContextExt, api_tokens::ApiToken, drops::Drop, events::Event, files::File, scalars::parse_id,
-    shares::Share, users::User,
+    ContextExt, api_tokens::ApiToken, drops::Drop, events::Event, files::File,
+    resumable_uploads::ResumableUpload, scalars::parse_id, shares::Share, users::User,
 };
 use crate::{
     access,
@@ -26,6 +26,7 @@ pub enum Node {
     Event(Event),
     ApiToken(ApiToken),
     Drop(Drop),
+    ResumableUpload(ResumableUpload),
 }
 
 #[derive(Default)]
@@ -34,7 +35,7 @@ pub struct NodeQueries;
 #[Object]
 impl NodeQueries {
     /// What has this id, if you may see it: a file (your own in the trash, too), a share, a user, an event of a file of
-    /// yours, a drop of yours, an API token (sessions only). Null otherwise, whether it exists or not.
+    /// yours, a drop or a resumable upload of yours, an API token (sessions only). Null otherwise, whether it exists or not.
     async fn node(
         &self,
         context: &Context<'_>,
@@ -59,6 +60,9 @@ impl NodeQueries {
         }
         if let Some(drop) = access::visible_drop(app, viewer, id).await? {
             return Ok(Some(Node::Drop(Drop(drop))));
+        }
+        if let Some(upload) = access::visible_upload(app, viewer, id).await? {
+            return Ok(Some(Node::ResumableUpload(ResumableUpload(upload))));
         }
         // Those who may not manage tokens see none either.
         let Ok(owner) = context.actor().credential_owner() else {

@@ -15,6 +15,7 @@ const NODE: &str = "query($id: ID!) { node(id: $id) {
     ... on Event { kind }
     ... on ApiToken { name }
     ... on Drop { name closedAt }
+    ... on ResumableUpload { name size }
     id
 } }";
 
@@ -33,6 +34,13 @@ async fn things(alice: &Person, file: &str, share: &str) -> Vec<(&'static str, S
         ("Event", answer.text("/file/events/edges/0/node/id")),
         ("ApiToken", answer.text("/apiTokens/0/id")),
         ("Drop", alice.drop_with(json!({})).await.id),
+        (
+            "ResumableUpload",
+            alice
+                .create_upload("b.txt", Some(5))
+                .await
+                .text("/createUpload/id"),
+        ),
     ]
 }
 
@@ -52,6 +60,7 @@ async fn an_id_of_any_type_is_found_again() {
             "User" => json!({ "username": "alice" }),
             "Event" => json!({ "kind": "SHARED" }),
             "Drop" => json!({ "name": "Homework", "closedAt": null }),
+            "ResumableUpload" => json!({ "name": "b.txt", "size": 5 }),
             "ApiToken" => json!({ "name": "test" }),
             _ => unreachable!("{kind}"),
         };
@@ -100,7 +109,7 @@ async fn what_one_may_not_see_is_null_as_what_does_not_exist() {
             (
                 "a program",
                 &program,
-                &["File", "Share", "User", "Event", "Drop"],
+                &["File", "Share", "User", "Event", "Drop", "ResumableUpload"],
             ),
         ] {
             let expected = visible.contains(kind).then_some(*kind);

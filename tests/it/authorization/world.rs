@@ -16,7 +16,7 @@ use crate::support::{Answer, Person, TestApp, person::PASSWORD};
 
 /// What the operations of the table may use: things of the owner, the caller's name, everyone's password, and a file
 /// that comes with the request.
-const VARIABLES: [(&str, &str); 10] = [
+const VARIABLES: [(&str, &str); 12] = [
     ("file", "ID!"),
     ("share", "ID!"),
     ("trashed", "ID!"),
@@ -24,6 +24,8 @@ const VARIABLES: [(&str, &str); 10] = [
     ("link", "String!"),
     ("drop", "String!"),
     ("dropId", "ID!"),
+    ("resumable", "ID!"),
+    ("finished", "ID!"),
     ("me", "String!"),
     ("password", "String!"),
     ("upload", "Upload!"),
@@ -54,6 +56,10 @@ struct Things {
     /// The same of a drop by which the file came.
     drop: String,
     drop_id: String,
+    /// Resumable uploads: one that is unfinished, one that is a file, and an unfinished one by the drop.
+    resumable: String,
+    finished: String,
+    dropped: String,
 }
 
 impl World {
@@ -116,6 +122,8 @@ impl World {
             "link": self.things.link,
             "drop": self.things.drop,
             "dropId": self.things.drop_id,
+            "resumable": self.things.resumable,
+            "finished": self.things.finished,
             "me": match self.caller {
                 Stranger | Everyone => "sam",
                 Recipient => "rita",
@@ -151,7 +159,9 @@ impl World {
         let path = path
             .replace("{ticket}", &self.ticket)
             .replace("{link}", &self.things.link)
-            .replace("{drop}", &self.things.drop);
+            .replace("{drop}", &self.things.drop)
+            .replace("{upload}", &self.things.resumable)
+            .replace("{dropped}", &self.things.dropped);
         let url = format!("{}{path}", self.server.base);
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self.person.request(method, &url).body(row.body);
@@ -219,6 +229,10 @@ async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
     let link = owner
         .link_with(&file, json!({ "maxDownloads": 1000 }))
         .await;
+    let begin = "mutation { unfinished: createUpload(name: \"x\", size: 10) { id }
+        finished: createUpload(name: \"y\", size: 0) { id } }";
+    let begun = owner.ask(begin).await;
+    let dropped = visitor.tus_create("z", 10).await;
     let unknown = "A".repeat(link.token.len());
     let owner_s = matches!(caller, Owner | Disabled | Reader | Writer);
     let link = match owner_s || caller == LinkVisitor {
@@ -253,6 +267,9 @@ async fn things(server: &TestApp, owner: &Person, caller: Caller) -> Things {
         link,
         drop: drop_token,
         drop_id: drop.id,
+        resumable: begun.text("/unfinished/id"),
+        finished: begun.text("/finished/id"),
+        dropped: dropped.rsplit('/').next().unwrap().to_owned(),
     }
 }
 
