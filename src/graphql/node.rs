@@ -62,7 +62,7 @@ impl NodeQueries {
             return Ok(Some(Node::Drop(Drop(drop))));
         }
         if let Some(upload) = access::visible_upload(app, viewer, id).await? {
-            return Ok(Some(Node::ResumableUpload(ResumableUpload(upload))));
+            return Ok(Some(Node::ResumableUpload(upload.into())));
         }
         // Those who may not manage tokens see none either.
         let Ok(owner) = context.actor().credential_owner() else {

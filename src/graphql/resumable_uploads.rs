@@ -1,5 +1,7 @@
 //! ResumableUpload: a file on its way in, by the tus protocol, across as many requests as it takes.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Description, ID, Object};
 
 use super::{
@@ -18,7 +20,13 @@ use crate::{
 
 /// An upload that goes on after a pause, a lost connection or a restart, by the tus protocol, version 1.0.0.
 #[derive(Clone, Description)]
-pub struct ResumableUpload(pub Resumable);
+pub struct ResumableUpload(pub Arc<Resumable>);
+
+impl From<Resumable> for ResumableUpload {
+    fn from(upload: Resumable) -> Self {
+        Self(Arc::new(upload))
+    }
+}
 
 #[Object(use_type_description)]
 impl ResumableUpload {
@@ -87,7 +95,7 @@ impl ResumableUploadQueries {
     ) -> Result<ResumableUpload> {
         let owner = context.actor().reader()?;
         let upload = access::own_upload(context.app(), owner, parse_id(&id)?).await?;
-        Ok(ResumableUpload(upload))
+        Ok(upload.into())
     }
 
     /// Your unfinished uploads, newest first.
@@ -113,7 +121,7 @@ impl ResumableUploadQueries {
 
 impl ResumableUploadConnection {
     fn new(page: Page, rows: Rows<Resumable>) -> Self {
-        Self::of(page, rows, |row| row.id, ResumableUpload)
+        Self::of(page, rows, |row| row.id, ResumableUpload::from)
     }
 }
 
@@ -153,7 +161,7 @@ impl ResumableUploadMutations {
         };
         let (app, into) = (context.app(), Destination::own(owner));
         let begun = uploads::begin_and_finish(app, context.client(), &into, beginning);
-        Ok(ResumableUpload(begun.await?))
+        Ok(begun.await?.into())
     }
 
     /// Ends an unfinished upload of yours: its bytes are removed, and its quota is free again. `NOT_FOUND` when there is none, or

@@ -47,7 +47,10 @@ async fn staged(server: &TestApp, bytes: usize) {
     server
         .eventually("the bytes are staged", async |server| {
             let staged = server.stored();
-            let mut sizes = staged.iter().filter_map(|path| path.metadata().ok());
+            let staged = staged
+                .iter()
+                .filter(|path| path.parent().is_some_and(|it| it.ends_with("staging")));
+            let mut sizes = staged.filter_map(|path| path.metadata().ok());
             sizes.any(|it| it.len() >= bytes as u64)
         })
         .await;

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Default)]
 pub struct Digest {
     file: Sha256,
-    part: Option<PartDigest>,
+    part: Option<Box<PartDigest>>,
 }
 
 /// An algorithm of checksums.
@@ -82,16 +82,16 @@ impl Digest {
 
     /// Takes what follows for a part that has a checksum.
     pub fn begin_part(&mut self, checksum: &Checksum) {
-        self.part = Some(match checksum.algorithm {
+        self.part = Some(Box::new(match checksum.algorithm {
             Algorithm::Md5 => PartDigest::Md5(Md5::default()),
             Algorithm::Sha1 => PartDigest::Sha1(Sha1::default()),
             Algorithm::Sha256 => PartDigest::Sha256(Sha256::default()),
-        });
+        }));
     }
 
     /// Whether the part that was begun has this checksum.
     pub fn is_part(&self, checksum: &Checksum) -> bool {
-        let value = match self.part.clone() {
+        let value = match self.part.as_deref().cloned() {
             None => return false,
             Some(PartDigest::Md5(part)) => part.finalize().to_vec(),
             Some(PartDigest::Sha1(part)) => part.finalize().to_vec(),
@@ -104,7 +104,7 @@ impl Digest {
     pub fn update(&mut self, pieces: &[Bytes]) {
         for piece in pieces {
             self.file.update(piece);
-            match &mut self.part {
+            match self.part.as_deref_mut() {
                 None => {}
                 Some(PartDigest::Md5(part)) => part.update(piece),
                 Some(PartDigest::Sha1(part)) => part.update(piece),

@@ -174,7 +174,7 @@ pub async fn turn(app: &SharedApp, found: &Resumable) -> Result<Standing> {
         return Ok(Standing::Finished(found.clone()));
     }
     let key = key(found)?;
-    let claim = app.upload_turns.claim(app, found.id);
+    let mut claim = app.upload_turns.claim(app, (found.id, found.generation));
     let writer = claim.hold(&key, found.received_bytes == 0).await?;
     let Some(writer) = writer else {
         return Err(missing(app, found).await);

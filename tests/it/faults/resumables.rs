@@ -12,7 +12,10 @@ use super::{
     site::{Site, long},
     strace::Strace,
 };
-use crate::support::{Person, tus::TusAnswer};
+use crate::support::{
+    Person,
+    tus::{TusAnswer, metadata},
+};
 
 /// How many faults the short form has.
 const FAULTS: u64 = 40;
@@ -70,7 +73,9 @@ impl Client {
             let size = self.random.below(SIZE) as usize + 1;
             let bytes = Random::bytes(self.random.next(), size);
             let url = format!("{}/uploads", self.person.base);
+            let name = metadata(&[("filename", &self.random.next().to_string())]);
             let request = self.person.tus(Method::POST, &url);
+            let request = request.header("upload-metadata", name);
             let created = Self::send(request.header("upload-length", size)).await?;
             if created.status == 201 {
                 let url = created.header("location").to_owned();

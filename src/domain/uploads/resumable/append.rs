@@ -130,7 +130,7 @@ impl Turn {
         if part.length.is_some() && row.destination().is_own() {
             upload.reserve_all().await?;
         }
-        claim.look(row.generation);
+        claim.look();
         let mut bytes = 0;
         let mut body = pin!(body);
         let end = loop {

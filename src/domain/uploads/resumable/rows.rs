@@ -133,18 +133,19 @@ pub(super) async fn advance(app: &App, step: Step) -> Result<()> {
     advance.await
 }
 
-/// Counts a request, so that older ones of other processes end.
+/// Counts a request, so that older ones of other processes end. Says how many have counted.
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
-pub(super) async fn count_request(app: &App, id: Uuid) -> Result<()> {
+pub(super) async fn count_request(app: &App, id: Uuid) -> Result<i64> {
     let count = app.db.write_aside(move |transaction| {
         Box::pin(async move {
             let column = resumable_upload::Column::Generation;
-            resumable_upload::Entity::update_many()
+            let counted = resumable_upload::Entity::update_many()
                 .col_expr(column, Expr::col(column).add(1))
                 .filter(resumable_upload::Column::Id.eq(id))
-                .exec(transaction)
+                .exec_with_returning(transaction)
                 .await?;
-            Ok(())
+            let counted = counted.first().map(|row| row.generation);
+            counted.ok_or_else(Error::not_found)
         })
     });
     count.await

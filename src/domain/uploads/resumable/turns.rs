@@ -29,7 +29,7 @@ pub struct Turns(Mutex<HashMap<Uuid, Vec<Arc<watch::Sender<bool>>>>>);
 
 impl Turns {
     /// Tells the older requests for the upload to end.
-    pub(super) fn claim(&self, app: &SharedApp, id: Uuid) -> Claim {
+    pub(super) fn claim(&self, app: &SharedApp, (id, generation): (Uuid, i64)) -> Claim {
         let superseded = Arc::new(watch::Sender::new(false));
         let mut turns = self.lock();
         let requests = turns.entry(id).or_default();
@@ -40,6 +40,7 @@ impl Turns {
         Claim {
             app: SharedApp::clone(app),
             id,
+            generation,
             superseded,
             looking: None,
         }
@@ -56,44 +57,49 @@ impl Turns {
 pub(super) struct Claim {
     app: SharedApp,
     id: Uuid,
+    /// How many requests had counted when this one came, this one included if it has.
+    generation: i64,
     superseded: Arc<watch::Sender<bool>>,
     looking: Option<JoinHandle<()>>,
 }
 
 impl Claim {
     /// Takes hold of the bytes, as soon as no older request has them; `None` where there are none.
-    pub async fn hold(&self, key: &ContentKey, is_new: bool) -> Result<Option<Writer>> {
+    pub async fn hold(&mut self, key: &ContentKey, is_new: bool) -> Result<Option<Writer>> {
+        let (app, id) = (SharedApp::clone(&self.app), self.id);
+        let mut counted = None;
         let hold = async {
-            let mut is_counted = false;
             loop {
-                match self.app.storage.hold(key, is_new).await? {
+                match app.storage.hold(key, is_new).await? {
                     Hold::Held(writer) => return Ok(Some(writer)),
                     Hold::Missing => return Ok(None),
                     Hold::Taken => {}
                 }
-                if !std::mem::replace(&mut is_counted, true) {
-                    rows::count_request(&self.app, self.id).await?;
+                if counted.is_none() {
+                    counted = Some(rows::count_request(&app, id).await?);
                 }
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        tokio::select! {
+        let held = tokio::select! {
             biased;
             () = self.superseded() => Err(superseded()),
             held = patience::wait(hold) => held?,
-        }
+        };
+        self.generation = counted.unwrap_or(self.generation);
+        held
     }
 
-    /// From now on looks whether a request has counted since `generation`.
-    pub fn look(&mut self, generation: i64) {
-        let (app, id) = (SharedApp::clone(&self.app), self.id);
+    /// From now on looks whether a newer request has counted.
+    pub fn look(&mut self) {
+        let (app, id, generation) = (SharedApp::clone(&self.app), self.id, self.generation);
         let superseded = Arc::clone(&self.superseded);
         self.looking = Some(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(LOOK).await;
                 // Where the database cannot be asked at present, the next look does.
                 if let Ok(now) = rows::generation(&app, id).await
-                    && now != Some(generation)
+                    && now.is_none_or(|now| now > generation)
                 {
                     superseded.send_replace(true);
                     return;
