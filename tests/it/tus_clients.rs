@@ -2,9 +2,12 @@
 
 use std::{path::Path, process::Command};
 
+use cloakroom::config::Options;
+
 use crate::{
+    browser::browse_printing,
     clients::{clients, node_at, python_printing},
-    support::{Person, TestApp, cuts::Cuts},
+    support::{Person, TestApp, cuts::Cuts, nginx::free_port},
 };
 
 const BYTES: usize = 100_000_000;
@@ -14,9 +17,15 @@ const CUT_AFTER: usize = 9_000_000;
 
 /// A server behind nginx, which clients reach over a bad network; somebody, and the token of their program.
 async fn world() -> (TestApp, Cuts, Person, String) {
+    world_with(|_| {}).await
+}
+
+/// The same with settings changed by `change`.
+async fn world_with(change: impl FnOnce(&mut Options)) -> (TestApp, Cuts, Person, String) {
     let cuts = Cuts::after(CUT_AFTER, CUTS).await;
     let server = TestApp::behind_nginx(|options| {
         options.public_url = Some(cuts.base.clone());
+        change(options);
     })
     .await;
     cuts.lead_to(&server.base);
@@ -61,6 +70,18 @@ async fn tus_py_uploads_over_a_bad_network() {
     let endpoint = format!("{}/uploads", cuts.base);
     let arguments = ["tus.py", &endpoint, &token, &BYTES.to_string()];
     let printed = python_printing("resumable.py", &arguments);
+    is_whole(&cuts, &alice, &printed).await;
+}
+
+/// In Chromium, from a page of an allowed origin, which is reloaded besides.
+#[tokio::test(flavor = "multi_thread")]
+async fn uppy_uploads_over_a_bad_network_and_a_reload() {
+    let port = free_port();
+    let origin = format!("http://127.0.0.1:{port}");
+    let (_server, cuts, alice, token) =
+        world_with(|options| options.allowed_origins = origin).await;
+    let arguments = [&*cuts.base, &port.to_string(), &token, &BYTES.to_string()];
+    let printed = browse_printing("uppy.mjs", &arguments);
     is_whole(&cuts, &alice, &printed).await;
 }
 

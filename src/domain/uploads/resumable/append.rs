@@ -7,8 +7,12 @@ use entity::Timestamp;
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 
-use super::{Kept, Turn, abort, check_length, key, rows, turns::superseded};
+use super::{
+    Kept, Turn, abort, check_length, key, rows,
+    turns::{Claim, superseded},
+};
 use crate::{
+    access::Resumable,
     app::SharedApp,
     auth::client::ClientAddress,
     domain::{
@@ -17,6 +21,7 @@ use crate::{
     },
     error::{Code, Error, Result},
     patience,
+    storage::Writer,
 };
 
 /// What a request says of the bytes that it brings.
@@ -115,53 +120,14 @@ impl Turn {
             upload: row,
             writer,
         } = self;
-        let received = unsigned(row.received_bytes);
-        let mut digest = Digest::restore(&row.digest)?;
-        if let Some(checksum) = &part.checksum {
-            digest.begin_part(checksum);
-        }
-        let head = content_type::SNIFF_BYTES as u64;
-        let (writer, head) = writer.rewind(received, head).await?;
-        let reserved = rows::reserved(&app, row.id).await?;
-        let record = Pending::kept(row.destination(), row.id, key(&row)?, reserved);
-        let ids = (row.id, row.destination().payer().id);
-        let kept = Kept::new(&app, ids, received, length, part.checksum.is_none());
-        let mut upload = Incoming::resumed(&app, record, (writer, digest, head), received, kept);
-        if part.length.is_some() && row.destination().is_own() {
-            upload.reserve_all().await?;
-        }
+        let mut upload = resume(&app, &row, writer, &part, length).await?;
         claim.look();
-        let mut bytes = 0;
-        let mut body = pin!(body);
-        let end = loop {
-            let piece = tokio::select! {
-                biased;
-                () = claim.superseded() => break End::Superseded,
-                piece = body.next() => piece,
-            };
-            match piece {
-                Some(Ok(piece)) => {
-                    bytes += piece.len() as u64;
-                    upload.append(piece).await?;
-                }
-                Some(Err(_)) => break End::Broken,
-                // A connection that ends says nothing of the bytes that were to come.
-                None if part.bytes.is_some_and(|announced| bytes < announced) => {
-                    break End::Broken;
-                }
-                None => break End::Whole,
-            }
-        };
+        let end = take_in(&claim, &mut upload, part.bytes, body).await?;
         if let Some(checksum) = &part.checksum {
-            let is_whole = matches!(end, End::Whole);
-            if is_whole && !upload.is_part(checksum).await? {
-                return Err(Error::new(
-                    Code::ChecksumMismatch,
-                    "The bytes that arrived have another checksum than announced; send them again.",
-                ));
-            }
-            if !is_whole {
-                return Err(broken_off(end));
+            match end {
+                End::Whole if upload.is_part(checksum).await? => {}
+                End::Whole => return Err(other_checksum()),
+                end => return Err(broken_off(end)),
             }
         }
         let size = upload.size;
@@ -180,12 +146,75 @@ impl Turn {
     }
 }
 
+/// The upload of `row` as the requests before have left it, to add a part.
+async fn resume(
+    app: &SharedApp,
+    row: &Resumable,
+    writer: Writer,
+    part: &Part,
+    length: Option<u64>,
+) -> Result<Incoming> {
+    let received = unsigned(row.received_bytes);
+    let mut digest = Digest::restore(&row.digest)?;
+    if let Some(checksum) = &part.checksum {
+        digest.begin_part(checksum);
+    }
+    let reserved = rows::reserved(app, row.id).await?;
+    let head = content_type::SNIFF_BYTES as u64;
+    let (writer, head) = writer.rewind(received, head).await?;
+    let record = Pending::kept(row.destination(), row.id, key(row)?, reserved);
+    let ids = (row.id, row.destination().payer().id);
+    let kept = Kept::new(app, ids, received, length, part.checksum.is_none());
+    let mut upload = Incoming::resumed(app, record, (writer, digest, head), received, kept);
+    if part.length.is_some() && row.destination().is_own() {
+        upload.reserve_all().await?;
+    }
+    Ok(upload)
+}
+
+/// Adds what `body` brings, which was announced to have so many bytes.
+async fn take_in<E>(
+    claim: &Claim,
+    upload: &mut Incoming,
+    announced: Option<u64>,
+    body: impl Stream<Item = Result<Bytes, E>>,
+) -> Result<End> {
+    let mut bytes = 0;
+    let mut body = pin!(body);
+    loop {
+        let piece = tokio::select! {
+            biased;
+            () = claim.superseded() => return Ok(End::Superseded),
+            piece = body.next() => piece,
+        };
+        match piece {
+            Some(Ok(piece)) => {
+                bytes += piece.len() as u64;
+                upload.append(piece).await?;
+            }
+            Some(Err(_)) => return Ok(End::Broken),
+            // A connection that ends says nothing of the bytes that were to come.
+            None if announced.is_some_and(|announced| bytes < announced) => {
+                return Ok(End::Broken);
+            }
+            None => return Ok(End::Whole),
+        }
+    }
+}
+
+fn other_checksum() -> Error {
+    Error::new(
+        Code::ChecksumMismatch,
+        "The bytes that arrived have another checksum than announced; send them again.",
+    )
+}
+
 /// Makes a file of an upload whose bytes are all here.
 async fn finish_file(
     app: &SharedApp,
     client: &ClientAddress,
     upload: Incoming,
-    row: &crate::access::Resumable,
+    row: &Resumable,
 ) -> Result<Appended> {
     let bytes = upload.size;
     let expected = row.expected_sha256.as_deref().map(<[u8; 32]>::try_from);
