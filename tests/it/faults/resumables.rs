@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{
     random::{Random, seed},
     site::{Site, long},
-    strace::Strace,
+    strace::{Strace, now},
 };
 use crate::support::{
     Person,
@@ -188,4 +188,33 @@ async fn an_acknowledged_offset_outlives_kills_and_failed_syncs() {
     }
     site.is_sound().await;
     eprintln!("{} files; seed {seed}", client.finished);
+}
+
+/// What gets through a bad network at a time is little: the disk waits no more than three times for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_part_takes_three_syncs_at_most() {
+    let site = Site::new(seed(), 1).await;
+    let secret = site.journal.accounts[0].secret.clone();
+    let strace = Strace::watching(&site);
+    let server = strace.serve(&site).await.unwrap();
+    let person = Person::anonymous(&server.base).with_token(&secret);
+    let url = person.tus_create("a.bin", 1 << 20).await;
+    for number in 0..3 {
+        let began = now();
+        let offset = number << 16;
+        person
+            .tus_patch(&url, offset, &[1; 1 << 16])
+            .await
+            .expect(204);
+        let ended = now();
+        let calls = strace.calls().into_iter();
+        let syncs = calls.filter(|call| call.name.ends_with("sync") && call.is_on("/data/"));
+        let syncs: Vec<_> = syncs
+            .filter(|call| (began..ended).contains(&call.began))
+            .collect();
+        assert!(
+            (1..=3).contains(&syncs.len()),
+            "part {number} took {syncs:#?}"
+        );
+    }
 }
