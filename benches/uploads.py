@@ -30,10 +30,10 @@ def large(size_of):
         path = world.random_file(size)
         server, person = world.cellar
 
-        def cloakroom():
+        def cloakroom(way=upload):
             os.sync()
             began = time.perf_counter()
-            file_id = upload(server.port, person, path)
+            file_id = way(server.port, person, path)
             took = time.perf_counter() - began
             person.ask("mutation($id: ID!) { deleteFile(id: $id) purgeFile(id: $id) }", {"id": file_id})
             return size / took
@@ -53,7 +53,12 @@ def large(size_of):
             written.unlink()
             return size / took
 
-        return {"Cloakroom": cloakroom, "DAV + sync": lambda: put(True), "DAV": lambda: put(False)}
+        return {
+            "Cloakroom": cloakroom,
+            "tus": lambda: cloakroom(upload_by_tus),
+            "DAV + sync": lambda: put(True),
+            "DAV": lambda: put(False),
+        }
 
     return prepare
 
@@ -71,6 +76,26 @@ def upload(port, person, path):
     if answer["data"]["uploadFile"]["size"] != path.stat().st_size:
         raise Failure("the upload has another size than the file")
     return answer["data"]["uploadFile"]["id"]
+
+
+def upload_by_tus(port, person, path):
+    """The same by the tus protocol: an upload is begun, and all bytes come in one PATCH."""
+    tus = [*CURL, "--header", f"Authorization: Bearer {person.token}", "--header", "Tus-Resumable: 1.0.0"]
+    tus += ["--dump-header", "-", "--output", os.devnull]
+    length = ["--request", "POST", "--header", f"Upload-Length: {path.stat().st_size}"]
+    _, url_path = header(run([*tus, *length, f"http://127.0.0.1:{port}/uploads"]), "location").split("/uploads/")
+    part = ["--request", "PATCH", "--header", "Upload-Offset: 0"]
+    part += ["--header", "Content-Type: application/offset+octet-stream", "--upload-file", path]
+    return header(run([*tus, *part, f"http://127.0.0.1:{port}/uploads/{url_path}"]), "cloakroom-file")
+
+
+def header(head, name):
+    """What a header of an answer says."""
+    for line in head.splitlines():
+        key, _, value = line.partition(": ")
+        if key.lower() == name:
+            return value.strip()
+    raise Failure(f"the answer has no {name}: {head[:300]}")
 
 
 def sync(path):
@@ -115,6 +140,7 @@ def count(database):
 def rows_of(name, key, **options):
     return [
         Row(f"upload-{key}", f"upload {name}", "Cloakroom", "DAV + sync", "nginx DAV PUT + sync", at_least=1.0),
+        Row(f"upload-{key}-tus", "the same by tus, in one PATCH", "tus", "Cloakroom", "by multipart", at_least=0.95),
         Row(f"upload-{key}-nosync", "the same", "Cloakroom", "DAV", "nginx DAV PUT, not durable"),
     ]
 

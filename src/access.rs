@@ -128,6 +128,7 @@ mod lists;
 mod policy;
 mod proof;
 mod shares;
+mod uploads;
 
 pub use audiences::EVERYONE;
 pub use destination::{Destination, Payer, Uploader, drop_is_full};
@@ -142,6 +143,9 @@ pub use lists::{files_of, shared_with, trash_of};
 pub use policy::Refusal;
 pub use proof::{Owned, Readable, Sight, Trashed};
 pub use shares::{ShareName, owned_shares_called, shares_of, visible_share};
+pub use uploads::{
+    Resumable, dropped_upload, own_upload, upload_again, uploads_of, visible_upload,
+};
 
 /// What a check needs: who is signed in, and what reads the facts.
 #[derive(Debug)]

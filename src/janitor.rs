@@ -26,9 +26,12 @@ const BATCH: u64 = 100;
 type Batch = for<'a> fn(&'a App, Timestamp, u64) -> BoxFuture<'a, Result<u64>>;
 
 /// Every sweep. What each does stands with the owner of its rows.
-const SWEEPS: [(&str, Batch); 10] = [
+const SWEEPS: [(&str, Batch); 11] = [
     ("abandoned uploads", |app, _, limit| {
         Box::pin(uploads::sweep_abandoned(app, limit))
+    }),
+    ("expired resumable uploads", |app, now, limit| {
+        Box::pin(uploads::sweep_expired(app, now, limit))
     }),
     ("discarded content", |app, _, limit| {
         Box::pin(files::sweep_discarded(app, limit))

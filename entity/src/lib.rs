@@ -12,6 +12,7 @@ pub mod group_member;
 pub mod installation;
 pub mod link;
 pub mod link_download;
+pub mod resumable_upload;
 pub mod session;
 pub mod settled_time;
 pub mod share;

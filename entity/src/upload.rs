@@ -20,6 +20,8 @@ pub struct Model {
     pub created_at: Timestamp,
     /// The last sign of life; an upload silent for long is abandoned.
     pub touched_at: Timestamp,
+    /// Whether it outlives the request that began it: then it has a row in `resumable_upload`, whose sweep it is left to.
+    pub is_resumable: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -21,6 +21,7 @@ mod m20261124_000014_create_link;
 mod m20261124_000015_create_link_download;
 mod m20261124_000016_create_drop;
 mod m20261124_000017_create_dropped_file;
+mod m20261124_000018_create_resumable_upload;
 
 pub struct Migrator;
 
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000015_create_link_download::Migration),
             Box::new(m20261124_000016_create_drop::Migration),
             Box::new(m20261124_000017_create_dropped_file::Migration),
+            Box::new(m20261124_000018_create_resumable_upload::Migration),
         ]
     }
 }

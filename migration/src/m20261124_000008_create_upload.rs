@@ -17,6 +17,7 @@ enum Upload {
     ReservedBytes,
     CreatedAt,
     TouchedAt,
+    IsResumable,
 }
 
 #[async_trait::async_trait]
@@ -33,6 +34,7 @@ impl MigrationTrait for Migration {
                     .col(big_integer(Upload::ReservedBytes).default(0))
                     .col(big_integer(Upload::CreatedAt))
                     .col(big_integer(Upload::TouchedAt))
+                    .col(boolean(Upload::IsResumable))
                     .foreign_key(
                         ForeignKey::create()
                             .name("upload_user_id")
@@ -50,6 +52,17 @@ impl MigrationTrait for Migration {
                     .name("upload_drop_id")
                     .table(Upload::Table)
                     .col(Upload::DropId)
+                    .to_owned(),
+            )
+            .await?;
+        // The sweep of those that a crash left behind.
+        manager
+            .create_index(
+                Index::create()
+                    .name("upload_of_request")
+                    .table(Upload::Table)
+                    .col(Upload::Id)
+                    .and_where(Expr::col(Upload::IsResumable).not())
                     .to_owned(),
             )
             .await

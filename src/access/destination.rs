@@ -68,11 +68,16 @@ impl Destination {
     /// The account that a drop leads to: what a visitor leaves is its owner's, who pays for it. `QUOTA_EXCEEDED` when the drop is
     /// full.
     pub fn by_drop(visitor: &DropVisitor) -> Result<Self> {
-        if visitor.files_left() == Some(0) {
-            return Err(drop_is_full());
+        match visitor.files_left() {
+            Some(0) => Err(drop_is_full()),
+            _ => Ok(Self::through(visitor)),
         }
+    }
+
+    /// The same for what has begun already: whether the drop has a place left is decided when it becomes a file.
+    pub(super) fn through(visitor: &DropVisitor) -> Self {
         let owner = visitor.owner();
-        Ok(Self {
+        Self {
             uploader: Uploader::Drop(visitor.drop_id()),
             own: None,
             owner_id: owner.user.id,
@@ -84,7 +89,7 @@ impl Destination {
             max_file_size: visitor
                 .max_file_size()
                 .map(|size| u64::try_from(size).unwrap_or(0)),
-        })
+        }
     }
 
     /// Who adds the file.
@@ -105,9 +110,9 @@ impl Destination {
         matches!(self.uploader, Uploader::User(id) if id == self.payer.id)
     }
 
-    /// The most bytes of a file that may be added; `None` where only the server's limit counts.
-    pub fn max_file_size(&self) -> Option<u64> {
-        self.max_file_size
+    /// The most bytes of a file that may be added where the server takes `of_server`.
+    pub fn size_limit(&self, of_server: u64) -> u64 {
+        of_server.min(self.max_file_size.unwrap_or(u64::MAX))
     }
 
     /// Whose the file will be.

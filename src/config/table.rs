@@ -89,6 +89,13 @@ settings! {
 
         /// How long an upload may be silent before it counts as abandoned
         upload_ttl: Duration = "1h", duration(60..=AGE);
+
+        /// How long a resumable upload waits for more bytes before it is gone, and how long it tells which file it has
+        /// become
+        resumable_ttl: Duration = "7d", duration(60..=AGE);
+
+        /// How many unfinished resumable uploads one user may have, and how many one drop. One more gets QUOTA_EXCEEDED
+        max_uploads_per_user: u32 = "1000", number(1..=100_000);
     }
 
     /// What one user may have and do

@@ -21,7 +21,6 @@ use crate::{
 /// How much of `wanted` bytes more the upload may take: all of it, or what is left of its payer's quota, which is at
 /// least `needed`; `None` where there is no quota. `QUOTA_EXCEEDED` when less than `needed` is left, or nothing at all; then
 /// nothing is reserved.
-#[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
 pub(super) async fn reserve(
     app: &App,
     upload_id: Uuid,
@@ -33,24 +32,38 @@ pub(super) async fn reserve(
         return Ok(None);
     };
     let reserve = app.db.write_aside(move |transaction| {
+        let ids = (upload_id, payer_id);
         Box::pin(async move {
-            let payer = user::Entity::find_by_id(payer_id)
-                .lock_exclusive()
-                .one(transaction)
-                .await?
-                .ok_or_else(Error::not_found)?;
-            let usage = Usage::from(&payer);
-            let left = left_of(quota, &usage);
-            // An empty file needs no byte, and takes an inode: where nothing is left, there is no room for it either.
-            if left < std::cmp::max(needed, 1) {
-                return Err(exceeded(quota, &usage, needed));
-            }
-            let granted = wanted.clamp(needed, left);
-            move_reservation(transaction, upload_id, payer_id, signed(granted)).await?;
+            let granted = reserve_in(transaction, quota, ids, needed, wanted).await?;
             Ok(Some(granted))
         })
     });
     reserve.await
+}
+
+/// The same in a transaction, of a payer who has a `quota`.
+#[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
+pub(super) async fn reserve_in(
+    transaction: &Transaction,
+    quota: u64,
+    (upload_id, payer_id): (Uuid, Uuid),
+    needed: u64,
+    wanted: u64,
+) -> Result<u64> {
+    let payer = user::Entity::find_by_id(payer_id)
+        .lock_exclusive()
+        .one(transaction)
+        .await?
+        .ok_or_else(Error::not_found)?;
+    let usage = Usage::from(&payer);
+    let left = left_of(quota, &usage);
+    // An empty file needs no byte, and takes an inode: where nothing is left, there is no room for it either.
+    if left < std::cmp::max(needed, 1) {
+        return Err(exceeded(quota, &usage, needed));
+    }
+    let granted = wanted.clamp(needed, left);
+    move_reservation(transaction, upload_id, payer_id, signed(granted)).await?;
+    Ok(granted)
 }
 
 /// Gives back what the upload reserved beyond the bytes it has.
@@ -191,8 +204,9 @@ fn accounting(user_id: Uuid, change: Change) -> UpdateMany<user::Entity> {
         .fold(user, |user, (column, sum)| user.col_expr(column, sum))
 }
 
+/// Adds `bytes` to what the upload reserves of its payer's quota.
 #[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
-async fn move_reservation(
+pub(super) async fn move_reservation(
     transaction: &Transaction,
     upload_id: Uuid,
     payer_id: Uuid,

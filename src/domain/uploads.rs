@@ -23,7 +23,11 @@
 //! pending row and swept.
 
 use super::quota;
-use crate::{access::Destination, app::SharedApp, error::Result};
+use crate::{
+    access::Destination,
+    app::SharedApp,
+    error::{Code, Error, Result},
+};
 
 mod aborted;
 mod digest;
@@ -32,16 +36,21 @@ mod incoming;
 mod live;
 mod pending;
 mod pieces;
+mod resumable;
 mod rows;
 mod sweep;
 
 pub use aborted::{Aborted, TASK, run};
-pub use digest::Digest;
+pub use digest::{Algorithm, Checksum, Digest};
 pub use finish::{Dropped, Naming, finish, finish_dropped};
 pub use incoming::{Complete, Incoming};
 use incoming::{RESERVE_AHEAD, SMALL_BYTES};
 pub use live::LiveUploads;
 use pieces::Pieces;
+pub use resumable::{
+    Appended, Beginning, Part, Standing, Turn, Turns, begin as begin_resumable, begin_and_finish,
+    begin_with, sweep_expired, turn,
+};
 pub use rows::UploadRows;
 pub use sweep::{LastSeen, sweep_abandoned, touch_live};
 
@@ -65,4 +74,13 @@ pub async fn begin(
     let wanted = wanted.min(upload.size_limit());
     upload.record.reserve(app, 0, wanted).await?;
     Ok(upload)
+}
+
+/// The refusal of a file of more than `limit` bytes.
+fn too_large(limit: u64) -> Error {
+    Error::new(
+        Code::FileTooLarge,
+        format!("A file may have {limit} bytes at most."),
+    )
+    .with("limitBytes", limit)
 }

@@ -15,6 +15,10 @@ pub struct Limits {
     max_file_size: Int64,
     /// How many files one request may upload.
     max_files_per_request: i32,
+    /// How many unfinished resumable uploads a user may have.
+    max_uploads_per_user: i32,
+    /// How long a resumable upload waits for more bytes, seconds.
+    resumable_ttl_seconds: Int64,
     /// How many rows one page may have.
     max_page_size: i32,
     /// How long a download ticket lives at most, seconds.
@@ -64,6 +68,8 @@ impl LimitsQueries {
             max_file_size: bytes(config.uploads.max_file_size),
             max_files_per_request: i32::try_from(config.uploads.max_files_per_request)
                 .unwrap_or(i32::MAX),
+            max_uploads_per_user: small(config.uploads.max_uploads_per_user.into()),
+            resumable_ttl_seconds: Int64(seconds(config.uploads.resumable_ttl)),
             max_page_size: i32::try_from(MAX_PAGE).unwrap_or(i32::MAX),
             ticket_ttl_seconds: small(seconds(config.tickets.ticket_ttl)),
             trash_ttl_seconds: Int64(seconds(config.sweeps.trash_ttl)),

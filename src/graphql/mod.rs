@@ -26,6 +26,7 @@ mod node;
 mod pagination;
 mod persisted;
 mod prepare;
+mod resumable_uploads;
 mod scalars;
 mod shares;
 mod tickets;
@@ -54,6 +55,7 @@ pub struct Query(
     links::LinkQueries,
     drops::DropQueries,
     groups::GroupQueries,
+    resumable_uploads::ResumableUploadQueries,
     limits::LimitsQueries,
     node::NodeQueries,
 );
@@ -64,6 +66,7 @@ pub struct Mutation(
     users::UserMutations,
     api_tokens::ApiTokenMutations,
     uploads::UploadMutations,
+    resumable_uploads::ResumableUploadMutations,
     files::FileMutations,
     shares::ShareMutations,
     drops::DropMutations,

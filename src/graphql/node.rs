@@ -8,7 +8,7 @@ use async_graphql::{Context, ID, Interface, Object};
 
 use super::{
     ContextExt, api_tokens::ApiToken, drops::Drop, events::Event, files::File, groups::Group,
-    scalars::parse_id, shares::Share, users::User,
+    resumable_uploads::ResumableUpload, scalars::parse_id, shares::Share, users::User,
 };
 use crate::{
     access,
@@ -27,6 +27,7 @@ pub enum Node {
     ApiToken(ApiToken),
     Drop(Drop),
     Group(Group),
+    ResumableUpload(ResumableUpload),
 }
 
 #[derive(Default)]
@@ -35,7 +36,7 @@ pub struct NodeQueries;
 #[Object]
 impl NodeQueries {
     /// What has this id, if you may see it: a file (your own in the trash, too), a share, a user, an event of a file of
-    /// yours, a drop of yours, a group that you belong to, an API token (sessions only). Null otherwise, whether it exists or not.
+    /// yours, a drop or a resumable upload of yours, a group that you belong to, an API token (sessions only). Null otherwise, whether it exists or not.
     async fn node(
         &self,
         context: &Context<'_>,
@@ -63,6 +64,9 @@ impl NodeQueries {
         }
         if let Some(group) = access::visible_group(app, viewer, id).await? {
             return Ok(Some(Node::Group(Group(group))));
+        }
+        if let Some(upload) = access::visible_upload(app, viewer, id).await? {
+            return Ok(Some(Node::ResumableUpload(upload.into())));
         }
         // Those who may not manage tokens see none either.
         let Ok(owner) = context.actor().credential_owner() else {

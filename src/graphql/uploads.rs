@@ -139,7 +139,7 @@ async fn store(context: &Context<'_>, namings: Vec<Naming>) -> Result<Vec<File>>
     Ok(files.into_iter().map(File::from).collect())
 }
 
-fn parse_sha256(text: &str) -> Result<[u8; 32]> {
+pub(super) fn parse_sha256(text: &str) -> Result<[u8; 32]> {
     hex::decode(text)
         .ok_or_else(|| Error::bad_input("sha256", "A SHA-256 is 64 hexadecimal digits."))
 }

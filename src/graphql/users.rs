@@ -29,6 +29,9 @@ pub struct Usage {
     used_bytes: Int64,
     /// The part of them that is in the trash.
     trashed_bytes: Int64,
+    /// Bytes of the quota that are held for uploads under way, and for unfinished ones that wait to be gone on with; 0 where there is
+    /// no quota.
+    reserved_bytes: Int64,
     /// How many bytes the user may keep; null when there is no limit.
     quota_bytes: Option<Int64>,
     /// How many files the user owns, those in the trash included.
@@ -64,6 +67,7 @@ impl User {
         Some(Usage {
             used_bytes: Int64(usage.used_bytes),
             trashed_bytes: Int64(usage.trashed_bytes),
+            reserved_bytes: Int64(usage.reserved_bytes),
             quota_bytes: context
                 .app()
                 .config

@@ -31,6 +31,7 @@ mod plain_pages;
 mod problem;
 mod profile;
 mod request_id;
+mod tus;
 
 pub use profile::Profile;
 
@@ -82,6 +83,18 @@ pub const ROUTES: &[Route] = &[
         methods: &[Method::GET, Method::HEAD, Method::POST],
         handler: || get(drops::get).post(drops::post),
         profile: Profile::Form,
+    },
+    Route {
+        path: "/uploads",
+        methods: tus::COLLECTION,
+        handler: tus::collection,
+        profile: Profile::Tus,
+    },
+    Route {
+        path: "/uploads/{id}",
+        methods: tus::UPLOAD,
+        handler: tus::upload,
+        profile: Profile::Tus,
     },
     Route {
         path: "/healthz",

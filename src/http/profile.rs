@@ -3,10 +3,11 @@
 use axum::{
     Router,
     http::{Method, header},
+    middleware,
     response::{IntoResponse, Response},
 };
 
-use super::{answer, layers, plain_pages, request_id::X_REQUEST_ID};
+use super::{answer, layers, plain_pages, request_id::X_REQUEST_ID, tus};
 use crate::{app::SharedApp, error::Error};
 
 /// What a route is to the programs and browsers that call it.
@@ -14,6 +15,8 @@ use crate::{app::SharedApp, error::Error};
 pub enum Profile {
     /// Callers sign in, by cookies as well, and pages of allowed origins may call it. It speaks GraphQL.
     Api,
+    /// The same, and it speaks the tus protocol.
+    Tus,
     /// It knows no cookies, so a page of another site can do nothing here in a user's name.
     Public,
     /// The same, and people send it a form, which may hold a password: a page of another site sends none, or it would use up the
@@ -36,6 +39,12 @@ impl Profile {
                 let read = vec![X_REQUEST_ID, header::RETRY_AFTER];
                 layers::signed_in(app, self, methods, read, router)
             }
+            Self::Tus => {
+                let mut read = vec![X_REQUEST_ID, header::RETRY_AFTER];
+                read.extend_from_slice(&tus::READ);
+                let router = layers::signed_in(app, self, methods, read, router);
+                router.layer(middleware::from_fn(tus::speak))
+            }
             Self::Public => router,
             Self::Form => layers::with_form(app, self, router),
             Self::Ticket => layers::shown(app, methods, router),
@@ -47,7 +56,7 @@ impl Profile {
         match self {
             Self::Api => answer::request_error(error),
             Self::Form => plain_pages::refusal(error),
-            Self::Public | Self::Ticket => error.into_response(),
+            Self::Tus | Self::Public | Self::Ticket => error.into_response(),
         }
     }
 }
@@ -66,6 +75,7 @@ mod tests {
                 Profile::Api,
                 "application/graphql-response+json; charset=utf-8",
             ),
+            (Profile::Tus, "application/problem+json"),
             (Profile::Public, "application/problem+json"),
             (Profile::Form, "text/html; charset=utf-8"),
             (Profile::Ticket, "application/problem+json"),

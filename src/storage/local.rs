@@ -12,7 +12,7 @@ use std::{
 use entity::Timestamp;
 use futures_util::Stream;
 
-use super::{ContentKey, Room, blocking};
+use super::{ContentKey, Hold, Room, Writer, blocking};
 use crate::{
     batch::Batches,
     clock,
@@ -21,6 +21,7 @@ use crate::{
     tasks::Tasks,
 };
 
+mod hold;
 mod listing;
 mod mark;
 mod opening;
@@ -76,6 +77,26 @@ impl Local {
     pub(super) fn begin(&self, key: &ContentKey) -> Staged {
         let path = self.staging.join(key.as_str());
         Staged::new(key.clone(), path, self.room.clone())
+    }
+
+    pub(super) async fn hold(&self, key: &ContentKey, is_new: bool) -> Result<Hold> {
+        let path = self.staging.join(key.as_str());
+        let content = self.content.join(key.path());
+        let (mark, room, key) = (self.mark.clone(), self.room.clone(), key.clone());
+        blocking(move || {
+            mark.look()?;
+            let held = match hold::hold(&path, &content, is_new) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Hold::Missing),
+                held => held?,
+            };
+            let Some(hold::Held { file, is_content }) = held else {
+                return Ok(Hold::Taken);
+            };
+            let staged = Staged::new(key, path, room);
+            let staged = staged.reopened(file, is_content.then_some(content), is_new);
+            Ok(Hold::Held(Writer::Local(Box::new(staged))))
+        })
+        .await
     }
 
     /// Small content is finished several at a time: waking a thread for each would cost more than the writing.
@@ -206,6 +227,10 @@ fn finish(content: &Path, mark: &Mark, durable: &Durable, mut staged: Staged) ->
     }
     fs::rename(staged.path(), &to)?;
     sync_dir(inner)?;
+    if staged.has_durable_name() {
+        // It would come back with a power loss.
+        sync_dir(parent(staged.path()))?;
+    }
     Ok(bytes)
 }
 

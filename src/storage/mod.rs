@@ -20,7 +20,7 @@ pub use content::Content;
 pub use key::ContentKey;
 pub use local::Local;
 pub use room::Room;
-pub use writer::{Writer, Writing};
+pub use writer::{Hold, Progress, Writer, Writing};
 
 /// Where nginx finds content that it is to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,14 @@ impl Storage {
     pub fn begin(&self, key: &ContentKey) -> Writer {
         match self {
             Self::Local(local) => Writer::Local(Box::new(local.begin(key))),
+        }
+    }
+
+    /// Takes hold of the bytes of `key` that earlier requests have left here, whichever process took those: until the writer
+    /// is dropped, no other gets hold of them. `is_new` where none were acknowledged yet: then they need not be there.
+    pub async fn hold(&self, key: &ContentKey, is_new: bool) -> Result<Hold> {
+        match self {
+            Self::Local(local) => local.hold(key, is_new).await,
         }
     }
 

@@ -13,6 +13,26 @@ pub enum Writer {
     Local(Box<Staged>),
 }
 
+/// What became of taking hold of bytes that earlier requests have left.
+#[derive(Debug)]
+pub enum Hold {
+    /// Nobody else has them until this is dropped.
+    Held(Writer),
+    /// Another request has them at present.
+    Taken,
+    /// There are none.
+    Missing,
+}
+
+/// How far the bytes of a writer are durable while more of them come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// How many are being made durable at present; `None` when none are.
+    pub covered: Option<u64>,
+    /// How many are durable.
+    pub durable: u64,
+}
+
 /// A write under way. It goes on to its end even if nobody waits for it. It returns the writer, and what `beside` returned.
 pub type Writing<T> = JoinHandle<Result<(Writer, T)>>;
 
@@ -29,6 +49,48 @@ impl Writer {
                 staged.append(&pieces)?;
                 Ok((Self::Local(staged), beside(&pieces)))
             }),
+        }
+    }
+
+    /// Whether the bytes have become content already, by a request that ended before it could say so: then what the database
+    /// knows of them decides, and [`rewind`](Self::rewind) makes them staged ones again.
+    pub fn is_content(&self) -> bool {
+        match self {
+            Self::Local(staged) => staged.is_content(),
+        }
+    }
+
+    /// Goes on behind the first `bytes` of those that earlier requests have written, which have to be there. Returns the
+    /// first `head` of them as well.
+    pub async fn rewind(self, bytes: u64, head: u64) -> Result<(Self, Vec<u8>)> {
+        match self {
+            Self::Local(mut staged) => {
+                let rewind = move || {
+                    let start = staged.rewind(bytes, head)?;
+                    Ok((Self::Local(staged), start))
+                };
+                blocking(rewind).await
+            }
+        }
+    }
+
+    /// Makes all that is written durable, for a later request to go on.
+    pub async fn checkpoint(self) -> Result<Self> {
+        match self {
+            Self::Local(mut staged) => {
+                let checkpoint = move || {
+                    staged.checkpoint()?;
+                    Ok(Self::Local(staged))
+                };
+                blocking(checkpoint).await
+            }
+        }
+    }
+
+    /// How far the bytes are durable. Does not wait.
+    pub fn progress(&mut self) -> Result<Progress> {
+        match self {
+            Self::Local(staged) => Ok(staged.progress()?),
         }
     }
 

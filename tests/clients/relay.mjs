@@ -108,11 +108,12 @@ async function world() {
     apiToken: createApiToken(name: "one of each", scopes: [READ]) { apiToken { id } }
     drop: createDrop(name: "one of each") { id }
     group: createGroup(name: "one of each") { id }
+    upload: createUpload(name: "one of each", size: 1) { id }
   }`);
   const { me, file: { events } } = await ask(`{ me { id } file(id: "${file}") { events(first: 1) { edges { node { id } } } } }`);
   return {
     File: file, Share: made.share.id, ApiToken: made.apiToken.apiToken.id, Drop: made.drop.id, User: me.id,
-    Event: events.edges[0].node.id, Group: made.group.id,
+    Event: events.edges[0].node.id, Group: made.group.id, ResumableUpload: made.upload.id,
   };
 }
 

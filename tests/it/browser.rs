@@ -6,6 +6,11 @@ use crate::support::{TestApp, nginx::free_port, person::PASSWORD};
 
 /// Runs a script of `web/test` with Chromium; panics with what it printed when it fails.
 pub fn browse(script: &str, arguments: &[&str]) {
+    browse_printing(script, arguments);
+}
+
+/// The same; what it printed.
+pub fn browse_printing(script: &str, arguments: &[&str]) -> String {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     assert!(
         web.join("node_modules/playwright-core").exists(),
@@ -21,6 +26,7 @@ pub fn browse(script: &str, arguments: &[&str]) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

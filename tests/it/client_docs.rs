@@ -132,6 +132,44 @@ async fn the_snippet_for_strangers_opens_a_link_and_leaves_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_snippet_for_tus_in_a_page_uploads() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let token = alice.token("[WRITE]").await;
+    let program = program("tus", &server.base);
+    let page = format!(
+        "{program}
+const file = Object.assign(Buffer.from('hello'), {{ name: 'hello.txt' }});
+const headers = {{ Authorization: 'Bearer {token}' }};
+console.log(await uploadResumably(file, headers, () => {{}}));
+"
+    );
+
+    let printed = run_as_page(&page);
+
+    assert_eq!(names(&alice, "files").await, json!(["hello.txt"]));
+    let ticket = alice.ticket(printed.trim()).await;
+    assert_eq!(alice.get(&ticket).await.bytes, b"hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snippet_for_tus_in_a_script_uploads() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let token = alice.token("[WRITE]").await;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("photo.jpg"), b"\xff\xd8\xff").unwrap();
+    let path = directory.path().join("snippet.py");
+    let program = program("tuspy", &server.base);
+    std::fs::write(&path, format!("token = '{token}'\n{program}")).unwrap();
+
+    let printed = python_at(directory.path(), &path);
+
+    let ticket = alice.ticket(printed.trim()).await;
+    assert_eq!(alice.get(&ticket).await.bytes, b"\xff\xd8\xff");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_snippet_for_python_uploads_and_lists() {
     let server = TestApp::start().await;
     let alice = server.person("alice").await;

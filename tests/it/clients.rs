@@ -32,6 +32,11 @@ fn python(script: &str, arguments: &[&str]) {
     run(&python_program(), &clients().join(script), arguments);
 }
 
+/// The same; what it printed.
+pub fn python_printing(script: &str, arguments: &[&str]) -> String {
+    run(&python_program(), &clients().join(script), arguments)
+}
+
 /// The same for a script at any place, run in `directory`; what it printed.
 pub fn python_at(directory: &Path, script: &Path) -> String {
     let mut command = Command::new(python_program());

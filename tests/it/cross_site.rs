@@ -293,6 +293,7 @@ async fn every_route_refuses_pages_of_other_sites_as_its_profile_does() {
         let answer = from_page(&server, route, Method::POST, "https://evil.example").await;
         let (status, form) = match route.profile {
             Profile::Api => (403, "application/graphql-response+json; charset=utf-8"),
+            Profile::Tus => (403, "application/problem+json"),
             // It takes no cookies, and this method neither.
             Profile::Public | Profile::Ticket => (405, "application/problem+json"),
             // People see it.
@@ -313,7 +314,7 @@ async fn every_route_tells_pages_of_allowed_origins_what_its_profile_lets_them_d
         let told: Option<Vec<_>> = told.map(|methods| methods.split(',').map(str::trim).collect());
         let methods = route.methods.iter().map(Method::as_str);
         let expected: Option<Vec<_>> = match route.profile {
-            Profile::Api | Profile::Ticket => Some(methods.collect()),
+            Profile::Api | Profile::Tus | Profile::Ticket => Some(methods.collect()),
             Profile::Public | Profile::Form => None,
         };
         assert_eq!(told, expected, "{}", route.path);

@@ -27,6 +27,7 @@ mod load;
 mod order;
 mod power;
 mod proxies;
+mod resumables;
 mod silence;
 mod slow_syncs;
 mod steady;

@@ -254,6 +254,7 @@ async fn leave(server: &TestApp) {
                 reserved_bytes: 10,
                 created_at: now,
                 touched_at: now,
+                is_resumable: false,
             };
             upload::ActiveModel::from(upload)
                 .reset_all()

@@ -16,6 +16,7 @@ const NODE: &str = "query($id: ID!) { node(id: $id) {
     ... on ApiToken { name }
     ... on Drop { name closedAt }
     ... on Group { name owner { username } }
+    ... on ResumableUpload { name size }
     id
 } }";
 
@@ -35,6 +36,13 @@ async fn things(alice: &Person, file: &str, share: &str) -> Vec<(&'static str, S
         ("ApiToken", answer.text("/apiTokens/0/id")),
         ("Drop", alice.drop_with(json!({})).await.id),
         ("Group", alice.group_of(&["bob"]).await),
+        (
+            "ResumableUpload",
+            alice
+                .create_upload("b.txt", Some(5))
+                .await
+                .text("/createUpload/id"),
+        ),
     ]
 }
 
@@ -55,6 +63,7 @@ async fn an_id_of_any_type_is_found_again() {
             "Event" => json!({ "kind": "SHARED" }),
             "Drop" => json!({ "name": "Homework", "closedAt": null }),
             "Group" => json!({ "name": "Friends", "owner": { "username": "alice" } }),
+            "ResumableUpload" => json!({ "name": "b.txt", "size": 5 }),
             "ApiToken" => json!({ "name": "test" }),
             _ => unreachable!("{kind}"),
         };
@@ -107,7 +116,15 @@ async fn what_one_may_not_see_is_null_as_what_does_not_exist() {
             (
                 "a program",
                 &program,
-                &["File", "Share", "User", "Event", "Drop", "Group"],
+                &[
+                    "File",
+                    "Share",
+                    "User",
+                    "Event",
+                    "Drop",
+                    "Group",
+                    "ResumableUpload",
+                ],
             ),
         ] {
             let expected = visible.contains(kind).then_some(*kind);

@@ -2,6 +2,7 @@
 
 use entity::{event::Kind, file};
 use futures_util::{StreamExt, stream};
+use uuid::Uuid;
 
 use super::{
     Complete,
@@ -77,6 +78,17 @@ pub async fn finish_dropped(
     left.await.map_err(drops::for_visitor)
 }
 
+/// The same for a resumable upload; returns the file's id, whoever uploaded it.
+pub(super) async fn finish_kept(
+    app: &SharedApp,
+    client: &ClientAddress,
+    upload: Naming,
+) -> Result<Uuid> {
+    let ids = become_files(app, client, vec![upload], |_, file| Ok(file.id)).await?;
+    let id = ids.into_iter().next();
+    id.ok_or_else(|| Error::internal("one upload makes one file"))
+}
+
 /// Makes files of `uploads`, each of which comes back as `told` says.
 async fn become_files<T: Send + 'static>(
     app: &SharedApp,
@@ -123,6 +135,8 @@ async fn commit<T>(
             upload_id: upload.record.id,
             payer: *destination.payer(),
             drop_id: destination.drop_id(),
+            known_until: (upload.record.is_kept())
+                .then(|| app.clock.after(app.config.uploads.resumable_ttl)),
             event: events::row(app, event),
             file,
         });

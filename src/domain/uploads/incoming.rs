@@ -1,13 +1,20 @@
 //! The transient part of an upload: what a request holds of it while bytes arrive.
 
 use bytes::Bytes;
+use entity::Timestamp;
 
-use super::{Pieces, digest::Digest, pending::Pending};
+use super::{
+    Pieces,
+    digest::{Checksum, Digest},
+    pending::Pending,
+    resumable::{Kept, beyond},
+    too_large,
+};
 use crate::{
     access::Destination,
     app::SharedApp,
     domain::content_type,
-    error::{Code, Error, Result},
+    error::{Error, Result},
     patience::{self, PATIENCE},
     storage::{Writer, Writing},
 };
@@ -28,6 +35,8 @@ pub struct Incoming {
     pub(super) head: Vec<u8>,
     pieces: Pieces,
     place: Place,
+    /// Of a resumable upload: what of it is durable.
+    kept: Option<Box<Kept>>,
 }
 
 /// The writer and the digest are either here or with the batch that is being written.
@@ -58,14 +67,39 @@ impl Incoming {
             size: 0,
             head: Vec::new(),
             pieces: Pieces::default(),
+            kept: None,
+        }
+    }
+
+    /// An upload of which earlier requests have brought `size` bytes: where to go on, the hash so far, and the first bytes.
+    pub(super) fn resumed(
+        app: &SharedApp,
+        record: Pending,
+        (writer, digest, head): (Writer, Digest, Vec<u8>),
+        size: u64,
+        kept: Kept,
+    ) -> Self {
+        app.live_uploads.insert(record.id);
+        Self {
+            app: SharedApp::clone(app),
+            record,
+            size,
+            head,
+            pieces: Pieces::default(),
+            place: Place::Here(writer, digest),
+            kept: Some(Box::new(kept)),
         }
     }
 
     /// The most that the file may have.
     pub(super) fn size_limit(&self) -> u64 {
-        let of_destination = self.record.destination.max_file_size();
         let of_server = self.app.config.uploads.max_file_size;
-        of_server.min(of_destination.unwrap_or(u64::MAX))
+        self.record.destination.size_limit(of_server)
+    }
+
+    /// The length that was announced for all of a resumable upload.
+    fn announced(&self) -> Option<u64> {
+        self.kept.as_ref()?.length
     }
 
     /// Adds `chunk`. `FILE_TOO_LARGE` or `QUOTA_EXCEEDED` at the first byte too many; the upload is then to be dropped.
@@ -73,11 +107,10 @@ impl Incoming {
         let limit = self.size_limit();
         self.size += chunk.len() as u64;
         if self.size > limit {
-            return Err(Error::new(
-                Code::FileTooLarge,
-                format!("A file may have {limit} bytes at most."),
-            )
-            .with("limitBytes", limit));
+            return Err(too_large(limit));
+        }
+        if let Some(length) = self.announced().filter(|length| self.size > *length) {
+            return Err(beyond(length));
         }
         let needed = self.record.lacks(self.size);
         if needed > 0 {
@@ -109,6 +142,9 @@ impl Incoming {
             digest.update(&pieces);
             writer.hold(pieces);
         }
+        if let Some(kept) = &mut self.kept {
+            kept.noted().await?;
+        }
         let sha256 = digest.sha256();
         self.place = Place::Here(writer, digest);
         self.record.trim(&self.app, self.size).await?;
@@ -118,9 +154,48 @@ impl Incoming {
         })
     }
 
+    /// Reserves quota for the announced length.
+    pub(super) async fn reserve_all(&mut self) -> Result<()> {
+        let needed = self.record.lacks(self.announced().unwrap_or(0));
+        match needed {
+            0 => Ok(()),
+            needed => self.record.reserve(&self.app, needed, needed).await,
+        }
+    }
+
+    /// Whether what this request brought has this checksum.
+    pub(super) async fn is_part(&mut self, checksum: &Checksum) -> Result<bool> {
+        self.write_batch().await?;
+        let (writer, digest) = self.writer().await?;
+        let is_part = digest.is_part(checksum);
+        self.place = Place::Here(writer, digest);
+        Ok(is_part)
+    }
+
+    /// Makes what has come durable and acknowledges it, for a later request to go on, which can begin only then. `length` is that
+    /// of the file, where it is known. Returns when the upload expires.
+    pub(super) async fn pause(mut self, length: Option<u64>) -> Result<Timestamp> {
+        self.write_batch().await?;
+        let (writer, digest) = self.writer().await?;
+        let writer = writer.checkpoint().await?;
+        let is_reserved_whole = length.is_some() && self.record.destination.is_own();
+        let surplus = match is_reserved_whole {
+            true => 0,
+            false => self.record.surplus(self.size),
+        };
+        let kept = self.kept.as_mut();
+        let kept = kept.ok_or_else(|| Error::internal("only resumable uploads pause"))?;
+        let expires_at = kept.acknowledge(self.size, &digest, surplus).await?;
+        drop(writer);
+        Ok(expires_at)
+    }
+
     /// Hands the pieces over to be written and hashed, once the batch before is, and does not wait for that.
     async fn write_batch(&mut self) -> Result<()> {
-        let (writer, mut digest) = self.writer().await?;
+        let (mut writer, mut digest) = self.writer().await?;
+        if let Some(kept) = &mut self.kept {
+            kept.look(&mut writer, &digest).await?;
+        }
         let written = writer.write(self.pieces.take(), move |pieces| {
             digest.update(pieces);
             digest

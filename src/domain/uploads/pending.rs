@@ -36,6 +36,8 @@ pub(super) struct Pending {
 enum Life {
     /// As long as the request that it came with: what the request leaves unfinished is aborted.
     Request,
+    /// Until it has become a file, or expires.
+    Kept,
     /// It is a file now.
     Over,
 }
@@ -53,6 +55,23 @@ impl Pending {
         }
     }
 
+    /// The record of a resumable upload, which has `reserved` so many bytes.
+    pub(super) fn kept(
+        destination: &Destination,
+        id: Uuid,
+        key: ContentKey,
+        reserved: u64,
+    ) -> Self {
+        Self {
+            id,
+            destination: *destination,
+            key,
+            life: Life::Kept,
+            reserved: Some(reserved),
+            row: Arc::default(),
+        }
+    }
+
     /// Writes the row. `RATE_LIMITED` when the drop that it comes by has as many under way as it may have.
     pub(super) async fn insert(&self, app: &SharedApp) -> Result<()> {
         let now = app.clock.now();
@@ -64,6 +83,7 @@ impl Pending {
             reserved_bytes: 0,
             created_at: now,
             touched_at: now,
+            is_resumable: false,
         };
         let app = SharedApp::clone(app);
         let begin = async move { app.upload_rows.begin(row).await };
@@ -93,11 +113,15 @@ impl Pending {
         Ok(())
     }
 
+    /// How much is reserved beyond `size` bytes.
+    pub(super) fn surplus(&self, size: u64) -> u64 {
+        self.reserved
+            .map_or(0, |reserved| reserved.saturating_sub(size))
+    }
+
     /// Gives back what is reserved beyond `size` bytes, which are all there are.
     pub(super) async fn trim(&mut self, app: &SharedApp, size: u64) -> Result<()> {
-        let surplus = self
-            .reserved
-            .map_or(0, |reserved| reserved.saturating_sub(size));
+        let surplus = self.surplus(size);
         if surplus > 0 {
             let (app, id, payer_id) = (SharedApp::clone(app), self.id, self.destination.payer().id);
             self.write_row(async move { quota::trim(&app, id, payer_id, surplus).await })
@@ -119,6 +143,11 @@ impl Pending {
             written
         }));
         written.await.map_err(Error::internal)?
+    }
+
+    /// Whether it outlives its request.
+    pub(super) fn is_kept(&self) -> bool {
+        self.life == Life::Kept
     }
 
     /// It has become a file: there is nothing to abort.

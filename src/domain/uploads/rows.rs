@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use entity::{discarded_content, dropped_file, event, file, upload};
+use entity::{Timestamp, discarded_content, dropped_file, event, file, resumable_upload, upload};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -82,6 +82,8 @@ pub(super) struct Stored {
     pub payer: Payer,
     /// The drop that it came by, where it did: the same for all that become files together.
     pub drop_id: Option<Uuid>,
+    /// Of a resumable upload: until when it says which file it has become.
+    pub known_until: Option<Timestamp>,
     pub file: file::Model,
     pub event: event::Model,
 }
@@ -214,6 +216,12 @@ async fn become_files(transaction: &Transaction, finished: Vec<Stored>) -> Resul
         })
         .map(|row| row.into_active_model().reset_all())
         .collect();
+    let known = finished
+        .iter()
+        .filter_map(|upload| Some((upload.upload_id, upload.known_until?, &upload.file)));
+    let known: Vec<_> = known
+        .map(|(id, until, file)| (id, until, file.id, file.size))
+        .collect();
     let (files, events): (Vec<_>, Vec<_>) = finished
         .into_iter()
         .map(|upload| (upload.file.into_active_model().reset_all(), upload.event))
@@ -221,6 +229,20 @@ async fn become_files(transaction: &Transaction, finished: Vec<Stored>) -> Resul
     file::Entity::insert_many(files)
         .exec_without_returning(transaction)
         .await?;
+    for (id, until, file_id, size) in known {
+        let columns = [
+            (resumable_upload::Column::FileId, Expr::value(file_id)),
+            (resumable_upload::Column::Length, Expr::value(size)),
+            (resumable_upload::Column::ReceivedBytes, Expr::value(size)),
+            (resumable_upload::Column::ExpiresAt, Expr::value(until)),
+        ];
+        let finish =
+            resumable_upload::Entity::update_many().filter(resumable_upload::Column::Id.eq(id));
+        let finish = columns.into_iter().fold(finish, |finish, (column, value)| {
+            finish.col_expr(column, value)
+        });
+        finish.exec(transaction).await?;
+    }
     if !dropped.is_empty() {
         dropped_file::Entity::insert_many(dropped)
             .exec_without_returning(transaction)
@@ -249,6 +271,11 @@ pub(super) async fn abort(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
                 return Ok(false);
             };
             upload::Entity::delete_by_id(id).exec(transaction).await?;
+            if row.is_resumable {
+                resumable_upload::Entity::delete_by_id(id)
+                    .exec(transaction)
+                    .await?;
+            }
             let change = Change {
                 reserved: -row.reserved_bytes,
                 ..Change::default()

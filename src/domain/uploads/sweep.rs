@@ -20,7 +20,7 @@ use crate::{
     storage::ContentKey,
 };
 
-/// The uploads of other processes: the last sign of life that this process has seen of each, and and when this process first saw that sign.
+/// The uploads of other processes: the last sign of life that this process has seen of each, and when this process first saw that sign.
 ///
 /// So only this process's own sense of time counts, and never how its clock compares with that of whoever takes the
 /// upload in.
@@ -74,8 +74,9 @@ pub async fn touch_live(app: &App) -> Result<()> {
 /// not hold up the others.
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
 pub async fn sweep_abandoned(app: &App, limit: u64) -> Result<u64> {
-    let others =
-        upload::Entity::find().filter(upload::Column::Id.is_not_in(app.live_uploads.ids()));
+    let others = upload::Entity::find()
+        .filter(upload::Column::IsResumable.eq(false))
+        .filter(upload::Column::Id.is_not_in(app.live_uploads.ids()));
     let signs: Vec<_> = (app.db.all(others).await?.into_iter())
         .map(|row| (row.id, row.touched_at))
         .collect();

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     thread,
@@ -10,7 +10,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{super::ContentKey, FILE_MODE, Room};
+use super::{
+    super::{ContentKey, Progress},
+    FILE_MODE, Room, hold, parent, sync_dir,
+};
 
 /// How much may be written before the disk is told to begin.
 const EARLY_SYNC_BYTES: u64 = 8 << 20;
@@ -30,7 +33,23 @@ pub struct Staged {
     durable: Option<u64>,
     /// Written since the last early sync began.
     unsynced: u64,
-    early_sync: Option<thread::JoinHandle<io::Result<()>>>,
+    early_sync: Option<EarlySync>,
+    /// How many of the written bytes an early sync has made durable.
+    synced: u64,
+    /// Of bytes that are to outlive their request: whether a power loss leaves the file's name, too.
+    has_durable_name: bool,
+    /// Whether the next sync is to make it durable.
+    is_unnamed: bool,
+    /// Where the file lies, if it had become content already when this request took hold of it.
+    content: Option<PathBuf>,
+}
+
+/// A sync under way.
+#[derive(Debug)]
+struct EarlySync {
+    /// How many bytes were written when it began.
+    covers: u64,
+    thread: thread::JoinHandle<io::Result<()>>,
 }
 
 impl Staged {
@@ -47,7 +66,87 @@ impl Staged {
             durable: None,
             unsynced: 0,
             early_sync: None,
+            synced: 0,
+            has_durable_name: false,
+            is_unnamed: false,
+            content: None,
         }
+    }
+
+    /// The same place with what earlier requests have written to it: a `file` that this request alone has, and which may have
+    /// become `content`.
+    pub(super) fn reopened(self, file: File, content: Option<PathBuf>, is_unnamed: bool) -> Self {
+        Self {
+            file: Some(file),
+            is_on_disk: true,
+            has_durable_name: !is_unnamed,
+            is_unnamed,
+            content,
+            ..self
+        }
+    }
+
+    fn note_name(&mut self) {
+        self.has_durable_name |= std::mem::take(&mut self.is_unnamed);
+    }
+
+    pub(super) fn has_durable_name(&self) -> bool {
+        self.has_durable_name
+    }
+
+    /// Whether it has become content: then its row says whether it is to stay that.
+    pub(in crate::storage) fn is_content(&self) -> bool {
+        self.content.is_some()
+    }
+
+    /// Cuts off what lies beyond the first `bytes`, which have to be there, and goes on behind them. Returns the first
+    /// `head` of them, or all where there are fewer. Blocks.
+    pub(in crate::storage) fn rewind(&mut self, bytes: u64, head: u64) -> io::Result<Vec<u8>> {
+        if let Some(content) = self.content.take() {
+            hold::take_back(&self.path, &content)?;
+        }
+        let mut file = self.file()?;
+        let there_are = file.metadata()?.len();
+        if there_are < bytes {
+            return Err(io::Error::other(format!(
+                "{} has {there_are} bytes, and {bytes} were acknowledged",
+                self.path.display()
+            )));
+        }
+        if there_are > bytes {
+            file.set_len(bytes)?;
+        }
+        let mut start = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.take(bytes.min(head)).read_to_end(&mut start)?;
+        file.seek(SeekFrom::Start(bytes))?;
+        (self.written, self.synced) = (bytes, bytes);
+        Ok(start)
+    }
+
+    /// Makes all that is written durable, and its name, for a later request to go on. Blocks.
+    pub(in crate::storage) fn checkpoint(&mut self) -> io::Result<()> {
+        self.end_early_sync()?;
+        let unnamed = self.is_unnamed.then(|| self.path.clone());
+        sync_file(self.file()?, unnamed.as_deref())?;
+        self.note_name();
+        self.synced = self.written;
+        Ok(())
+    }
+
+    /// How many bytes an early sync under way covers, and how many of them are durable by now.
+    pub(in crate::storage) fn progress(&mut self) -> io::Result<Progress> {
+        if self
+            .early_sync
+            .as_ref()
+            .is_some_and(|sync| sync.thread.is_finished())
+        {
+            self.end_early_sync()?;
+        }
+        Ok(Progress {
+            covered: self.early_sync.as_ref().map(|sync| sync.covers),
+            durable: self.synced,
+        })
     }
 
     pub(super) fn key(&self) -> &ContentKey {
@@ -77,25 +176,32 @@ impl Staged {
         if self
             .early_sync
             .as_ref()
-            .is_some_and(|sync| !sync.is_finished())
+            .is_some_and(|sync| !sync.thread.is_finished())
         {
             return Ok(());
         }
         self.end_early_sync()?;
         self.unsynced = 0;
         let file = self.file()?.try_clone()?;
+        let unnamed = self.is_unnamed.then(|| self.path.clone());
         let sync = thread::Builder::new().name("early sync".to_owned());
-        self.early_sync = Some(sync.spawn(move || file.sync_data())?);
+        self.early_sync = Some(EarlySync {
+            covers: self.written,
+            thread: sync.spawn(move || sync_file(&file, unnamed.as_deref()))?,
+        });
         Ok(())
     }
 
     /// The kernel reports a failed write once: a later sync may know nothing of it.
     fn end_early_sync(&mut self) -> io::Result<()> {
-        match self.early_sync.take().map(thread::JoinHandle::join) {
-            Some(Ok(synced)) => synced,
-            Some(Err(_panic)) => Err(io::Error::other("a sync panicked")),
-            None => Ok(()),
-        }
+        let Some(EarlySync { covers, thread }) = self.early_sync.take() else {
+            return Ok(());
+        };
+        let synced = thread.join();
+        synced.map_err(|_panic| io::Error::other("a sync panicked"))??;
+        self.synced = covers;
+        self.note_name();
+        Ok(())
     }
 
     /// Keeps `pieces`, which are all there are and few, in memory until they become content: one trip to another thread
@@ -149,4 +255,10 @@ impl Staged {
         self.is_on_disk = true;
         Ok(self.file.insert(file))
     }
+}
+
+/// Makes the bytes of `file` durable, and the name that it has at `path` where one is given. Blocks.
+fn sync_file(file: &File, path: Option<&Path>) -> io::Result<()> {
+    file.sync_data()?;
+    path.map_or(Ok(()), |path| sync_dir(parent(path)))
 }

@@ -105,6 +105,8 @@ fn given<T: Copy>(clauses: &[Clause<T>], caller: Caller) -> Option<T> {
 #[rustfmt::skip]
 const ANYBODY: &[Caller] =
     &[Anonymous, Stranger, Recipient, Member, Everyone, Owner, Disabled, Reader, Writer, LinkVisitor, DropVisitor];
+/// Who is not signed in, and has no drop.
+const NOBODY: &[Caller] = &[Anonymous, Disabled, LinkVisitor];
 const SIGNED_IN: &[Caller] = &[Stranger, Recipient, Member, Everyone, Owner, Reader, Writer];
 /// Signed in by a browser's session, not by a token.
 const PEOPLE: &[Caller] = &[Stranger, Recipient, Member, Everyone, Owner];
@@ -241,6 +243,39 @@ pub const DROP_FORM: Statuses = Statuses {
 /// Whoever has a link to the file: they are led to the file itself.
 pub const LINKED_TO: Statuses = Statuses {
     given: &[(200, LINK_HOLDERS)],
+    refused: 404,
+};
+
+/// Anybody asks what the server can do.
+pub const DISCOVERED: Statuses = Statuses {
+    given: &[(204, ANYBODY)],
+    refused: 404,
+};
+/// Whoever may add files, to their own account or by a drop.
+pub const ADDING: Statuses = Statuses {
+    given: &[
+        (201, PEOPLE),
+        (201, &[Writer, DropVisitor]),
+        (403, &[Reader]),
+    ],
+    refused: 401,
+};
+/// The owner's unfinished upload, of which nobody else learns: asked for, and changed.
+pub const OWN_UPLOAD: Statuses = Statuses {
+    given: &[(200, OWNERS_WRITING), (403, &[Reader]), (401, NOBODY)],
+    refused: 404,
+};
+pub const OWN_UPLOAD_CHANGED: Statuses = Statuses {
+    given: &[(204, OWNERS_WRITING), (403, &[Reader]), (401, NOBODY)],
+    refused: 404,
+};
+/// An unfinished upload of the drop's visitor, of which not even the owner learns: asked for, and changed.
+pub const DROPPED_UPLOAD: Statuses = Statuses {
+    given: &[(200, &[DropVisitor]), (403, &[Reader]), (401, NOBODY)],
+    refused: 404,
+};
+pub const DROPPED_UPLOAD_CHANGED: Statuses = Statuses {
+    given: &[(204, &[DropVisitor]), (403, &[Reader]), (401, NOBODY)],
     refused: 404,
 };
 

@@ -41,7 +41,8 @@ pub struct RouteRow {
     pub route: &'static str,
     pub class: Statuses,
     /// The path and the query; the route's own path where nothing else is said. `{ticket}` is the caller's ticket, and
-    /// `{link}` and `{drop}` the tokens of the caller's link and drop.
+    /// `{link}` and `{drop}` the tokens of the caller's link and drop; `{upload}` is an unfinished upload of the owner's, and
+    /// `{dropped}` one by the owner's drop.
     pub path: Option<&'static str>,
     pub headers: &'static [(&'static str, &'static str)],
     pub body: &'static str,
@@ -111,6 +112,9 @@ pub const CHANGED_BY_ROUTES: &[(&str, &str)] = &[
     ),
 ];
 
+const TUS: (&str, &str) = ("tus-resumable", "1.0.0");
+const PART: (&str, &str) = ("content-type", "application/offset+octet-stream");
+
 #[rustfmt::skip]
 pub const ROUTES: &[RouteRow] = &[
     route("GET /graphql", ANSWERED).at("/graphql?query={me{id}}"),
@@ -125,6 +129,17 @@ pub const ROUTES: &[RouteRow] = &[
     route("GET /drop/{token}", DROP_PAGE).at("/drop/{drop}"),
     route("HEAD /drop/{token}", DROP_PAGE).at("/drop/{drop}"),
     route("POST /drop/{token}", DROP_FORM).at("/drop/{drop}"),
+    route("OPTIONS /uploads", DISCOVERED),
+    route("POST /uploads", ADDING).sending(&[TUS, ("upload-length", "10")], ""),
+    route("OPTIONS /uploads/{id}", DISCOVERED).at("/uploads/{upload}"),
+    route("HEAD /uploads/{id}", OWN_UPLOAD).at("/uploads/{upload}").sending(&[TUS], ""),
+    route("PATCH /uploads/{id}", OWN_UPLOAD_CHANGED).at("/uploads/{upload}").sending(&[TUS, PART, ("upload-offset", "0")], "he"),
+    route("POST /uploads/{id}", OWN_UPLOAD).at("/uploads/{upload}").sending(&[TUS, ("x-http-method-override", "HEAD")], ""),
+    route("DELETE /uploads/{id}", OWN_UPLOAD_CHANGED).at("/uploads/{upload}").sending(&[TUS], ""),
+    route("HEAD /uploads/{id}", DROPPED_UPLOAD).at("/uploads/{dropped}").sending(&[TUS], ""),
+    route("PATCH /uploads/{id}", DROPPED_UPLOAD_CHANGED).at("/uploads/{dropped}").sending(&[TUS, PART, ("upload-offset", "0")], "he"),
+    route("POST /uploads/{id}", DROPPED_UPLOAD).at("/uploads/{dropped}").sending(&[TUS, ("x-http-method-override", "HEAD")], ""),
+    route("DELETE /uploads/{id}", DROPPED_UPLOAD_CHANGED).at("/uploads/{dropped}").sending(&[TUS], ""),
     route("GET /healthz", ANSWERED),
     route("GET /readyz", ANSWERED),
 ];
@@ -150,7 +165,10 @@ pub const FIELDS: &[Row] = &[
     row("Query.node", IN_GROUP_OR_NULL, "{ node(id: $group) { id } }"),
     row("Query.groups", MEMBERS_LIST, "{ groups { nodes { id } } }"),
     row("Query.group", IN_GROUP, "{ group(id: $group) { id } }"),
+    row("Query.node", OWN_OR_NULL, "{ node(id: $resumable) { id } }"),
     row("Query.node", OWN_OR_NULL_IN_PERSON, "{ node(id: $token) { id } }"),
+    row("Query.upload", OWNER_UNSEEN, "{ upload(id: $resumable) { id } }"),
+    row("Query.uploads", OWN_LIST, "{ uploads { nodes { id } } }"),
     row("Query.limits", PUBLIC, "{ limits { maxPageSize } }"),
 
     row("Node.id", VISIBLE_OR_NULL, "{ node(id: $file) { id } }"),
@@ -232,6 +250,7 @@ pub const FIELDS: &[Row] = &[
     row("User.usage", VISIBLE_OWNER_ONLY, "{ file(id: $file) { owner { usage { usedBytes } } } }"),
     row("Usage.usedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { usedBytes } } }"#),
     row("Usage.trashedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { trashedBytes } } }"#),
+    row("Usage.reservedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { reservedBytes } } }"#),
     row("Usage.quotaBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { quotaBytes } } }"#),
     row("Usage.files", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { files } } }"#),
     row("Usage.maxFiles", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { maxFiles } } }"#),
@@ -288,6 +307,20 @@ pub const FIELDS: &[Row] = &[
     row("DroppedFile.size", BY_DROP, "mutation { dropFile(file: $upload) { size } }"),
     row("DroppedFile.sha256", BY_DROP, "mutation { dropFile(file: $upload) { sha256 } }"),
 
+    row("ResumableUpload.id", OWNER_UNSEEN, "{ upload(id: $resumable) { id } }"),
+    row("ResumableUpload.url", OWNER_UNSEEN, "{ upload(id: $resumable) { url } }"),
+    row("ResumableUpload.name", OWNER_UNSEEN, "{ upload(id: $resumable) { name } }"),
+    row("ResumableUpload.size", OWNER_UNSEEN, "{ upload(id: $resumable) { size } }"),
+    row("ResumableUpload.offset", OWNER_UNSEEN, "{ upload(id: $resumable) { offset } }"),
+    row("ResumableUpload.expiresAt", OWNER_UNSEEN, "{ upload(id: $resumable) { expiresAt } }"),
+    row("ResumableUpload.createdAt", OWNER_UNSEEN, "{ upload(id: $resumable) { createdAt } }"),
+    row("ResumableUpload.file", OWNER_UNSEEN, "{ upload(id: $finished) { file { id } } }"),
+    row("ResumableUploadConnection.edges", OWN_LIST, "{ uploads { edges { cursor } } }"),
+    row("ResumableUploadConnection.nodes", OWN_LIST, "{ uploads { nodes { id } } }"),
+    row("ResumableUploadConnection.pageInfo", FOR_SIGNED_IN, "{ uploads { pageInfo { hasNextPage } } }"),
+    row("ResumableUploadEdge.node", OWN_LIST, "{ uploads { edges { node { id } } } }"),
+    row("ResumableUploadEdge.cursor", OWN_LIST, "{ uploads { edges { cursor } } }"),
+
     row("DownloadTicket.url", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("DownloadTicket.expiresAt", VISIBLE, "{ downloadTicket(fileId: $file) { expiresAt } }"),
 
@@ -301,6 +334,8 @@ pub const FIELDS: &[Row] = &[
 
     row("Limits.maxFileSize", PUBLIC, "{ limits { maxFileSize } }"),
     row("Limits.maxFilesPerRequest", PUBLIC, "{ limits { maxFilesPerRequest } }"),
+    row("Limits.maxUploadsPerUser", PUBLIC, "{ limits { maxUploadsPerUser } }"),
+    row("Limits.resumableTtlSeconds", PUBLIC, "{ limits { resumableTtlSeconds } }"),
     row("Limits.maxPageSize", PUBLIC, "{ limits { maxPageSize } }"),
     row("Limits.ticketTtlSeconds", PUBLIC, "{ limits { ticketTtlSeconds } }"),
     row("Limits.trashTtlSeconds", PUBLIC, "{ limits { trashTtlSeconds } }"),
@@ -322,6 +357,8 @@ pub const FIELDS: &[Row] = &[
     row("Mutation.revokeApiToken", OWNER_IN_PERSON, "mutation { revokeApiToken(id: $token) }"),
     row("Mutation.uploadFile", FOR_WRITERS, "mutation { uploadFile(file: $upload) { id } }"),
     row("Mutation.uploadFiles", FOR_WRITERS, "mutation { uploadFiles(files: [$upload]) { id } }"),
+    row("Mutation.createUpload", FOR_WRITERS, r#"mutation { createUpload(name: "x", size: 10) { id } }"#),
+    row("Mutation.cancelUpload", OWNER_WRITES_UNSEEN, "mutation { cancelUpload(id: $resumable) }"),
     row("Mutation.renameFile", OWNER_WRITES, r#"mutation { renameFile(id: $file, name: "x") { name } }"#),
     row("Mutation.deleteFile", OWNER_WRITES, "mutation { deleteFile(id: $file) }"),
     row("Mutation.restoreFile", OWNER_WRITES_UNSEEN, "mutation { restoreFile(id: $trashed) { id } }"),

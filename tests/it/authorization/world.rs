@@ -16,7 +16,7 @@ use crate::support::{Answer, Person, TestApp, person::PASSWORD};
 
 /// What the operations of the table may use: things of the owner, the caller's name, everyone's password, and a file
 /// that comes with the request.
-const VARIABLES: [(&str, &str); 12] = [
+const VARIABLES: [(&str, &str); 14] = [
     ("file", "ID!"),
     ("share", "ID!"),
     ("trashed", "ID!"),
@@ -26,6 +26,8 @@ const VARIABLES: [(&str, &str); 12] = [
     ("dropId", "ID!"),
     ("group", "ID!"),
     ("joined", "ID!"),
+    ("resumable", "ID!"),
+    ("finished", "ID!"),
     ("me", "String!"),
     ("password", "String!"),
     ("upload", "Upload!"),
@@ -62,6 +64,10 @@ struct Things {
     group: String,
     /// A group of somebody else's with the owner and Mia.
     joined: String,
+    /// Resumable uploads: one that is unfinished, one that is a file, and an unfinished one by the drop.
+    resumable: String,
+    finished: String,
+    dropped: String,
 }
 
 impl World {
@@ -132,6 +138,8 @@ impl World {
             "dropId": self.things.drop_id,
             "group": self.things.group,
             "joined": self.things.joined,
+            "resumable": self.things.resumable,
+            "finished": self.things.finished,
             "me": match self.caller {
                 Stranger | Everyone => "sam",
                 Recipient => "rita",
@@ -168,7 +176,9 @@ impl World {
         let path = path
             .replace("{ticket}", &self.ticket)
             .replace("{link}", &self.things.link)
-            .replace("{drop}", &self.things.drop);
+            .replace("{drop}", &self.things.drop)
+            .replace("{upload}", &self.things.resumable)
+            .replace("{dropped}", &self.things.dropped);
         let url = format!("{}{path}", self.server.base);
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self.person.request(method, &url).body(row.body);
@@ -236,6 +246,10 @@ async fn things(server: &TestApp, owner: &Person, other: &Person, caller: Caller
     let link = owner
         .link_with(&file, json!({ "maxDownloads": 1000 }))
         .await;
+    let begin = "mutation { unfinished: createUpload(name: \"x\", size: 10) { id }
+        finished: createUpload(name: \"y\", size: 0) { id } }";
+    let begun = owner.ask(begin).await;
+    let dropped = visitor.tus_create("z", 10).await;
     let unknown = "A".repeat(link.token.len());
     let owner_s = matches!(caller, Owner | Disabled | Reader | Writer);
     let link = match owner_s || caller == LinkVisitor {
@@ -279,6 +293,9 @@ async fn things(server: &TestApp, owner: &Person, other: &Person, caller: Caller
         drop_id: drop.id,
         group,
         joined,
+        resumable: begun.text("/unfinished/id"),
+        finished: begun.text("/finished/id"),
+        dropped: dropped.rsplit('/').next().unwrap().to_owned(),
     }
 }
 

@@ -1,10 +1,13 @@
 //! A client that takes no answer for an answer.
 
-use reqwest::{Client, StatusCode, multipart};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap, multipart};
 use serde_json::{Value, json};
 
 use super::journal::{Account, Entry};
-use crate::support::Download;
+use crate::support::{
+    Download,
+    tus::{PART, metadata},
+};
 
 /// Why a request has no good answer.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ impl Caller {
         Self::new(&self.client, &self.base, account)
     }
 
-    fn post(&self) -> reqwest::RequestBuilder {
+    fn post(&self) -> RequestBuilder {
         let request = self.client.post(format!("{}/graphql", self.base));
         request.bearer_auth(&self.secret)
     }
@@ -62,6 +65,34 @@ impl Caller {
         Ok(text(&data["uploadFile"]["id"]))
     }
 
+    /// The same, by the tus protocol in two parts.
+    pub async fn upload_in_parts(&self, entry: &Entry) -> Result<String, Refusal> {
+        let bytes = entry.bytes();
+        let name = metadata(&[("filename", &entry.name)]);
+        let url = format!("{}/uploads", self.base);
+        let request = self.tus(Method::POST, &url).header("upload-metadata", name);
+        let mut done = told(request.header("upload-length", bytes.len())).await?;
+        let location = done["location"].to_str().unwrap();
+        let (_, id) = location.split_once("/uploads/").unwrap();
+        let url = format!("{url}/{id}");
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        for (offset, part) in [(0, first), (first.len(), second)] {
+            if !part.is_empty() {
+                let request = self
+                    .tus(Method::PATCH, &url)
+                    .header("upload-offset", offset);
+                let request = request.header("content-type", PART).body(part.to_vec());
+                done = told(request).await?;
+            }
+        }
+        Ok(done["cloakroom-file"].to_str().unwrap().to_owned())
+    }
+
+    fn tus(&self, method: Method, url: &str) -> RequestBuilder {
+        let request = self.client.request(method, url).bearer_auth(&self.secret);
+        request.header("tus-resumable", "1.0.0")
+    }
+
     /// What a ticket opens.
     pub async fn redeem(&self, ticket: &str) -> Download {
         let url = format!("{}/download/{ticket}", self.base);
@@ -76,7 +107,19 @@ impl Caller {
     }
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> Result<Value, Refusal> {
+/// The headers of an answer that is no refusal.
+async fn told(request: RequestBuilder) -> Result<HeaderMap, Refusal> {
+    let response = request.send().await.map_err(|_| Refusal::Cut)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    if status.is_success() {
+        return Ok(headers);
+    }
+    let problem: Value = response.json().await.unwrap_or_default();
+    let code = problem["code"].as_str().map(str::to_owned);
+    Err(Refusal::Code(code.unwrap_or_else(|| status.to_string())))
+}
+
+async fn answer(request: RequestBuilder) -> Result<Value, Refusal> {
     let cut = |_| Refusal::Cut;
     let response = request.send().await.map_err(cut)?;
     let status = response.status();

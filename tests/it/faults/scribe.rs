@@ -34,6 +34,14 @@ impl Scribe {
         Ok(number)
     }
 
+    /// The same, in parts.
+    pub async fn upload_in_parts(&self, seed: u64, size: usize) -> Result<usize, Refusal> {
+        let (number, entry) = self.journal.attempt_upload(self.account, seed, size);
+        let id = self.caller.upload_in_parts(&entry).await?;
+        self.journal.acknowledge_upload(number, &id);
+        Ok(number)
+    }
+
     /// Trashes, restores or purges.
     pub async fn change(&self, number: usize, life: Life) -> Result<(), Refusal> {
         let mutation = match life {

@@ -39,6 +39,8 @@ impl Site {
         let program = program
             .set("TICKET_TTL", "24h")
             .set("JANITOR_INTERVAL", "1s")
+            // What a client was cut off from is gone when everything has been silent for hours.
+            .set("RESUMABLE_TTL", "1h")
             // A client here does in seconds what people do in days.
             .set("CHANGES_PER_HOUR", "1000000000");
         let server = program.serve();

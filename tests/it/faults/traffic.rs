@@ -128,7 +128,11 @@ impl TrafficClient {
         let large = self.random.below(8) == 0;
         let size = self.random.below(if large { LARGE } else { SMALL });
         let seed = self.random.next();
-        self.scribe.upload(seed, size as usize).await.map(drop)
+        let size = size as usize;
+        match self.random.below(3) {
+            0 => self.scribe.upload_in_parts(seed, size).await.map(drop),
+            _ => self.scribe.upload(seed, size).await.map(drop),
+        }
     }
 
     async fn share(&mut self) -> Result<(), Refusal> {

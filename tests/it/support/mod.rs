@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod cluster;
+pub mod cuts;
 pub mod database;
 pub mod drop;
 pub mod frames;
@@ -17,6 +18,7 @@ pub mod program;
 pub mod relay;
 pub mod rows;
 pub mod server;
+pub mod tus;
 pub mod volume;
 pub mod wire;
 

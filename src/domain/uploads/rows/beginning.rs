@@ -57,7 +57,10 @@ async fn by_drops(
     }
     for ((_, drop_id), indices) in by_drop {
         drops::hold(transaction, drop_id).await?;
-        let under_way = upload::Entity::find().filter(upload::Column::DropId.eq(drop_id));
+        // What comes in parts has a limit of its own.
+        let under_way = upload::Entity::find()
+            .filter(upload::Column::DropId.eq(drop_id))
+            .filter(upload::Column::IsResumable.eq(false));
         let under_way = under_way.count(transaction).await?;
         let left = u64::from(max_per_drop).saturating_sub(under_way);
         let left = usize::try_from(left).unwrap_or(usize::MAX);

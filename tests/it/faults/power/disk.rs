@@ -112,6 +112,12 @@ impl Disk {
                 let (node, _) = self.open[fd];
                 self.write(node, Write::Length(*length));
             }
+            Act::Seek { fd, position } => {
+                // Of no matter where it was only read.
+                if let Some((_, at)) = self.open.get_mut(fd) {
+                    *at = *position;
+                }
+            }
             Act::Sync { fd } => {
                 let (node, _) = self.open[fd];
                 match &mut self.nodes[node] {

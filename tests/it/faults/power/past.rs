@@ -68,7 +68,8 @@ impl Past {
         let program = Program::new()
             .await
             .set("TICKET_TTL", "24h")
-            .set("JANITOR_INTERVAL", "1s");
+            .set("JANITOR_INTERVAL", "1s")
+            .set("RESUMABLE_TTL", "1h");
         let mut past = Self {
             journal: Arc::new(Journal::new(seed, Vec::new())),
             secret: Vec::new(),

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The calls that change a disk or make a change durable. A `?` is for what some machines do not have.
-const CALLS: &str = "trace=openat,?open,?creat,write,pwrite64,writev,pwritev,?pwritev2,truncate,ftruncate,fallocate,\
+const CALLS: &str = "trace=lseek,openat,?open,?creat,write,pwrite64,writev,pwritev,?pwritev2,truncate,ftruncate,fallocate,\
     copy_file_range,sendfile,splice,fsync,fdatasync,sync_file_range,sync,syncfs,msync,?rename,renameat,renameat2,?link,\
     linkat,?symlink,symlinkat,?unlink,unlinkat,?mkdir,mkdirat,?rmdir,dup,?dup2,dup3";
 
@@ -56,6 +56,11 @@ pub enum Act {
     Truncate {
         fd: u32,
         length: usize,
+    },
+    /// Where the descriptor goes on.
+    Seek {
+        fd: u32,
+        position: usize,
     },
     Sync {
         fd: u32,
@@ -126,6 +131,10 @@ fn act(text: &str, root: &str) -> Option<Act> {
         "ftruncate" => Act::Truncate {
             fd: descriptor()?,
             length: number(arguments.rsplit(", ").next().unwrap()) as usize,
+        },
+        "lseek" => Act::Seek {
+            fd: descriptor()?,
+            position: number(result) as usize,
         },
         "fsync" | "fdatasync" => Act::Sync { fd: descriptor()? },
         "mkdir" | "mkdirat" => Act::MakeDirectory(paths.next()??),

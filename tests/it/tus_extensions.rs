@@ -1,0 +1,431 @@
+//! Resumable uploads by tus 1.0.0: the extensions. The words before each test are the clause of the protocol that it holds.
+
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use reqwest::Method;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::support::{
+    Person, TestApp,
+    tus::{PART, TusAnswer, metadata},
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const HELLO_SHA1: &str = "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00=";
+const HELLO_MD5: &str = "md5 XUFAKrxLKna5cZ2REBfFkg==";
+
+async fn name_of(person: &Person, id: &str) -> String {
+    let query = "query($f: ID!) { file(id: $f) { name } }";
+    person
+        .ask_with(query, json!({ "f": id }))
+        .await
+        .text("/file/name")
+}
+
+/// The answer to beginning an upload with its first part.
+async fn create_with_upload(
+    person: &Person,
+    headers: &[(&str, &str)],
+    bytes: &'static str,
+) -> TusAnswer {
+    let url = format!("{}/uploads", person.base);
+    let request = person.tus(Method::POST, &url).header("content-type", PART);
+    let request = headers.iter().fold(request, |request, (name, value)| {
+        request.header(*name, *value)
+    });
+    TusAnswer::of(request.body(bytes).send().await.unwrap()).await
+}
+
+/// Creation, POST: "The Server MUST acknowledge a successful upload creation with the 201 Created status. The Server MUST set the
+/// Location header to the URL of the created resource." "The new resource has an implicit offset of 0".
+#[tokio::test(flavor = "multi_thread")]
+async fn creation_tells_the_url() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let created = alice
+        .tus_create_with(&[("upload-length", "10")])
+        .await
+        .expect(201);
+    let url = created.header("location").to_owned();
+    assert!(
+        url.starts_with(&format!("{}/uploads/", server.base)),
+        "{url}"
+    );
+    assert_eq!(alice.tus_head(&url).await.expect(200).offset(), 0);
+}
+
+/// Creation, POST: "The request MUST include one of the following headers: a) Upload-Length […] b) Upload-Defer-Length: 1 […] If
+/// the Upload-Defer-Length header contains any other value than 1 the server should return a 400 Bad Request status."
+#[tokio::test(flavor = "multi_thread")]
+async fn creation_needs_one_of_two_headers() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    for headers in [
+        &[][..],
+        &[("upload-defer-length", "0")],
+        &[("upload-defer-length", "true")],
+        &[("upload-defer-length", "1"), ("upload-length", "10")],
+    ] {
+        let refused = alice.tus_create_with(headers).await.expect(400);
+        assert_eq!(refused.code(), "BAD_USER_INPUT");
+    }
+    server.nothing_stays().await;
+}
+
+/// Creation, POST: "If the length was deferred using Upload-Defer-Length: 1, the Client MUST set the Upload-Length header in the
+/// next PATCH request, once the length is known. Once set the length MUST NOT be changed. As long as the length of the upload is
+/// not known, the Server MUST set Upload-Defer-Length: 1 in all responses to HEAD requests."
+#[tokio::test(flavor = "multi_thread")]
+async fn creation_defer_length() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let created = alice.tus_create_with(&[("upload-defer-length", "1")]).await;
+    let url = created.expect(201).header("location").to_owned();
+    alice.tus_patch(&url, 0, b"0123").await.expect(204);
+    let head = alice.tus_head(&url).await.expect(200);
+    assert_eq!(head.header("upload-defer-length"), "1");
+    assert_eq!(head.header("upload-length"), "");
+    let telling = async |offset: usize, length: &str, bytes: &'static str| {
+        let request = alice.tus_part(&url, offset).header("upload-length", length);
+        TusAnswer::of(request.body(bytes).send().await.unwrap()).await
+    };
+
+    // Fewer than there are.
+    telling(4, "3", "").await.expect(413);
+    telling(4, "10", "45").await.expect(204);
+    let head = alice.tus_head(&url).await.expect(200);
+    assert_eq!(head.header("upload-defer-length"), "");
+    assert_eq!(head.header("upload-length"), "10");
+    let changed = telling(6, "11", "6").await.expect(400);
+    assert_eq!(changed.code(), "BAD_USER_INPUT");
+    telling(6, "10", "6789").await.expect(204);
+
+    let done = alice.tus_head(&url).await.expect(200);
+    assert_ne!(done.header("cloakroom-file"), "");
+}
+
+/// The length may also come when nothing else does any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deferred_length_that_comes_last_finishes_the_upload() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let created = alice.tus_create_with(&[("upload-defer-length", "1")]).await;
+    let url = created.expect(201).header("location").to_owned();
+    alice.tus_patch(&url, 0, b"0123").await.expect(204);
+    let request = alice.tus_part(&url, 4).header("upload-length", "4");
+    let done = TusAnswer::of(request.send().await.unwrap()).await;
+    assert_ne!(done.expect(204).header("cloakroom-file"), "");
+    server.only_files_stay(1).await;
+}
+
+/// Creation, POST: "The Upload-Length header MAY be set to 0, indicating that the Client wants to upload an empty file. Such an
+/// upload is immediately complete after its creation without transferring data using PATCH requests."
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_upload_is_complete_at_once() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let created = alice
+        .tus_create_with(&[("upload-length", "0")])
+        .await
+        .expect(201);
+    let id = created.header("cloakroom-file");
+    assert_eq!(alice.get(&alice.ticket(id).await).await.bytes, b"");
+    let head = alice.tus_head(created.header("location")).await.expect(200);
+    assert_eq!((head.offset(), head.header("cloakroom-file")), (0, id));
+    server.only_files_stay(1).await;
+}
+
+/// Creation, Upload-Metadata: "If an upload contains additional metadata, responses to HEAD requests MUST include the
+/// Upload-Metadata header and its value as specified by the Client during the creation."
+#[tokio::test(flavor = "multi_thread")]
+async fn upload_metadata_comes_back_as_it_was_sent() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    for (sent, name) in [
+        (
+            metadata(&[("filename", "名前.txt"), ("filetype", "text/plain")]),
+            "名前.txt",
+        ),
+        (metadata(&[("filename", "../../etc/passwd")]), "passwd"),
+        (metadata(&[("filename", "C:\\x\\y.doc")]), "y.doc"),
+        (metadata(&[("filename", "a\u{202e}gpj.exe")]), "agpj.exe"),
+        ("is_confidential".to_owned(), "unnamed"),
+        ("filename ,a".to_owned(), "unnamed"),
+    ] {
+        let headers = [("upload-length", "1"), ("upload-metadata", &*sent)];
+        let created = alice.tus_create_with(&headers).await.expect(201);
+        let url = created.header("location");
+        for bytes in [&b""[..], b"x"] {
+            alice.tus_patch(url, 0, bytes).await.expect(204);
+            let head = alice.tus_head(url).await.expect(200);
+            assert_eq!(head.header("upload-metadata"), sent);
+        }
+        let done = alice.tus_head(url).await;
+        assert_eq!(name_of(&alice, done.header("cloakroom-file")).await, name);
+    }
+    let without = alice.tus_create_with(&[("upload-length", "1")]).await;
+    let head = alice.tus_head(without.header("location")).await.expect(200);
+    assert_eq!(head.header("upload-metadata"), "");
+}
+
+/// Creation, POST: "If the length of the upload exceeds the maximum, which MAY be specified using the Tus-Max-Size header, the
+/// Server MUST respond with the 413 Request Entity Too Large status."
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_beyond_the_maximum_is_refused() {
+    let server = TestApp::start_with(|options| options.max_file_size = "10".to_owned()).await;
+    let alice = server.person("alice").await;
+    for length in ["11", "9223372036854775808", "99999999999999999999999999"] {
+        let refused = alice.tus_create_with(&[("upload-length", length)]).await;
+        assert_eq!(refused.expect(413).code(), "FILE_TOO_LARGE");
+    }
+    // One that is told later, too.
+    let created = alice.tus_create_with(&[("upload-defer-length", "1")]).await;
+    let url = created.expect(201).header("location").to_owned();
+    let request = alice.tus_part(&url, 0).header("upload-length", "11");
+    let refused = TusAnswer::of(request.send().await.unwrap()).await;
+    assert_eq!(refused.expect(413).code(), "FILE_TOO_LARGE");
+    let refused = alice.tus_patch(&url, 0, b"01234567890").await.expect(413);
+    assert_eq!(refused.code(), "FILE_TOO_LARGE");
+    assert_eq!(alice.tus_head(&url).await.offset(), 0);
+}
+
+/// Creation With Upload: "The Client MAY include either the entirety or a chunk of the upload data in the body of the POST
+/// request. […] The Client MUST include the Content-Type: application/offset+octet-stream header. The Server […] MUST include
+/// the Upload-Offset header in the response and MUST set its value to the offset of the upload after applying the accepted bytes."
+#[tokio::test(flavor = "multi_thread")]
+async fn creation_with_upload() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let begun = create_with_upload(&alice, &[("upload-length", "10")], "hello").await;
+    assert_eq!(begun.expect(201).offset(), 5);
+    let begun = create_with_upload(&alice, &[("upload-length", "10")], "hello").await;
+    let url = begun.header("location").to_owned();
+    assert_eq!(alice.tus_head(&url).await.offset(), 5);
+    alice.tus_patch(&url, 5, b"world").await.expect(204);
+
+    let whole = create_with_upload(&alice, &[("upload-length", "5")], "hello").await;
+    let whole = whole.expect(201);
+    assert_eq!(whole.offset(), 5);
+    let ticket = alice.ticket(whole.header("cloakroom-file")).await;
+    assert_eq!(alice.get(&ticket).await.bytes, b"hello");
+
+    let deferred = create_with_upload(&alice, &[("upload-defer-length", "1")], "hello").await;
+    assert_eq!(deferred.expect(201).offset(), 5);
+}
+
+/// What fails at its creation leaves nothing: nobody knows its URL.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_that_fails_leaves_nothing() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let checksum = ("upload-checksum", HELLO_SHA1);
+    for (headers, bytes, status) in [
+        (&[("upload-length", "4")][..], "hello", 413),
+        (&[("upload-length", "6"), checksum], "hellos", 460),
+        (
+            &[("upload-length", "5"), ("upload-concat", "partial")],
+            "hello",
+            400,
+        ),
+    ] {
+        create_with_upload(&alice, headers, bytes)
+            .await
+            .expect(status);
+    }
+    let url = format!("{}/uploads", server.base);
+    let form = alice.tus(Method::POST, &url).header("upload-length", "5");
+    let refused = form.header("content-type", "text/plain").body("hello");
+    TusAnswer::of(refused.send().await.unwrap())
+        .await
+        .expect(415);
+    server.nothing_stays().await;
+    assert_eq!(server.rows("resumable_upload").await, 0);
+}
+
+/// Expiration, Upload-Expires: "This header MUST be included in every PATCH response if the upload is going to expire. If the
+/// expiration is known at the creation, the Upload-Expires header MUST be included in the response to the initial POST request.
+/// Its value MAY change over time." "The value of the Upload-Expires header MUST be in RFC 9110 datetime format."
+#[tokio::test(flavor = "multi_thread")]
+async fn upload_expires() {
+    let server = TestApp::start_with(|options| options.resumable_ttl = "7d".to_owned()).await;
+    let alice = server.person("alice").await;
+    let expected = |server: &TestApp| {
+        let end = cloakroom::clock::to_date(server.app.clock.after(7 * DAY));
+        httpdate::fmt_http_date(end.into())
+    };
+    let created = alice.tus_create_with(&[("upload-length", "10")]).await;
+    let url = created.header("location").to_owned();
+    let first = created.header("upload-expires").to_owned();
+    assert_eq!(first, expected(&server));
+    assert!(first.ends_with(" GMT"), "{first}");
+
+    server.advance(DAY);
+
+    assert_eq!(alice.tus_head(&url).await.header("upload-expires"), first);
+    let patched = alice.tus_patch(&url, 0, b"0123").await.expect(204);
+    assert_eq!(patched.header("upload-expires"), expected(&server));
+    assert_ne!(patched.header("upload-expires"), first);
+    let head = alice.tus_head(&url).await;
+    assert_eq!(head.header("upload-expires"), expected(&server));
+}
+
+/// Expiration: "If a Client does attempt to resume an upload which has since been removed by the Server, the Server SHOULD respond
+/// with the 404 Not Found or 410 Gone status."
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_upload_is_gone() {
+    let server = TestApp::start_with(|options| {
+        options.resumable_ttl = "7d".to_owned();
+        options.user_quota = Some("1MiB".to_owned());
+    })
+    .await;
+    let alice = server.person("alice").await;
+    let (url, other) = (
+        alice.tus_create("a.txt", 10).await,
+        alice.tus_create("b.txt", 10).await,
+    );
+    alice.tus_patch(&url, 0, b"0123").await.expect(204);
+    server.advance(6 * DAY);
+    server.sweep().await;
+    alice.tus_patch(&other, 0, b"01").await.expect(204);
+
+    server.advance(DAY);
+
+    alice.tus_head(&url).await.expect(404);
+    alice.tus_patch(&url, 4, b"456789").await.expect(404);
+    alice.tus_head(&other).await.expect(200);
+    server.sweep().await;
+    assert_eq!(server.rows("upload").await, 1);
+    server.advance(7 * DAY);
+    server.sweep().await;
+    server.nothing_stays().await;
+    assert_eq!(server.rows("resumable_upload").await, 0);
+}
+
+/// What has become of an upload can be asked for as long as it may have waited; its file stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_upload_tells_its_file_for_a_while() {
+    let server = TestApp::start_with(|options| options.resumable_ttl = "7d".to_owned()).await;
+    let alice = server.person("alice").await;
+    let url = alice.tus_create("a.txt", 1).await;
+    let done = alice.tus_patch(&url, 0, b"x").await.expect(204);
+    let id = done.header("cloakroom-file");
+    server.advance(6 * DAY);
+    server.sweep().await;
+    assert_eq!(alice.tus_head(&url).await.header("cloakroom-file"), id);
+    server.advance(DAY);
+    alice.tus_head(&url).await.expect(404);
+    server.sweep().await;
+    assert_eq!(server.rows("resumable_upload").await, 0);
+    assert_eq!(name_of(&alice, id).await, "a.txt");
+
+    // A file that is purged takes it along.
+    let url = alice.tus_create("b.txt", 1).await;
+    let done = alice.tus_patch(&url, 0, b"x").await.expect(204);
+    let id = done.header("cloakroom-file");
+    alice.delete(id).await.data("/deleteFile");
+    let purge = "mutation($f: ID!) { purgeFile(id: $f) }";
+    alice
+        .ask_with(purge, json!({ "f": id }))
+        .await
+        .data("/purgeFile");
+    alice.tus_head(&url).await.expect(404);
+}
+
+/// Checksum: "Once the entire request has been received, the Server MUST verify the uploaded chunk against the provided checksum
+/// using the specified algorithm. […] 1) 400 Bad Request if the checksum algorithm is not supported by the server, 2) 460 Checksum
+/// Mismatch if the checksums mismatch or 3) 204 No Content […]. In the first two cases the uploaded chunk MUST be discarded, and
+/// the upload and its offset MUST NOT be updated."
+#[tokio::test(flavor = "multi_thread")]
+async fn upload_checksum() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let sha256 = BASE64_STANDARD.encode(Sha256::digest("hello"));
+    let url = alice.tus_create("a.txt", 20).await;
+    let checked = async |offset: usize, checksum: &str, bytes: &'static str| {
+        let request = alice
+            .tus_part(&url, offset)
+            .header("upload-checksum", checksum);
+        TusAnswer::of(request.body(bytes).send().await.unwrap()).await
+    };
+    let mut offset = 0;
+    for checksum in [HELLO_SHA1, HELLO_MD5, &format!("sha256 {sha256}")] {
+        let mismatch = checked(offset, checksum, "hellu").await.expect(460);
+        assert_eq!(mismatch.code(), "CHECKSUM_MISMATCH");
+        assert_eq!(alice.tus_head(&url).await.offset(), offset);
+        offset = checked(offset, checksum, "hello")
+            .await
+            .expect(204)
+            .offset();
+    }
+    for malformed in [
+        "crc32 XUFAKg==",
+        "SHA1 qvTGHdzF6KLavt4PO0gs2a6pQ00=",
+        "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ0",
+        "sha1 XUFAKrxLKna5cZ2REBfFkg==",
+        "sha1",
+        "",
+    ] {
+        checked(offset, malformed, "hello").await.expect(400);
+        assert_eq!(alice.tus_head(&url).await.offset(), offset);
+    }
+    // The bytes that did not fit are not among those of the file.
+    let done = checked(offset, HELLO_SHA1, "hello").await.expect(204);
+    let ticket = alice.ticket(done.header("cloakroom-file")).await;
+    assert_eq!(alice.get(&ticket).await.bytes, b"hellohellohellohello");
+}
+
+/// A part that breaks off cannot be verified: nothing of it is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_with_a_checksum_comes_whole_or_not_at_all() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let bytes = vec![1; 2 << 20];
+    let url = alice.tus_create("a.bin", bytes.len()).await;
+    let checksum = format!("sha256 {}", BASE64_STANDARD.encode(Sha256::digest(&bytes)));
+    let part = alice.tus_slow_request(
+        alice.tus_part(&url, 0).header("upload-checksum", &checksum),
+        bytes.len(),
+    );
+    part.send(&bytes[..1 << 20]).await;
+    part.hang_up().await;
+    assert_eq!(alice.tus_head(&url).await.offset(), 0);
+    let part = alice.tus_part(&url, 0).header("upload-checksum", &checksum);
+    let whole = TusAnswer::of(part.body(bytes).send().await.unwrap()).await;
+    assert_ne!(whole.expect(204).header("cloakroom-file"), "");
+}
+
+/// Termination, DELETE: "When receiving a DELETE request for an existing upload the Server SHOULD free associated resources and
+/// MUST respond with the 204 No Content status confirming that the upload was terminated. For all future requests to this URL,
+/// the Server SHOULD respond with the 404 Not Found or 410 Gone status."
+#[tokio::test(flavor = "multi_thread")]
+async fn termination() {
+    let server = TestApp::start_with(|options| options.user_quota = Some("1MiB".to_owned())).await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    for bytes in [&b""[..], b"0123"] {
+        let url = alice.tus_create("a.txt", 10).await;
+        alice.tus_patch(&url, 0, bytes).await.expect(204);
+        bob.tus_delete(&url).await.expect(404);
+        alice.tus_delete(&url).await.expect(204);
+        alice.tus_head(&url).await.expect(404);
+        alice.tus_patch(&url, bytes.len(), b"4").await.expect(404);
+        alice.tus_delete(&url).await.expect(404);
+        server.nothing_stays().await;
+    }
+    assert_eq!(server.rows("resumable_upload").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_upload_takes_nothing_more_and_is_not_deleted() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let url = alice.tus_create("a.txt", 1).await;
+    let done = alice.tus_patch(&url, 0, b"x").await.expect(204);
+    for offset in [0, 1, 2] {
+        alice.tus_patch(&url, offset, b"y").await.expect(410);
+    }
+    alice.tus_delete(&url).await.expect(404);
+    let ticket = alice.ticket(done.header("cloakroom-file")).await;
+    assert_eq!(alice.get(&ticket).await.bytes, b"x");
+}

@@ -1,0 +1,222 @@
+//! Resumable uploads: the newest request goes on, whatever hangs half open, in one process and between processes.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use tokio::io::AsyncWriteExt;
+
+use crate::support::{
+    Person, Program, TestApp, Wire,
+    tus::{PART, TusAnswer},
+};
+
+/// How often a client breaks off in the test that does so at random.
+const BREAKS: usize = 200;
+/// How many bytes a connection holds back at most, and how many its successor sends.
+const HELD_BACK: usize = 64_000;
+const SENT: usize = 30_000;
+/// No request waits so long, wherever an older one hangs: it would be told to come back.
+const AT_ONCE: Duration = Duration::from_secs(8);
+
+/// A connection on which a client has sent a part of an announced part, and then neither reads nor writes.
+async fn half_open(
+    person: &Person,
+    base: &str,
+    url: &str,
+    offset: usize,
+    bytes: &[u8],
+    more: usize,
+) -> Wire {
+    let (_, id) = url.split_once("/uploads/").unwrap();
+    let headers = [
+        format!("Cookie: {}", person.cookie()),
+        format!("Content-Type: {PART}"),
+        "Tus-Resumable: 1.0.0".to_owned(),
+        format!("Upload-Offset: {offset}"),
+        format!("Content-Length: {}", bytes.len() + more),
+    ];
+    let headers = headers.each_ref().map(String::as_str);
+    let first = format!("PATCH /uploads/{id} HTTP/1.1");
+    let mut wire = Wire::begin(base, &first, &headers).await;
+    wire.send(bytes).await.unwrap();
+    wire
+}
+
+/// Waits until the server has staged so many bytes.
+async fn staged(server: &TestApp, bytes: usize) {
+    server
+        .eventually("the bytes are staged", async |server| {
+            let staged = server.stored();
+            let staged = staged
+                .iter()
+                .filter(|path| path.parent().is_some_and(|it| it.ends_with("staging")));
+            let mut sizes = staged.filter_map(|path| path.metadata().ok());
+            sizes.any(|it| it.len() >= bytes as u64)
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_comes_back_is_let_in_at_once() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let bytes: Vec<u8> = (0..4_u32 << 20).map(|at| (at % 251) as u8).collect();
+    for (method, status) in [("HEAD", 200), ("PATCH", 409), ("DELETE", 204)] {
+        let url = alice.tus_create("a.bin", bytes.len()).await;
+        let mut old = half_open(&alice, &server.base, &url, 0, &bytes[..2 << 20], 2 << 20).await;
+        staged(&server, 1 << 20).await;
+        let began = Instant::now();
+
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let request = alice.tus(method, &url).header("content-type", PART);
+        // Another offset than there is.
+        let request = request.header("upload-offset", 1).body("");
+        let answer = TusAnswer::of(request.send().await.unwrap()).await;
+
+        let answer = answer.expect(status);
+        assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+        assert_eq!(old.answer().await.status, 409);
+        if status == 200 {
+            let offset = answer.offset();
+            assert!(offset >= 1 << 20, "{offset} bytes were kept");
+            let rest = alice.tus_patch(&url, offset, &bytes[offset..]).await;
+            let id = rest.expect(204).header("cloakroom-file").to_owned();
+            let ticket = alice.ticket(&id).await;
+            assert!(alice.get(&ticket).await.bytes == bytes);
+        }
+        if status == 409 {
+            alice.tus_delete(&url).await.expect(204);
+        }
+    }
+    server.only_files_stay(1).await;
+}
+
+/// Two processes on one data directory and one database: a network change may lead to the other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_comes_back_to_another_instance_is_let_in_at_once() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let process = Program::of(&server).serve();
+    let there = alice.at(&process.base);
+    let bytes: Vec<u8> = (0..4_u32 << 20).map(|at| (at % 249) as u8).collect();
+    let url = alice.tus_create("a.bin", bytes.len()).await;
+    for (older, newer) in [(&there, &alice), (&alice, &there)] {
+        let offset = alice.tus_head(&url).await.offset();
+        let part = &bytes[offset..offset + (1 << 20)];
+        let mut old = half_open(&alice, &older.base, &url, offset, part, 1 << 20).await;
+        staged(&server, offset + (1 << 19)).await;
+        let began = Instant::now();
+
+        let head = newer.tus_head(&newer.at_base(&url)).await.expect(200);
+
+        assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+        assert!(head.offset() >= offset + (1 << 19), "{}", head.offset());
+        assert_eq!(old.answer().await.status, 409);
+    }
+    let offset = alice.tus_head(&url).await.offset();
+    let there_url = there.at_base(&url);
+    let rest = there.tus_patch(&there_url, offset, &bytes[offset..]);
+    let id = rest.await.expect(204).header("cloakroom-file").to_owned();
+    let ticket = alice.ticket(&id).await;
+    assert!(alice.get(&ticket).await.bytes == bytes);
+    server.only_files_stay(1).await;
+}
+
+/// `upload` looks without disturbing.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_by_graphql_ends_nothing() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let url = alice.tus_create("a.bin", 2 << 20).await;
+    let part = alice.tus_slow_part(&url, 0, 2 << 20).await;
+    part.send(&[1; 1 << 20]).await;
+    staged(&server, 1 << 19).await;
+    assert_eq!(alice.upload_offset(&url).await, 0);
+    part.send(&[1; 1 << 20]).await;
+    part.finish().await.expect(204);
+}
+
+/// A client of a bad network: each connection hangs at some moment, in the middle of anything, and delivers what it holds back at
+/// another; the client comes back on a new one, at either process. What hung connections deliver are other bytes, so that the file
+/// tells: they are there where they came first and were acknowledged, and nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_of_an_older_request_lands_after_a_newer_one_began() {
+    const WRONG: u8 = 0xEE;
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let process = Program::of(&server).serve();
+    let at = [alice.clone(), alice.at(&process.base)];
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let length = BREAKS * (HELD_BACK + SENT);
+    let mut expected: Vec<u8> = (0..length).map(|at| (at % 233) as u8).collect();
+    let url = alice.tus_create("a.bin", length).await;
+    let (mut offset, mut hanging, mut came_first) = (0, Vec::new(), 0);
+    for _ in 0..BREAKS {
+        let (old, new) = (&at[random(2)], &at[random(2)]);
+        let Wire { mut write, read } =
+            half_open(&alice, &old.base, &url, offset, b"", HELD_BACK).await;
+        hanging.push(read);
+        let (pieces, pauses) = (random(8) + 1, random(3) as u64);
+        let late = tokio::spawn(async move {
+            for _ in 0..pieces {
+                let piece = [WRONG; HELD_BACK / 8];
+                // The server may have ended the connection.
+                let _ = write.write_all(&piece).await;
+                tokio::time::sleep(Duration::from_millis(pauses)).await;
+            }
+            write
+        });
+        tokio::time::sleep(Duration::from_millis(random(12) as u64)).await;
+        let end = offset + random(SENT) + 1;
+        let sent = &expected[offset..end];
+        let answer = new.tus_patch(&new.at_base(&url), offset, sent).await;
+        if answer.status == 204 {
+            offset = answer.offset();
+            assert_eq!(offset, end);
+        } else {
+            answer.expect(409);
+            let now = new.tus_head(&new.at_base(&url)).await.expect(200).offset();
+            assert!(now >= offset, "{now} after {offset}");
+            expected[offset..now].fill(WRONG);
+            came_first += usize::from(now > offset);
+            offset = now;
+        }
+        // Delivered, and let go.
+        late.await.unwrap();
+    }
+    let rest = alice.tus_patch(&url, offset, &expected[offset..]).await;
+    let id = rest.expect(204).header("cloakroom-file").to_owned();
+    let found = alice.get(&alice.ticket(&id).await).await.bytes;
+    let differs = found
+        .iter()
+        .zip(&expected)
+        .position(|(one, other)| one != other);
+    assert_eq!((found.len(), differs), (length, None));
+    assert!(came_first < BREAKS, "no newer request ever came first");
+    server.only_files_stay(1).await;
+}
+
+/// Of many that come at once, one goes on, and none waits for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_one_goes_on() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let url = alice.tus_create("a.bin", 100).await;
+    let parts = (0..20_u8).map(|number| {
+        let (alice, url) = (alice.clone(), url.clone());
+        async move { alice.tus_patch(&url, 0, &[number; 100]).await }
+    });
+    let answers = futures_util::future::join_all(parts).await;
+    let finished = answers.iter().filter(|answer| answer.status == 204);
+    assert_eq!(finished.count(), 1, "{answers:?}");
+    for answer in &answers {
+        assert!([204, 409, 410].contains(&answer.status), "{answer:?}");
+    }
+    server.only_files_stay(1).await;
+}
