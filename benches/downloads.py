@@ -9,6 +9,7 @@ from benches.processes import Failure
 NAMES = {KIB: "1 KiB", 32 * KIB: "32 KiB", MIB: "1 MiB", 10 * MIB: "10 MiB", 100 * MIB: "100 MiB"}
 CONSTANT = "nginx + constant upstream"
 STATIC = "nginx alone"
+LINKS = 50
 
 
 def by_size(size):
@@ -50,6 +51,30 @@ def django_side(world, size, name):
     return load.bytes_a_second if size > MIB else load.answers_a_second
 
 
+def by_links(world, _needed):
+    """Tickets of links, without and with a limit of downloads, against tickets of a user, to files of 1 KiB."""
+    shop = world.shop
+    file_ids = [str(file.id) for file in shop.files(KIB)[:LINKS]]
+    sides = {
+        "user": shop.tickets(KIB),
+        "link": [link_ticket(shop, file_id, None) for file_id in file_ids],
+        "limited": [link_ticket(shop, file_id, 1000) for file_id in file_ids],
+    }
+    return {
+        name: Load(world, f"by-{name}", shop.port, tickets, least_bytes=KIB).answers_a_second
+        for name, tickets in sides.items()
+    }
+
+
+def link_ticket(shop, file_id, most):
+    """A ticket of a new link to the file, with so many downloads."""
+    share = "mutation($f: ID!, $n: Int) { shareByLink(fileId: $f, maxDownloads: $n) { link { url } } }"
+    url = shop.owner.ask(share, {"f": file_id, "n": most})["shareByLink"]["link"]["url"]
+    visit = "query($t: String!) { sharedLink(token: $t) { file { downloadTicket { url } } } }"
+    link = shop.owner.ask(visit, {"t": url.rsplit("/", 1)[1]})["sharedLink"]
+    return link["file"]["downloadTicket"]["url"].removeprefix("http://127.0.0.1")
+
+
 def on_postgres(world, _needed):
     """The same files in PostgreSQL, against one empty query for each request through the same pool."""
     shop = world.postgres_shop
@@ -77,6 +102,15 @@ CONTESTS = [
             Row("redeem-1k-django", "the same", "Cloakroom", "Django", "Django + nginx", at_least=40),
             Row("redeem-1k-static", "the same", "Cloakroom", "static", STATIC),
         ],
+    ),
+    Contest(
+        "download 1 KiB by links",
+        [
+            Row("redeem-1k-link", "redeem a link's ticket, 1 KiB, SQLite", "link", "user", "a user's ticket"),
+            Row("redeem-1k-link-limited", "… of a link with a limit", "limited", "user", "a user's ticket"),
+        ],
+        by_links,
+        "answers/s",
     ),
     Contest(
         "download 1 KiB, PostgreSQL",

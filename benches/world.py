@@ -165,9 +165,9 @@ class Shop:
         self.server = Server(world, name, database_url=database_url)
         self.port = self.server.port
         self.content_dir = self.server.data_dir / "content"
-        owner, self.reader = self.server.sign_up("owner"), self.server.sign_up("reader")
+        self.owner, self.reader = self.server.sign_up("owner"), self.server.sign_up("reader")
         larger = {size: number for size, number in SAMPLES.items() if size != KIB} if database_url is None else {}
-        self.filling = Filling(populate.user_id(owner), populate.user_id(self.reader), world.settings.files, larger)
+        self.filling = Filling(populate.user_id(self.owner), populate.user_id(self.reader), world.settings.files, larger)
         self.server.process.stop()
         if database_url:
             populate.into_postgres(self.filling, database_url)
