@@ -212,7 +212,10 @@ fn is_short(value: &Json) -> bool {
             items.len() <= SMALL.variables
                 && items.iter().all(|item| !item.is_array() && is_short(item))
         }
-        Json::Object(_) => false,
+        // What stands for a file is one.
+        Json::Object(members) => {
+            members.len() == 1 && members.values().all(|it| it.is_string() && is_short(it))
+        }
     }
 }
 

@@ -21,8 +21,12 @@ use crate::{
 
 /// A file of this request. The variable is null in `operations`, and `map` says which part fills it.
 ///
-/// Inside, it is a random key that the transport chose for this one request; a string that a client sends names nothing.
+/// Inside, it is a random key that the transport chose for this one request; what a client sends names nothing.
 pub struct Upload(String);
+
+/// The member of the object that stands for a file in the variables. It is an object, so that no variable of another scalar takes
+/// a file: a string would.
+const KEY: &str = "key";
 
 /// A file that comes with this request, by the [GraphQL multipart request
 /// specification](https://github.com/jaydenseric/graphql-multipart-request-spec): the variable is null in
@@ -30,9 +34,12 @@ pub struct Upload(String);
 #[Scalar(specified_by_url = "https://github.com/jaydenseric/graphql-multipart-request-spec")]
 impl ScalarType for Upload {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match value {
-            Value::String(key) => Ok(Self(key)),
-            other => Err(InputValueError::expected_type(other)),
+        match &value {
+            Value::Object(members) if members.len() == 1 => match members.get(KEY) {
+                Some(Value::String(key)) => Ok(Self(key.clone())),
+                _ => Err(InputValueError::expected_type(value)),
+            },
+            _ => Err(InputValueError::expected_type(value)),
         }
     }
 
@@ -54,12 +61,12 @@ pub struct Received {
 pub struct ReceivedFiles(Arc<Mutex<HashMap<String, Received>>>);
 
 impl ReceivedFiles {
-    /// Keeps a file, and returns the key that stands for it in the variables.
-    pub fn add(&self, upload: Complete, file_name: String) -> String {
+    /// Keeps a file, and returns what stands for it in the variables.
+    pub fn add(&self, upload: Complete, file_name: String) -> serde_json::Value {
         let key = hex::encode(&random::bytes::<16>());
         self.lock()
             .insert(key.clone(), Received { upload, file_name });
-        key
+        serde_json::json!({ KEY: key })
     }
 
     pub(super) fn take(&self, field: &'static str, upload: &Upload) -> Result<Received> {

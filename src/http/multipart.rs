@@ -89,10 +89,10 @@ pub async fn read(
         if !variables.are_all_taken() {
             complete.settle().await?;
         }
-        let key = files.add(complete, file_name);
+        let file = files.add(complete, file_name);
         for path in paths {
             if let Some(variable) = variable_at(&mut params, &path) {
-                *variable = Value::from(key.as_str());
+                *variable = file.clone();
             }
         }
     }

@@ -35,11 +35,16 @@ const scalar = (name, takes) => {
     return value;
   };
   type.parseValue = check;
-  type.parseLiteral = (node) => check(node.kind === Kind.INT ? Number(node.value) : node.kind === Kind.STRING ? node.value : undefined);
+  type.parseLiteral = (node) => check(literal(node));
+};
+const literal = (node) => {
+  if (node.kind === Kind.OBJECT) return Object.fromEntries(node.fields.map(({ name, value }) => [name.value, literal(value)]));
+  return node.kind === Kind.INT ? Number(node.value) : node.kind === Kind.STRING ? node.value : undefined;
 };
 scalar('DateTime', (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(value));
 scalar('Int64', Number.isSafeInteger);
-scalar('Upload', (value) => typeof value === 'string');
+// What stands for a file: the transport puts it in the variables.
+scalar('Upload', (value) => typeof value?.key === 'string' && Object.keys(value).length === 1);
 
 // A generator of numbers (xorshift), the same on every machine.
 let state = Number(seed) | 1;
@@ -113,6 +118,8 @@ class Document {
         return one(['true', 'false']);
       case 'DateTime':
         return one(['"2031-01-31T23:59:59Z"', '"2031-01-31T23:59:59.5+02:00"', '"""2031-01-31T23:59:59Z"""']);
+      case 'Upload':
+        return '{ key: "x" }';
       default:
         if (this.wrong('escape')) return one(['"\\ud83d"', '"\\x41"', '"\\u{110000}"', '"\\u00"', '"a\nb"']);
         return one(['""', '"a b"', '"\\ud83d\\ude00"', '"\\u{1F600}"', '"""\n  block \\""" \n"""', '"# no comment"', '"é😀"']);
@@ -145,6 +152,8 @@ class Document {
         return one([true, false]);
       case 'DateTime':
         return '2031-01-31T23:59:59Z';
+      case 'Upload':
+        return { key: 'x' };
       default:
         return one(['', 'a', 'é😀', '\u0000']);
     }

@@ -165,9 +165,43 @@ async fn no_string_names_a_file() {
             .await;
         assert_eq!(answer.code(), "BAD_USER_INPUT", "{string:?} in multipart");
     }
-    for other in [json!(0), json!(true), json!({}), json!([]), json!(null)] {
+    let key = json!({ "key": "00000000000000000000000000000000" });
+    for other in [
+        json!(0),
+        json!(true),
+        json!({}),
+        json!([]),
+        json!(null),
+        key,
+    ] {
         let answer = alice.ask_with(UPLOAD_FILE, json!({ "file": other })).await;
         assert_eq!(answer.code(), "BAD_USER_INPUT", "{other}");
+    }
+    server.nothing_stays().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_fills_no_variable_of_another_type() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    for query in [
+        "mutation($file: String!) { createGroup(name: $file) { name } }",
+        "mutation($file: String!) { createDrop(name: \"x\", password: $file) { id } }",
+        "mutation($file: String!) { signUp(username: \"mallory\", password: $file) { id } }",
+        "mutation($file: String) { createGroup(name: \"x\") { id } createDrop(name: \"x\", password: $file) { id } }",
+        "mutation($file: ID!) { deleteFile(id: $file) }",
+        "mutation($file: Int) { createDrop(name: \"x\", maxFiles: $file) { id } }",
+        "mutation($file: Int64) { createDrop(name: \"x\", maxFileSize: $file) { id } }",
+        "mutation($file: DateTime) { createDrop(name: \"x\", expiresAt: $file) { id } }",
+        "mutation($file: [ApiTokenScope!]!) { createApiToken(name: \"x\", scopes: $file) { secret } }",
+    ] {
+        let answer = alice.upload_with(query, json!({}), "x", b"x").await;
+        assert_eq!(answer.code(), "BAD_USER_INPUT", "{query}");
+        let field = &answer.body["errors"][0]["extensions"]["field"];
+        assert_eq!(field, "variables.file", "{query}");
+    }
+    for list in ["groups", "drops"] {
+        assert_eq!(alice.list(list).await, json!([]), "{list}");
     }
     server.nothing_stays().await;
 }
