@@ -47,7 +47,8 @@ impl User {
         self.0.user.id.into()
     }
 
-    /// 1 to 32 ASCII letters, digits, dots, hyphens and underscores; compared without regard to case.
+    /// 1 to 32 ASCII letters, digits, dots, hyphens and underscores, a letter or digit first and last; compared without regard
+    /// to case.
     async fn username(&self) -> &str {
         &self.0.user.username
     }
@@ -131,7 +132,8 @@ impl UserMutations {
         &self,
         context: &Context<'_>,
         #[graphql(
-            desc = "1 to 32 ASCII letters, digits, dots, hyphens and underscores. White space around them is left out."
+            desc = "1 to 32 ASCII letters, digits, dots, hyphens and underscores, a letter or digit first and last. White space \
+                    around them is left out."
         )]
         username: String,
         #[graphql(desc = "8 to 128 characters of any kind, however they are composed.")]
