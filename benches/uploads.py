@@ -91,11 +91,11 @@ def upload_by_tus(port, person, path):
 
 def header(head, name):
     """What a header of an answer says."""
-    for line in head.splitlines():
+    for line in head.decode().splitlines():
         key, _, value = line.partition(": ")
         if key.lower() == name:
             return value.strip()
-    raise Failure(f"the answer has no {name}: {head[:300]}")
+    raise Failure(f"the answer has no {name}: {head[:300]!r}")
 
 
 def sync(path):
