@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use entity::{Timestamp, file, share, share::Audience};
 use futures_util::future::join_all;
-use sea_orm::{ActiveModelTrait, EntityTrait};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Answer, Person, TestApp};
+use crate::support::{Answer, Person, TestApp, rows};
 
 /// How many answers have this code.
 fn count(answers: &[Answer], code: &str) -> usize {
@@ -252,31 +252,15 @@ async fn share_many(server: &TestApp, file: &str, group: &str, number: usize) {
             ..like.clone()
         })
         .collect();
-    for files in files.chunks(1000).map(<[_]>::to_vec) {
-        let shares: Vec<_> = files
-            .iter()
-            .map(|file| share::Model {
-                id: cloakroom::random::id(now),
-                file_id: file.id,
-                audience: Audience::Group,
-                audience_id: group,
-                created_at: now,
-                expires_at: None,
-            })
-            .collect();
-        let write = server.app.db.write(move |transaction| {
-            Box::pin(async move {
-                let files = files.into_iter().map(file::ActiveModel::from);
-                file::Entity::insert_many(files.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                let shares = shares.into_iter().map(share::ActiveModel::from);
-                share::Entity::insert_many(shares.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                Ok(())
-            })
-        });
-        write.await.unwrap();
-    }
+    let shares = files.iter().map(|file| share::Model {
+        id: cloakroom::random::id(now),
+        file_id: file.id,
+        audience: Audience::Group,
+        audience_id: group,
+        created_at: now,
+        expires_at: None,
+    });
+    let shares = shares.collect();
+    rows::insert(&server.app.db, files).await;
+    rows::insert(&server.app.db, shares).await;
 }

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloakroom::random;
 use entity::{Timestamp, file, group, group_member, share, share::Audience};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use sea_orm::{ActiveModelTrait, EntityTrait};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Person, TestApp};
+use crate::support::{Person, TestApp, rows};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_and_members_page_as_other_lists_do() {
@@ -167,30 +166,11 @@ impl Shelf {
                 user_id: reader_id,
             })
             .collect();
-        let write = server.app.db.write(move |transaction| {
-            Box::pin(async move {
-                let files = files.into_iter().map(file::ActiveModel::from);
-                file::Entity::insert_many(files.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                let groups = groups.into_iter().map(group::ActiveModel::from);
-                group::Entity::insert_many(groups.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                let members = members.into_iter().map(group_member::ActiveModel::from);
-                group_member::Entity::insert_many(members.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                for shares in shares.chunks(1000).map(<[_]>::to_vec) {
-                    let shares = shares.into_iter().map(share::ActiveModel::from);
-                    share::Entity::insert_many(shares.map(ActiveModelTrait::reset_all))
-                        .exec_without_returning(transaction)
-                        .await?;
-                }
-                Ok(())
-            })
-        });
-        write.await.unwrap();
+        let db = &server.app.db;
+        rows::insert(db, files).await;
+        rows::insert(db, groups).await;
+        rows::insert(db, members).await;
+        rows::insert(db, shares).await;
         Self { reader, seen }
     }
 

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use cloakroom::random;
 use entity::{share, user};
-use sea_orm::{ActiveModelTrait, EntityTrait};
+use sea_orm::EntityTrait;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Person, TestApp};
+use crate::support::{Person, TestApp, rows};
 
 /// One page: whom its shares reach, and whether the list goes on before and after it, with the cursors of its ends.
 async fn page(
@@ -184,31 +184,15 @@ async fn share_with_strangers(server: &TestApp, file: &str, count: usize) {
             ..like.clone()
         })
         .collect();
-    for strangers in strangers.chunks(1000).map(<[_]>::to_vec) {
-        let shares: Vec<_> = strangers
-            .iter()
-            .map(|stranger| share::Model {
-                id: random::id(now),
-                file_id,
-                audience: share::Audience::User,
-                audience_id: stranger.id,
-                created_at: now,
-                expires_at: None,
-            })
-            .collect();
-        let write = server.app.db.write(move |transaction| {
-            Box::pin(async move {
-                let users = strangers.into_iter().map(user::ActiveModel::from);
-                user::Entity::insert_many(users.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                let shares = shares.into_iter().map(share::ActiveModel::from);
-                share::Entity::insert_many(shares.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                Ok(())
-            })
-        });
-        write.await.unwrap();
-    }
+    let shares = strangers.iter().map(|stranger| share::Model {
+        id: random::id(now),
+        file_id,
+        audience: share::Audience::User,
+        audience_id: stranger.id,
+        created_at: now,
+        expires_at: None,
+    });
+    let shares = shares.collect();
+    rows::insert(database, strangers).await;
+    rows::insert(database, shares).await;
 }

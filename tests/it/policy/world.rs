@@ -15,7 +15,7 @@ use entity::{Timestamp, file, group, group_member, link, share, user};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sea_orm::{ActiveModelTrait, EntityTrait};
 
-use crate::support::TestApp;
+use crate::support::{TestApp, rows};
 
 const USERS: usize = 5;
 const FILES: usize = 12;
@@ -273,39 +273,13 @@ impl World {
     }
 
     pub async fn write(&self, server: &TestApp) {
-        let (users, files) = (self.users.clone(), self.files.clone());
-        let (shares, links) = (self.shares.clone(), self.links.clone());
-        let (groups, members) = (self.groups.clone(), self.members.clone());
-        let write = server.app.db.write(move |transaction| {
-            Box::pin(async move {
-                let users = users.into_iter().map(user::ActiveModel::from);
-                let files = files.into_iter().map(file::ActiveModel::from);
-                let shares = shares.into_iter().map(share::ActiveModel::from);
-                user::Entity::insert_many(users.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                file::Entity::insert_many(files.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                let groups = groups.into_iter().map(group::ActiveModel::from);
-                group::Entity::insert_many(groups.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                let members = members.into_iter().map(group_member::ActiveModel::from);
-                group_member::Entity::insert_many(members.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                share::Entity::insert_many(shares.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                let links = links.into_iter().map(link::ActiveModel::from);
-                link::Entity::insert_many(links.map(ActiveModelTrait::reset_all))
-                    .exec_without_returning(transaction)
-                    .await?;
-                Ok(())
-            })
-        });
-        write.await.unwrap();
+        let db = &server.app.db;
+        rows::insert(db, self.users.clone()).await;
+        rows::insert(db, self.files.clone()).await;
+        rows::insert(db, self.groups.clone()).await;
+        rows::insert(db, self.members.clone()).await;
+        rows::insert(db, self.shares.clone()).await;
+        rows::insert(db, self.links.clone()).await;
     }
 }
 

@@ -1,7 +1,10 @@
 //! What the tables hold, for tests that look behind what clients see.
 
 use cloakroom::db::{Db, Reader};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, ModelTrait,
+    Statement,
+};
 
 /// What a query says is `number`.
 #[expect(
@@ -47,5 +50,32 @@ pub async fn pairs(db: &Db, query: &str) -> Vec<(String, String)> {
                 .map(|row| (text(row, 0), text(row, 1)))
                 .collect()
         }
+    }
+}
+
+/// Writes rows as they are, for tests that need more of them than clients could make in time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test makes rows that clients do not see being made"
+)]
+pub async fn insert<M>(db: &Db, rows: Vec<M>)
+where
+    M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel> + Sync + 'static,
+    <M::Entity as EntityTrait>::ActiveModel: Send,
+{
+    // A statement takes so many parameters.
+    for rows in rows.chunks(1000).map(<[_]>::to_vec) {
+        let write = db.write(move |transaction| {
+            Box::pin(async move {
+                let rows = rows
+                    .into_iter()
+                    .map(|row| row.into_active_model().reset_all());
+                M::Entity::insert_many(rows)
+                    .exec_without_returning(transaction)
+                    .await?;
+                Ok(())
+            })
+        });
+        write.await.unwrap();
     }
 }
