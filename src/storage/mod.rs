@@ -20,7 +20,7 @@ pub use content::Content;
 pub use key::ContentKey;
 pub use local::Local;
 pub use room::Room;
-pub use writer::{Hold, Progress, Writer, Writing};
+pub use writer::{Hold, Lock, Progress, Writer, Writing};
 
 /// Where nginx finds content that it is to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Bytes on their way into a storage.
 
+use std::{fs::File, sync::Arc};
+
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
@@ -22,6 +24,20 @@ pub enum Hold {
     Taken,
     /// There are none.
     Missing,
+}
+
+/// Keeps others from taking hold of the bytes of a writer, also when that is gone, until the last copy is dropped.
+#[derive(Clone, Debug)]
+pub struct Lock {
+    _local: Arc<File>,
+}
+
+impl Lock {
+    pub(super) fn of_local(file: File) -> Self {
+        Self {
+            _local: Arc::new(file),
+        }
+    }
 }
 
 /// How far the bytes of a writer are durable while more of them come.
@@ -84,6 +100,13 @@ impl Writer {
                 };
                 blocking(checkpoint).await
             }
+        }
+    }
+
+    /// What keeps others from taking hold of bytes that this writer has hold of.
+    pub fn lock(&self) -> Result<Lock> {
+        match self {
+            Self::Local(staged) => Ok(staged.lock()?),
         }
     }
 

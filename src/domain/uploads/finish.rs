@@ -124,7 +124,7 @@ async fn commit<T>(
 ) -> Result<Vec<T>> {
     let mut files = Vec::with_capacity(rows.len());
     let mut stored = Vec::with_capacity(rows.len());
-    for (Complete { upload, .. }, file) in uploads.iter().zip(rows) {
+    for (Complete { upload, lock, .. }, file) in uploads.iter().zip(rows) {
         let destination = upload.record.destination;
         files.push(told(&destination, file.clone())?);
         let event = Event::of_file(Kind::Uploaded, &file)
@@ -137,6 +137,7 @@ async fn commit<T>(
             drop_id: destination.drop_id(),
             known_until: (upload.record.is_kept())
                 .then(|| app.clock.after(app.config.uploads.resumable_ttl)),
+            _lock: lock.clone(),
             event: events::row(app, event),
             file,
         });
@@ -163,7 +164,7 @@ async fn commit<T>(
 
 /// The row of the file that an upload is to be.
 fn file_row(app: &App, naming: &Naming) -> Result<file::Model> {
-    let Complete { upload, sha256 } = &naming.upload;
+    let Complete { upload, sha256, .. } = &naming.upload;
     if naming
         .expected_sha256
         .is_some_and(|expected| expected != *sha256)

@@ -16,7 +16,7 @@ use crate::{
     domain::content_type,
     error::{Error, Result},
     patience::{self, PATIENCE},
-    storage::{Writer, Writing},
+    storage::{Lock, Writer, Writing},
 };
 
 /// A file of so many bytes is hashed where it is, in some 20 µs, and written when it is finished.
@@ -53,6 +53,8 @@ enum Place {
 pub struct Complete {
     pub(super) upload: Incoming,
     pub sha256: [u8; 32],
+    /// Of a resumable upload whose bytes are content: see [`Stored`](super::rows::Stored).
+    pub(super) lock: Option<Lock>,
 }
 
 impl Incoming {
@@ -151,6 +153,7 @@ impl Incoming {
         Ok(Complete {
             upload: self,
             sha256,
+            lock: None,
         })
     }
 
@@ -235,6 +238,10 @@ impl Complete {
     /// Makes the bytes durable content.
     pub(super) async fn store(&mut self) -> Result<()> {
         let (writer, _) = self.upload.writer().await?;
+        if self.upload.record.is_kept() {
+            // The writer lets go of them as soon as they are content, which is before the database says so.
+            self.lock = Some(writer.lock()?);
+        }
         let stored = self.upload.app.storage.finish(writer).await?;
         match stored == self.upload.size {
             true => Ok(()),

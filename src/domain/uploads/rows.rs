@@ -20,7 +20,7 @@ use crate::{
         quota::{self, Change},
     },
     error::{Error, Result},
-    storage::ContentKey,
+    storage::{ContentKey, Lock},
     tasks::Tasks,
 };
 
@@ -84,6 +84,9 @@ pub(super) struct Stored {
     pub drop_id: Option<Uuid>,
     /// Of a resumable upload: until when it says which file it has become.
     pub known_until: Option<Timestamp>,
+    /// Of a resumable upload: no other request takes its bytes for staged ones while a transaction may yet make them a file, also
+    /// one that nobody waits for any more.
+    pub _lock: Option<Lock>,
     pub file: file::Model,
     pub event: event::Model,
 }

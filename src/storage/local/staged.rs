@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    super::{ContentKey, Progress},
+    super::{ContentKey, Lock, Progress},
     FILE_MODE, Room, hold, parent, sync_dir,
 };
 
@@ -97,6 +97,13 @@ impl Staged {
     /// Whether it has become content: then its row says whether it is to stay that.
     pub(in crate::storage) fn is_content(&self) -> bool {
         self.content.is_some()
+    }
+
+    /// Another handle of the same open file: the lock of the file system goes with the last of them.
+    pub(in crate::storage) fn lock(&self) -> io::Result<Lock> {
+        let file = self.file.as_ref();
+        let file = file.ok_or_else(|| io::Error::other("these bytes have no lock"))?;
+        Ok(Lock::of_local(file.try_clone()?))
     }
 
     /// Cuts off what lies beyond the first `bytes`, which have to be there, and goes on behind them. Returns the first
