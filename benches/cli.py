@@ -9,12 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benches import downloads, footprint, growth, nginx_settings, plots, postgres, results, uploads
+from benches import downloads, footprint, growth, live, nginx_settings, pages, plots, postgres, results, stores, uploads
 from benches.processes import Failure
 from benches.world import Settings, World, say
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTESTS = downloads.CONTESTS + uploads.CONTESTS + growth.CONTESTS + footprint.CONTESTS + nginx_settings.CONTESTS
+CONTESTS = downloads.CONTESTS + uploads.CONTESTS + growth.CONTESTS + pages.CONTESTS + footprint.CONTESTS
+CONTESTS += live.CONTESTS + nginx_settings.CONTESTS + stores.CONTESTS
 PATHS = ["/usr/sbin", "/sbin", os.path.expanduser("~/.cargo/bin")]
 # What has to be there, and the Debian package that brings it.
 PROGRAMS = {"cargo": None, "nginx": "nginx", "wrk": "wrk", "curl": "curl", "psql": "postgresql"}

@@ -1,5 +1,6 @@
 """Cloakroom itself: a process with the default settings, and a client that speaks its API."""
 
+import copy
 import http.client
 import json
 import os
@@ -16,19 +17,22 @@ TICKETS_A_REQUEST = 25
 class Server:
     """A running Cloakroom: behind nginx, by a unix socket, or else on a port of its own. `port` is where clients go."""
 
-    def __init__(self, world, name, *, database_url=None, behind_nginx=True):
+    def __init__(self, world, name, *, database_url=None, behind_nginx=True, store=None, changes=None):
+        """`store` is where content is, if it is not in the data directory; `changes` are settings."""
         self.world = world
         self.name = name
         self.database_url = database_url
         self.directory = world.directory / name
         self.data_dir = self.directory / "data"
         self.directory.mkdir()
+        self.changes = {**(store.settings if store else {}), **(changes or {})}
         self.nginx = None
         if behind_nginx:
             self.socket = self.directory / "socket"
             self.listen = f"unix:{self.socket}"
             self.start()
-            self.nginx = Nginx(world, name, cloakroom_site(world.root, self.socket, self.data_dir / "content"))
+            site = cloakroom_site(world.root, self.socket, self.data_dir / "content", store=store)
+            self.nginx = Nginx(world, name, site)
             self.port = self.nginx.port
         else:
             self.port = free_port()
@@ -47,6 +51,28 @@ class Server:
         self.process.stop()
         self.start()
 
+    def another(self, name, **changes):
+        """Another instance over the same data, at a socket of its own, without an nginx. `changes` are settings."""
+        instance = copy.copy(self)
+        instance.changes = self.changes | changes
+        instance.name, instance.nginx = name, None
+        instance.socket = self.directory / f"{name}.socket"
+        instance.listen = f"unix:{instance.socket}"
+        instance.start()
+        return instance
+
+    def object_name(self, ticket):
+        """What the store calls the content of a ticket's file, as nginx learns it."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.socket))
+            connection.sendall(f"HEAD {ticket} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        for line in answer.splitlines():
+            name, _, value = line.partition(": ")
+            if name.lower() == "x-accel-redirect":
+                return "content/" + value.removeprefix("/_store/").partition("?")[0]
+        raise Failure(f"no redirect: {answer[:300]!r}")
+
     def environment(self, listen):
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CLOAKROOM_")}
         ours = {
@@ -60,6 +86,7 @@ class Server:
             "CHANGES_PER_HOUR": "1000000000",
             "MAX_FILES_PER_USER": "1000000000",
             **({"DATABASE_URL": self.database_url} if self.database_url else {}),
+            **self.changes,
             **self.world.settings.changes,
         }
         return inherited | {f"CLOAKROOM_{name}": value for name, value in ours.items()}
@@ -82,6 +109,10 @@ class Person:
         self.port = port
         self.token = token
         self.cookie = None
+
+    def at(self, port):
+        """The same person, asking another server by the same token."""
+        return Person(port, self.token)
 
     @property
     def headers(self):

@@ -1,10 +1,11 @@
 """Downloads: a ticket redeemed at Cloakroom and the file sent by nginx, against nginx without the question."""
 
+from benches import nginx
 from benches.contest import Contest, Row
 from benches.load import Load
 from benches.peers import Constant, Django, static
 from benches.populate import KIB, MIB
-from benches.processes import Failure
+from benches.processes import Failure, free_port
 
 NAMES = {KIB: "1 KiB", 32 * KIB: "32 KiB", MIB: "1 MiB", 10 * MIB: "10 MiB", 100 * MIB: "100 MiB"}
 CONSTANT = "nginx + constant upstream"
@@ -75,6 +76,22 @@ def link_ticket(shop, file_id, most):
     return link["file"]["downloadTicket"]["url"].removeprefix("http://127.0.0.1")
 
 
+def with_metrics(world, _needed):
+    """Two instances on SQLite, one of which measures what it does, and is asked for that by nobody."""
+    shop = world.shop
+    instances = {
+        "without": shop.server.another("without-metrics"),
+        "with": shop.server.another("with-metrics", METRICS_LISTEN=f"127.0.0.1:{free_port()}"),
+    }
+    sides = {}
+    for name, instance in instances.items():
+        site = nginx.cloakroom_site(world.root, instance.socket, shop.content_dir)
+        port = nginx.Nginx(world, instance.name, site).port
+        load = Load(world, instance.name, port, shop.tickets(KIB), least_bytes=KIB)
+        sides[name] = load.processor_time([instance.process])
+    return sides
+
+
 def on_postgres(world, _needed):
     """The same files in PostgreSQL, against one empty query for each request through the same pool."""
     shop = world.postgres_shop
@@ -111,6 +128,18 @@ CONTESTS = [
         ],
         by_links,
         "answers/s",
+    ),
+    Contest(
+        "download 1 KiB with metrics",
+        [
+            Row(
+                *("redeem-1k-metrics-processor", "processor time, redeem, 1 KiB, with metrics", "with", "without"),
+                "without metrics",
+                at_most=1.02,
+            )
+        ],
+        with_metrics,
+        "µs",
     ),
     Contest(
         "download 1 KiB, PostgreSQL",

@@ -9,10 +9,10 @@ import time
 from benches.cloakroom import Server, first_answer, multipart
 from benches.contest import Contest, Row
 from benches.load import Load
-from benches.peers import constant_port
+from benches.peers import TusServer, constant_port
 from benches.populate import KIB, MIB
 from benches.processes import Failure, Process
-from benches.uploads import upload
+from benches.uploads import header, upload
 
 CONNECTIONS = 1000
 UPLOADS = 64
@@ -72,10 +72,19 @@ def memory(world, _needed):
         upload(server.port, person, path)
         return (process.memory("VmHWM") - before) / MIB
 
+    def peer():
+        tus_server = world.once("tus-server-direct", lambda: TusServer(world, "tus-server-direct", behind_nginx=False))
+        tus_server.restart()
+        begin_by_tus(tus_server.port, "", KIB)
+        time.sleep(0.3)
+        return slow_parts(tus_server.process, tus_server.port, "") / KIB
+
     return {
         "idle": idle,
         "connection": lambda: connections(fresh(), server.port) / KIB,
         "upload": lambda: slow_uploads(fresh(), server.port, person) / KIB,
+        "part": lambda: slow_parts(fresh(), server.port, person.token) / KIB,
+        "part of a peer": peer,
         "peak": lambda: growth(huge),
         "difference": lambda: growth(huge) - growth(medium),
     }
@@ -95,17 +104,51 @@ def connections(process, port):
 
 
 def slow_uploads(process, port, person):
-    """Bytes for each of many uploads that have sent 2 MiB and pause; the peak on the way there."""
+    """The same by multipart."""
     body, content_type = multipart(os.urandom(4 * MIB))
     head = (
         f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {person.token}\r\n"
         f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     ).encode()
+    return slow_bodies(process, port, [head] * UPLOADS, body, b'"sha256"')
+
+
+def slow_parts(process, port, token):
+    """The same by tus: each is a PATCH of an upload of its own."""
+    return slow_parts_of(process, port, [token] * UPLOADS, 4 * MIB)
+
+
+def slow_parts_of(process, port, tokens, size):
+    """The same of so many bytes, each with another token."""
+    body = os.urandom(size)
+    heads = [
+        f"PATCH {begin_by_tus(port, token, len(body))} HTTP/1.1\r\nHost: localhost\r\n{tus_headers(token)}"
+        f"Upload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        for token in tokens
+    ]
+    return slow_bodies(process, port, heads, body, b" 204 ")
+
+
+def begin_by_tus(port, token, size):
+    """The path of a new upload."""
+    head = f"POST /uploads HTTP/1.1\r\nHost: localhost\r\n{tus_headers(token)}Upload-Length: {size}\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        return "/uploads/" + header(answer_of(connection), "location").split("/uploads/")[1]
+
+
+def tus_headers(token):
+    return f"Tus-Resumable: 1.0.0\r\nAuthorization: Bearer {token}\r\n"
+
+
+def slow_bodies(process, port, heads, body, in_answer):
+    """Bytes for each of many uploads that have sent half of theirs and pause; the peak on the way there."""
     process.forget_peak()
     before = process.memory("VmRSS")
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(UPLOADS)]
-        for client in clients:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in heads]
+        for client, head in zip(clients, heads):
             client.sendall(head)
         sent = body[: len(body) // 2]
         for start in range(0, len(sent), 32 * KIB):
@@ -116,9 +159,9 @@ def slow_uploads(process, port, person):
         for client in clients:
             client.sendall(body[len(sent) :])
         for client in clients:
-            if b'"sha256"' not in answer_of(client):
+            if in_answer not in answer_of(client):
                 raise Failure("a slow upload was refused")
-        return (peak - before) / UPLOADS
+        return (peak - before) / len(heads)
 
 
 def answer_of(client):
@@ -169,6 +212,8 @@ CONTESTS = [
             Row("memory-idle", "memory, idle", "idle", at_most=30, unit="MiB"),
             Row("memory-connection", "memory of an idle connection", "connection", at_most=16, unit="KiB"),
             Row("memory-upload", "memory of an upload in flight", "upload", at_most=256, unit="KiB"),
+            Row("memory-upload-tus", "memory of an upload by tus in flight", "part", at_most=256, unit="KiB"),
+            Row("memory-upload-tus-server", "the same in @tus/server", "part of a peer", unit="KiB"),
             Row("memory-peak", "memory that a 1 GiB upload adds", "peak", at_most=64, unit="MiB"),
             Row("memory-flat", "what a 1 GiB upload adds beyond a 10 MiB one", "difference", at_most=4, unit="MiB"),
         ],

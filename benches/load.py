@@ -64,6 +64,16 @@ class Load:
         }
         self.script.write_text(SCRIPT % values)
 
+    def processor_time(self, processes):
+        """Reads the microseconds that all of the processes together compute for each answer."""
+
+        def reading():
+            before = sum(process.processor_seconds() for process in processes)
+            requests = self.run()["requests"]
+            return (sum(process.processor_seconds() for process in processes) - before) / requests * 1e6
+
+        return reading
+
     def run(self, seconds=None):
         """One round; returns wrk's summary. Fails on any error of any request."""
         seconds = seconds or self.world.settings.seconds

@@ -64,16 +64,21 @@ class Nginx:
         self.process.wait_until(lambda: listens(self.port))
 
 
-def cloakroom_site(root, upstream, content_dir, change=None):
-    """The site template for an upstream, a unix socket's path or a port: Cloakroom itself, or the constant one. `change`
-    is text of the template, and what it is replaced by."""
+def cloakroom_site(root, upstream, content_dir, change=None, store=None):
+    """The site template for an upstream, a unix socket's path or a port: Cloakroom itself, or the constant one; or for several
+    sockets. `change` is text of the template, and what it is replaced by. `store` is where content is, if it is no directory."""
+    if isinstance(upstream, list):
+        change = 'server "${UPSTREAM}";', " ".join(f'server "unix:{socket}";' for socket in upstream)
 
     def site(port, directory):
+        files = store_files(root, directory, store) if store else ["", ""]
         settings = {
             "LISTEN": f"127.0.0.1:{port}",
             "SERVER_NAME": "_",
             "TLS": "",
             "UPSTREAM": f"127.0.0.1:{upstream}" if isinstance(upstream, int) else f"unix:{upstream}",
+            "STORE": files[0],
+            "STORE_UPSTREAM": files[1],
             "CONTENT_DIR": f"{content_dir}/",
             "MAX_BODY_SIZE": "4g",
             "LOG_DIR": directory,
@@ -84,10 +89,31 @@ def cloakroom_site(root, upstream, content_dir, change=None):
             if was not in template:
                 raise Failure(f"nginx/cloakroom.conf.template has no {was!r} any more")
             template = template.replace(was, is_now)
+        if isinstance(upstream, list):
+            del settings["UPSTREAM"]
         (directory / "site.template").write_text(template)
         return render(root, directory / "site.template", settings)
 
     return site
+
+
+def store_files(root, directory, store):
+    """What includes the configuration for a store."""
+    settings = {
+        "STORE_URL": f"http://cloakroom_store/{store.settings['S3_BUCKET']}/content/",
+        "STORE_HOST": store.host,
+        "STORE_NAME": "127.0.0.1",
+        "STORE_CA": "/etc/ssl/certs/ca-certificates.crt",
+        "STORE_SERVERS": f"server {store.host};",
+    }
+    includes = []
+    for name in ["store", "store-upstream"]:
+        path = directory / f"{name}.conf"
+        template = (root / f"nginx/{name}.conf.template").read_text()
+        named = {setting: value for setting, value in settings.items() if f"${{{setting}}}" in template}
+        path.write_text(render(root, f"{name}.conf.template", named))
+        includes.append(f'include "{path}";')
+    return includes
 
 
 def site(text, **settings):

@@ -3,9 +3,10 @@
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
-from benches.processes import Failure, Process, free_port, listens, run, user_exists
+from benches.processes import Failure, Process, free_port, run, user_exists
 
 
 class Cluster:
@@ -42,11 +43,16 @@ class Cluster:
             )
         )
         self.server = f"postgres://postgres@127.0.0.1:{port}"
-        self.process.wait_until(lambda: listens(port))
+        self.process.wait_until(lambda: takes_connections(port))
 
     def create(self, name):
         run(["psql", "-q", f"{self.server}/postgres", "-c", f"CREATE DATABASE {name}"])
         return f"{self.server}/{name}"
+
+
+def takes_connections(port):
+    """It listens a while before it does."""
+    return subprocess.run(["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False).returncode == 0
 
 
 def directory_of_programs():

@@ -71,6 +71,12 @@ class Process:
                     return int(line.split()[1]) * 1024
         raise Failure(f"{self.name} tells no {name}")
 
+    def processor_seconds(self):
+        """What it has computed so far, all threads."""
+        with open(f"/proc/{self.pid}/stat") as stat:
+            of_itself = stat.read().rsplit(")", 1)[1].split()
+        return (int(of_itself[11]) + int(of_itself[12])) / os.sysconf("SC_CLK_TCK")
+
     def forget_peak(self):
         """Makes `VmHWM` begin anew at what is resident now (proc(5), clear_refs)."""
         with open(f"/proc/{self.pid}/clear_refs", "w") as clear_refs:

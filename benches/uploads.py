@@ -9,7 +9,7 @@ import time
 from benches.cloakroom import multipart
 from benches.contest import Contest, Row
 from benches.load import Load
-from benches.peers import Dav
+from benches.peers import Dav, TusServer
 from benches.populate import KIB, MIB
 from benches.processes import Failure, run
 
@@ -30,14 +30,6 @@ def large(size_of):
         path = world.random_file(size)
         server, person = world.cellar
 
-        def cloakroom(way=upload):
-            os.sync()
-            began = time.perf_counter()
-            file_id = way(server.port, person, path)
-            took = time.perf_counter() - began
-            person.ask("mutation($id: ID!) { deleteFile(id: $id) purgeFile(id: $id) }", {"id": file_id})
-            return size / took
-
         def put(and_sync):
             dav = world.once("dav", lambda: Dav(world))
             written = dav.root / "upload.bin"
@@ -53,9 +45,22 @@ def large(size_of):
             written.unlink()
             return size / took
 
+        def tus_server(name, same_work):
+            peer = world.once(name, lambda: TusServer(world, name, same_work=same_work))
+            os.sync()
+            began = time.perf_counter()
+            written = peer.root / header(send_by_tus(peer.port, "", path), "x-upload")
+            took = time.perf_counter() - began
+            if written.stat().st_size != size:
+                raise Failure("@tus/server wrote another number of bytes")
+            written.unlink()
+            return size / took
+
         return {
-            "Cloakroom": cloakroom,
-            "tus": lambda: cloakroom(upload_by_tus),
+            "@tus/server, same work": lambda: tus_server("tus-server", True),
+            "@tus/server": lambda: tus_server("tus-server-as-it-is", False),
+            "Cloakroom": lambda: timed(server, person, path),
+            "tus": lambda: timed(server, person, path, upload_by_tus),
             "DAV + sync": lambda: put(True),
             "DAV": lambda: put(False),
         }
@@ -78,15 +83,30 @@ def upload(port, person, path):
     return answer["data"]["uploadFile"]["id"]
 
 
+def timed(server, person, path, way=upload):
+    """Bytes a second of one upload by curl through nginx, from its start until the bytes are on the disk."""
+    os.sync()
+    began = time.perf_counter()
+    file_id = way(server.port, person, path)
+    took = time.perf_counter() - began
+    person.ask("mutation($id: ID!) { deleteFile(id: $id) purgeFile(id: $id) }", {"id": file_id})
+    return path.stat().st_size / took
+
+
 def upload_by_tus(port, person, path):
-    """The same by the tus protocol: an upload is begun, and all bytes come in one PATCH."""
-    tus = [*CURL, "--header", f"Authorization: Bearer {person.token}", "--header", "Tus-Resumable: 1.0.0"]
+    """The same by the tus protocol."""
+    return header(send_by_tus(port, person.token, path), "cloakroom-file")
+
+
+def send_by_tus(port, token, path):
+    """The head of the answer to the last request of the tus protocol: an upload is begun, and all bytes come in one PATCH."""
+    tus = [*CURL, "--header", f"Authorization: Bearer {token}", "--header", "Tus-Resumable: 1.0.0"]
     tus += ["--dump-header", "-", "--output", os.devnull]
     length = ["--request", "POST", "--header", f"Upload-Length: {path.stat().st_size}"]
     _, url_path = header(run([*tus, *length, f"http://127.0.0.1:{port}/uploads"]), "location").split("/uploads/")
     part = ["--request", "PATCH", "--header", "Upload-Offset: 0"]
     part += ["--header", "Content-Type: application/offset+octet-stream", "--upload-file", path]
-    return header(run([*tus, *part, f"http://127.0.0.1:{port}/uploads/{url_path}"]), "cloakroom-file")
+    return run([*tus, *part, f"http://127.0.0.1:{port}/uploads/{url_path}"])
 
 
 def header(head, name):
@@ -141,6 +161,12 @@ def rows_of(name, key, **options):
     return [
         Row(f"upload-{key}", f"upload {name}", "Cloakroom", "DAV + sync", "nginx DAV PUT + sync", at_least=1.0),
         Row(f"upload-{key}-tus", "the same by tus, in one PATCH", "tus", "Cloakroom", "by multipart", at_least=0.95),
+        Row(
+            *(f"upload-{key}-tus-server", "upload by tus", "tus", "@tus/server, same work"),
+            "@tus/server + SHA-256 + sync",
+            at_least=1.0,
+        ),
+        Row(f"upload-{key}-tus-server-nosync", "the same", "tus", "@tus/server", "@tus/server, not durable"),
         Row(f"upload-{key}-nosync", "the same", "Cloakroom", "DAV", "nginx DAV PUT, not durable"),
     ]
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from benches import populate
 from benches.cloakroom import Server
+from benches.peers import Yoga
 from benches.populate import KIB, MIB, Filling, GroupFilling, write_content
 from benches.postgres import Cluster
 from benches.processes import Failure
+from benches.store import Store
 
 # See Settings.sample.
 SAMPLES = {KIB: 2048, 32 * KIB: 256, MIB: 64, 10 * MIB: 8, 100 * MIB: 2}
@@ -121,6 +123,17 @@ class World:
         server = Server(self, "uploads")
         return server, server.sign_up("owner")
 
+    @cached_property
+    def store(self):
+        say("Starting SeaweedFS")
+        return Store(self)
+
+    @cached_property
+    def store_cellar(self):
+        """The same with content in an object store."""
+        server = Server(self, "store-uploads", store=self.store)
+        return server, server.sign_up("owner")
+
     @cache
     def grown(self, count):
         """Cloakroom on a port of its own, with so many files, and the owner and a reader of them."""
@@ -132,6 +145,23 @@ class World:
         populate.into_sqlite(filling, server.data_dir / "cloakroom.sqlite3")
         server.start()
         return server, owner, reader, filling
+
+    @cache
+    def bookshop(self, database):
+        """Cloakroom on a port of its own with 10,000 files, the people who see them by name, and graphql-yoga over the same rows."""
+        say(f"Setting up Cloakroom and graphql-yoga on {database}")
+        url = self.postgres.create("bookshop") if database == "PostgreSQL" else None
+        server = Server(self, f"bookshop-{database}", database_url=url, behind_nginx=False)
+        people = {name: server.sign_up(name) for name in ("owner", "reader")}
+        filling = Filling(*(populate.user_id(person) for person in people.values()), 10_000)
+        server.process.stop()
+        rows = server.data_dir / "cloakroom.sqlite3"
+        if url:
+            populate.into_postgres(filling, url)
+        else:
+            populate.into_sqlite(filling, rows)
+        server.start()
+        return server, people, Yoga(self, database, url or rows)
 
     @cache
     def crowded(self, database):

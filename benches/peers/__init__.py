@@ -1,4 +1,4 @@
-"""What Cloakroom is measured against: the upstream that decides nothing, nginx alone, and Django."""
+"""What Cloakroom is measured against: the upstream that decides nothing, nginx alone, Django, graphql-yoga, @tus/server."""
 
 import json
 import os
@@ -100,3 +100,60 @@ class Django:
             run([directory / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements])
             shutil.copy(requirements, done)
         return directory / "bin/python"
+
+
+def node_program(world, name, *options):
+    """The server of a peer that runs on Node, beside the packages that it needs. They are kept between runs."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        raise Failure(f"{name} needs Node and npm")
+    source, directory = world.root / "benches/peers" / name, world.target / "bench" / name
+    lock, done = source / "package-lock.json", directory / "done.json"
+    if not done.exists() or done.read_text() != lock.read_text():
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(source, directory, ignore=shutil.ignore_patterns("node_modules"))
+        run(["npm", "ci", "--no-fund", "--no-audit", *options], cwd=directory)
+        shutil.copy(lock, done)
+    for program in source.glob("*.mjs"):
+        shutil.copy(program, directory)
+    return directory / "server.mjs"
+
+
+class Yoga:
+    """graphql-yoga over the database of a Cloakroom, which may be a file of SQLite's or a URL."""
+
+    def __init__(self, world, name, database):
+        # One of its packages is compiled when it is installed.
+        program = node_program(world, "yoga")
+        self.port = free_port()
+        log = world.directory / f"yoga-{name}.log"
+        self.process = world.start(Process("graphql-yoga", ["node", program, database, self.port], log))
+        self.process.wait_until(lambda: listens(self.port))
+
+
+class TusServer:
+    """@tus/server, which stores in `root`: behind nginx as Cloakroom is, or else on a port of its own. `same_work`: it hashes
+    and syncs what it has received."""
+
+    def __init__(self, world, name, *, same_work=False, behind_nginx=True):
+        self.world = world
+        self.name = name
+        self.root = world.directory / name
+        self.root.mkdir()
+        self.arguments = [self.root, *(["same-work"] if same_work else [])]
+        self.socket = world.directory / f"{name}.socket"
+        self.port = free_port()
+        self.address = self.socket if behind_nginx else self.port
+        self.start()
+        if behind_nginx:
+            self.port = nginx.Nginx(world, name, nginx.cloakroom_site(world.root, self.socket, self.root)).port
+
+    def start(self):
+        program = node_program(self.world, "tus-server", "--ignore-scripts")
+        log = self.world.directory / f"{self.name}.log"
+        command = ["node", program, self.address, *self.arguments]
+        self.process = self.world.start(Process("@tus/server", command, log))
+        self.process.wait_until(lambda: listens(self.address))
+
+    def restart(self):
+        self.process.stop()
+        self.start()
