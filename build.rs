@@ -1,9 +1,9 @@
-//! Has cargo compile again when the bundle that `src/http/graphiql.rs` embeds appears or changes.
+//! Has cargo compile again when a bundle that the binary embeds appears or changes.
 
 use std::path::Path;
 
 fn main() {
-    // Cargo takes a watched path that does not exist for changed, at every build. So while there is no bundle, watch
+    // Cargo takes a watched path that does not exist for changed, at every build. So while there are no bundles, watch
     // the directory that it will appear in.
     let watched = if Path::new("web/dist").is_dir() {
         "web/dist"

@@ -40,6 +40,13 @@ need_fault_tools() {
     compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
 }
 
+# The object store that most tests run on, in the version that tests/store pins, and in that directory only.
+install_seaweedfs() {
+    [[ -x tests/store/.venv/bin/python ]] || python3 -m venv tests/store/.venv
+    tests/store/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+        --requirement tests/store/requirements.txt
+}
+
 # Installs what `need` noted, says so, and leaves none of its services running or enabled.
 install_missing() {
     ((${#missing[@]})) || return 0
@@ -49,7 +56,7 @@ install_missing() {
     local package
     for package in "${missing[@]}"; do
         case $package in
-            nginx | postgresql) keep_idle "$package" ;;
+            nginx | postgresql | prometheus | clamav-daemon) keep_idle "$package" ;;
         esac
     done
     missing=()
@@ -104,7 +111,7 @@ need_node() {
     major=${found#v}
     major=${major%%.*}
     if [[ ! $major =~ ^[0-9]+$ ]] || ((major < wanted)); then
-        say "GraphiQL takes Node.js $wanted or later; here it is ${found:-missing}."
+        say "The pages take Node.js $wanted or later; here it is ${found:-missing}."
         return 1
     fi
     need node nodejs
@@ -112,12 +119,14 @@ need_node() {
 }
 
 web_is_built() {
-    local bundle=web/dist/index.html
-    [[ -e $bundle ]] || return 1
-    [[ -z $(find web/src web/build.mjs web/package.json web/package-lock.json -newer "$bundle" -print -quit) ]]
+    local bundle=web/dist/app/index.html.gz     # the last file that the build writes, or nearly so
+    [[ -e $bundle && -e web/dist/graphiql/index.html ]] || return 1
+    # The page's documents are typed from the schema.
+    [[ -z $(find web/app web/graphiql web/licenses.mjs web/package.json web/package-lock.json schema.graphql \
+        -type f -not -name schema.d.ts -newer "$bundle" -print -quit) ]]
 }
 
-# GraphiQL, which the binary embeds: so before cargo builds.
+# The page for people and GraphiQL, which the binary embeds: so before cargo builds.
 build_web() {
     web_is_built || (cd web && npm ci --no-progress && npm run --silent build)
 }

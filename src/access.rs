@@ -99,7 +99,7 @@
 //! ```compile_fail,E0451
 //! # use {cloakroom::access::{Destination, Payer, Uploader}, uuid::Uuid};
 //! fn forge(uploader: Uploader, owner_id: Uuid, payer: Payer) -> Destination {
-//!     Destination { uploader, own: None, owner_id, payer, max_file_size: None }
+//!     Destination { uploader, own: None, owner_id, payer, max_file_size: None, network: None }
 //! }
 //! ```
 
@@ -117,6 +117,7 @@ use crate::{
 use facts::Claim;
 use policy::{Decision, Facts, State, decide};
 
+mod accounts;
 mod audiences;
 mod destination;
 mod drops;
@@ -130,6 +131,7 @@ mod proof;
 mod shares;
 mod uploads;
 
+pub use accounts::{Administrator, administrator, not_an_administrator, sees_account};
 pub use audiences::EVERYONE;
 pub use destination::{Destination, Payer, Uploader, drop_is_full};
 pub use drops::{
@@ -139,12 +141,14 @@ pub use explanation::{Explanation, Obstacle, explain};
 pub use facts::FileFacts;
 pub use groups::{Group, groups_among, groups_of, owned_group, readable_group, visible_group};
 pub use links::{LinkFace, LinkTerms, link_face, linked_file, links_of};
-pub use lists::{files_of, shared_with, trash_of};
+pub use lists::{
+    Order, Part, Place, SortKey, files_of, files_sorted, shared_sorted, shared_with, trash_of,
+};
 pub use policy::Refusal;
 pub use proof::{Owned, Readable, Sight, Trashed};
 pub use shares::{ShareName, owned_shares_called, shares_of, visible_share};
 pub use uploads::{
-    Resumable, dropped_upload, own_upload, upload_again, uploads_of, visible_upload,
+    Resumable, dropped_upload, own_upload, owned_upload, upload_again, uploads_of, visible_upload,
 };
 
 /// What a check needs: who is signed in, and what reads the facts.

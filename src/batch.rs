@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::{
     error::{Code, Error, Result},
+    metrics,
     patience::{self, Claim, Withdrawn},
     tasks::Tasks,
 };
@@ -25,6 +26,7 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Batches<I, O> {
     waiting: mpsc::Sender<Asked<I, O>>,
+    measured: metrics::Queue,
 }
 
 #[derive(Debug)]
@@ -55,19 +57,23 @@ where
     {
         let (waiting, queue) = mpsc::channel(max);
         let queue = Arc::new(Mutex::new(queue));
+        let measured = metrics::Queue::named(name);
         for _ in 0..at_once {
             let (queue, serve) = (Arc::clone(&queue), serve.clone());
+            let measured = measured.clone();
             tasks.keep(name, move || {
                 let (queue, serve) = (Arc::clone(&queue), serve.clone());
+                let measured = measured.clone();
                 async move {
                     let mut batch = Vec::with_capacity(max);
                     while queue.lock().await.recv_many(&mut batch, max).await > 0 {
+                        measured.served(batch.len());
                         serve_batch(&serve, &mut batch).await;
                     }
                 }
             });
         }
-        Self { waiting }
+        Self { waiting, measured }
     }
 
     /// What `item` gets; `UNAVAILABLE` when nobody has taken it for too long.
@@ -87,6 +93,7 @@ where
         };
         let gone = || Error::internal("a batch ended without an answer");
         let _withdrawn = Withdrawn(&claim);
+        let _waiting = self.measured.wait();
         let answered = patience::wait_for(&claim, async {
             self.waiting.send(asked).await.map_err(|_| gone())?;
             outcome.await.map_err(|_| gone())?

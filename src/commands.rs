@@ -7,17 +7,22 @@ use std::{
 
 use clap::Args;
 use cloakroom::{
-    app::{self, App, Needs},
+    app::{self, App, ContentPlace, Needs},
     clock::Clock,
-    config::{Config, Secret},
+    config::Config,
     db::Db,
-    domain::accounts,
-    error::{Code, Error},
     installation,
-    operator_error::OperatorError,
+    storage::{Finding, Verdict},
     tasks::Tasks,
     verify,
 };
+
+pub mod accounts;
+pub mod doctor;
+pub mod moving;
+pub mod packaging;
+mod teller;
+pub mod webhooks;
 
 pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -64,40 +69,19 @@ pub async fn migrate(config: &Config, options: &Migrate) -> Outcome {
     let db = match options.down {
         Some(steps) => {
             let db = Db::connect(config.database.database_url.expose(), &tasks).await?;
-            installation::check(&db, &config.storage.data_dir).await?;
+            installation::check(&db, ContentPlace::of(config)?.look()).await?;
             db.migrate_down(steps).await?;
             db
         }
         None => {
             app::make_data_dir(&config.storage.data_dir)?;
-            let db = app::make_database(config, &tasks).await?;
+            let content = ContentPlace::of(config)?;
+            let db = app::make_database(config, content.look(), &tasks).await?;
             db.migrate().await?;
             db
         }
     };
     Ok(db.close().await?)
-}
-
-pub async fn create_user(config: Config, username: &str) -> Outcome {
-    // Before the password is asked for, which would be in vain.
-    let app = App::open_existing(config, Clock::System, Needs::Database).await?;
-    let password = read_password()?;
-    let account = accounts::create(&app, username, password).await;
-    let account = account.map_err(|error| told(&app, error))?;
-    print(format!("{} {}\n", account.user.id, account.user.username))
-}
-
-pub async fn set_password(config: Config, username: &str) -> Outcome {
-    let app = App::open_existing(config, Clock::System, Needs::Database).await?;
-    let password = read_password()?;
-    let set = accounts::set_password(&app, username, password).await;
-    Ok(set.map_err(|error| told(&app, error))?)
-}
-
-pub async fn set_disabled(config: Config, username: &str, disabled: bool) -> Outcome {
-    let app = App::open_existing(config, Clock::System, Needs::Database).await?;
-    let set = accounts::set_disabled(&app, username, disabled).await;
-    Ok(set.map_err(|error| told(&app, error))?)
 }
 
 /// Fails when anything is amiss, so that a script can tell.
@@ -122,9 +106,9 @@ pub async fn verify(config: Config, options: &Verify) -> Outcome {
     })
     .await;
     let report = report.map_err(|error| {
-        let data_dir = app.config.storage.data_dir.display();
+        let place = app.storage.place(&app.config.storage.data_dir);
         format!(
-            "cannot look at everything in {data_dir} and {}: {}",
+            "cannot look at everything in {place} and {}: {}",
             app.db.name(),
             error.cause()
         )
@@ -142,28 +126,23 @@ pub async fn verify(config: Config, options: &Verify) -> Outcome {
     }
 }
 
-/// What an error about accounts says to whoever typed the command: the cause where there is one, and not what clients are
-/// told.
-fn told(app: &App, error: Error) -> OperatorError {
-    match error.code {
-        Code::Internal | Code::Unavailable | Code::StorageFull => app.db.unusable(error.cause()),
-        _ => OperatorError::new(error.to_string()),
-    }
-}
-
-/// The first line of standard input; a person is asked for it without an echo.
-fn read_password() -> Result<Secret, OperatorError> {
-    let cannot = |error| {
-        OperatorError::new(format!(
-            "cannot read the password: {error}. Type it when it is asked for, or give it as the first line of standard \
-             input, in UTF-8"
-        ))
+/// Fails when content is not safe in the store, or does not work.
+pub async fn check_store(config: &Config) -> Outcome {
+    let ContentPlace::S3(s3) = ContentPlace::of(config)? else {
+        return Err("STORAGE is local: there is no object store to be tried out".into());
     };
-    if io::stdin().is_terminal() {
-        let password = rpassword::prompt_password("Password: ");
-        return password.map(Secret::from).map_err(cannot);
+    let findings = s3.trial().await;
+    let lines = findings
+        .iter()
+        .map(|Finding { what, verdict }| match verdict {
+            Verdict::Good => format!("good     {what}\n"),
+            Verdict::Differs(why) => format!("differs  {what}: no; {why}\n"),
+            Verdict::Bad(why) => format!("BAD      {what}: no; {why}\n"),
+        });
+    print(lines.collect::<String>())?;
+    let is_bad = |finding: &Finding| matches!(finding.verdict, Verdict::Bad(_));
+    match findings.iter().any(is_bad) {
+        true => Err(format!("{} cannot keep content", s3.place()).into()),
+        false => Ok(()),
     }
-    let mut line = String::new();
-    io::stdin().read_line(&mut line).map_err(cannot)?;
-    Ok(Secret::from(line.trim_end_matches(['\r', '\n']).to_owned()))
 }

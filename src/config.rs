@@ -11,18 +11,22 @@ mod descriptors;
 mod env_file;
 mod kinds;
 mod listing;
+mod objects;
 mod origin;
 mod table;
 mod values;
 
 pub use declare::{SETTINGS, Setting};
-pub use listing::{Unknown, check_texts, markdown, unknown};
+pub use listing::{Unknown, check_texts, markdown, unknown, variables_file};
+pub use objects::{least_part_bytes, part_bytes};
+pub use origin::is_loopback;
 pub use table::{
-    Accounts, Config, Database, Graphql, Logging, Options, Server, Storage, Strangers, Sweeps,
-    Tickets, Uploads, Users,
+    Accounts, Config, Database, Graphql, Logging, Oidc, Options, S3, Scanning, Server, Storage,
+    Strangers, Sweeps, Tickets, Traces, Uploads, Users, Webhooks,
 };
 pub use values::{
-    Delivery, Drops, GraphiQl, LinkPassword, Links, Listen, LogFormat, Secret, SignUp,
+    Delivery, Drops, GraphiQl, LinkPassword, Links, Listen, LogFormat, OidcSignUp, Page,
+    PasswordSignIn, S3UrlStyle, Scan, ScanAway, Secret, SignUp, StorageKind,
 };
 
 /// What one GraphQL document may ask for.
@@ -60,6 +64,16 @@ impl Config {
     /// Whether clients reach us by TLS, which cookies then insist on.
     pub fn is_https(&self) -> bool {
         self.server.public_url.starts_with("https://")
+    }
+
+    /// Whether there is a provider by which people sign in.
+    pub fn has_provider(&self) -> bool {
+        !self.oidc.oidc_issuer.is_empty()
+    }
+
+    /// Whether passwords sign people in.
+    pub fn takes_passwords(&self) -> bool {
+        self.accounts.password_sign_in == PasswordSignIn::On
     }
 
     pub fn query_limits(&self) -> QueryLimits {

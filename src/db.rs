@@ -14,18 +14,23 @@ use postgres::{Waiting, Writes};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     EntityTrait, IntoActiveModel, Select, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait, TryIntoModel,
+    TransactionTrait, TryIntoModel, sqlx::postgres::PgListener,
 };
+use tokio::sync::Notify;
 use transaction::Done;
 
 use crate::{
+    config::Secret,
     error::{Code, Error, Result},
+    metrics,
     operator_error::OperatorError,
 };
 
 mod connect;
 mod due;
+mod figures;
 mod group_commit;
+mod integrity;
 mod lookups;
 mod migrate;
 mod open;
@@ -34,13 +39,18 @@ mod place;
 mod postgres;
 mod prepared;
 mod reader;
+mod shared_time;
 mod transaction;
+mod transfer;
 
 pub use lookups::Lookups;
 pub use page::{LISTS_MAX, Page, Rows};
 pub use postgres::Connections;
+pub use prepared::bind_all;
 pub use reader::Reader;
+pub use shared_time::shared_time;
 pub use transaction::Transaction;
+pub use transfer::Transfer;
 
 const READ_ONLY: &str = "SHOW transaction_read_only";
 
@@ -55,6 +65,10 @@ pub struct Db {
     sqlite_path: Option<PathBuf>,
     /// What operators call it.
     name: Arc<str>,
+    /// Wakes one who waits for events of this process.
+    news: Arc<Notify>,
+    /// Where to hear of those of others, on PostgreSQL.
+    postgres_url: Option<Secret>,
 }
 
 #[derive(Clone, Debug)]
@@ -164,10 +178,32 @@ impl Db {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
     {
-        match &self.writer {
+        let news = Arc::clone(&self.news);
+        let work = waking(news, work);
+        let begun = metrics::begin();
+        let written = match &self.writer {
             Writer::Sqlite(_, group) => group.write(work).await,
             Writer::Postgres(writes) => writes.write(waiting, work).await,
-        }
+        };
+        metrics::WRITES.ended(begun, written.as_ref().is_err_and(Error::is_failure));
+        written
+    }
+
+    /// Ready when a transaction that has [announced](Transaction::announce) itself is durable; for one task alone.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Listens to what other instances say on a channel, on PostgreSQL. The connection is made again by itself.
+    pub async fn listen(&self, channel: &str) -> Result<Option<PgListener>> {
+        let Some(url) = &self.postgres_url else {
+            return Ok(None);
+        };
+        let mut listener = PgListener::connect(url.expose())
+            .await
+            .map_err(Error::internal)?;
+        listener.listen(channel).await.map_err(Error::internal)?;
+        Ok(Some(listener))
     }
 
     /// Fails when nothing can be read.
@@ -283,5 +319,19 @@ fn immediate() -> TransactionOptions {
     TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
+    }
+}
+
+/// The same work, in a transaction that wakes `news` when it announces itself.
+fn waking<T, F>(
+    news: Arc<Notify>,
+    work: F,
+) -> impl for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static
+where
+    F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
+{
+    move |transaction| {
+        transaction.will_wake(news);
+        work(transaction)
     }
 }

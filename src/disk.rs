@@ -26,6 +26,12 @@ pub async fn check_room(directory: &Path) -> Result<()> {
     Ok(written.await.map_err(Error::internal)??)
 }
 
+/// How many bytes the disk of `path` has left for users; `None` where the system does not tell. Blocks.
+pub fn free_bytes(path: &Path) -> Option<i64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    i64::try_from(disk.f_bavail.saturating_mul(disk.f_frsize)).ok()
+}
+
 /// Fails when no file can be made in `directory`.
 pub fn try_writing(directory: &Path) -> io::Result<()> {
     nameless_file(directory).map(drop)

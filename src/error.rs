@@ -9,7 +9,7 @@ use ::http::StatusCode;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use serde_json::{Map, Value};
 
-use crate::log_limit::LogLimit;
+use crate::{log_limit::LogLimit, metrics};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -52,6 +52,7 @@ codes! {
     PayloadTooLarge  "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE      "The request is larger than allowed";
     QuotaExceeded    "QUOTA_EXCEEDED"    INSUFFICIENT_STORAGE   "Your quota is used up";
     ChecksumMismatch "CHECKSUM_MISMATCH" UNPROCESSABLE_ENTITY   "The bytes are not the ones announced";
+    FileRefused      "FILE_REFUSED"      UNPROCESSABLE_ENTITY   "The scanner does not let the file pass";
     QueryTooComplex  "QUERY_TOO_COMPLEX" BAD_REQUEST            "The query asks for too much at once";
     RateLimited      "RATE_LIMITED"      TOO_MANY_REQUESTS      "Too many tries";
     StorageFull      "STORAGE_FULL"      INSUFFICIENT_STORAGE   "The server's disk is full";
@@ -129,6 +130,7 @@ impl Error {
         let (Some(source), code) = (&self.source, self.code.as_str()) else {
             return;
         };
+        metrics::failed(code);
         let log_limit = match self.code {
             Code::StorageFull => &FULL,
             Code::Unavailable => &UNAVAILABLE,
@@ -137,6 +139,14 @@ impl Error {
         if let Some(left_out) = log_limit.turn() {
             tracing::warn!(code, error = %source, left_out, "request refused");
         }
+    }
+
+    /// Whether something failed on our side, and not whoever asked.
+    pub fn is_failure(&self) -> bool {
+        matches!(
+            self.code,
+            Code::Internal | Code::Unavailable | Code::StorageFull
+        )
     }
 
     /// What went wrong, for the operator: the cause where there is one.
@@ -158,10 +168,14 @@ impl Error {
         self
     }
 
+    /// What went wrong underneath, where it is of this type.
+    pub fn source_as<T: std::error::Error + 'static>(&self) -> Option<&T> {
+        self.source.as_ref()?.downcast_ref()
+    }
+
     /// Whether PostgreSQL gave up waiting for a lock that somebody else has.
     pub fn met_lock(&self) -> bool {
-        let source = self.source.as_ref().and_then(|it| it.downcast_ref());
-        match source.and_then(sqlx_error) {
+        match self.source_as().and_then(sqlx_error) {
             Some(SqlxError::Database(error)) => error.code().is_some_and(|code| code == "55P03"),
             _ => false,
         }

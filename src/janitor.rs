@@ -10,8 +10,9 @@ use tracing::{info, warn};
 use crate::{
     app::{App, SharedApp},
     auth::{session, throttle},
-    domain::{events, files, groups, links, shares, uploads},
+    domain::{accounts, events, files, groups, links, shares, uploads},
     error::Result,
+    metrics,
 };
 
 mod settled;
@@ -26,15 +27,22 @@ const BATCH: u64 = 100;
 type Batch = for<'a> fn(&'a App, Timestamp, u64) -> BoxFuture<'a, Result<u64>>;
 
 /// Every sweep. What each does stands with the owner of its rows.
-const SWEEPS: [(&str, Batch); 11] = [
+const SWEEPS: [(&str, Batch); 13] = [
+    // First, since others go on with what it leaves them.
+    ("deleted accounts", |app, _, limit| {
+        Box::pin(accounts::sweep_deleted(app, limit))
+    }),
     ("abandoned uploads", |app, _, limit| {
         Box::pin(uploads::sweep_abandoned(app, limit))
     }),
     ("expired resumable uploads", |app, now, limit| {
         Box::pin(uploads::sweep_expired(app, now, limit))
     }),
-    ("discarded content", |app, _, limit| {
-        Box::pin(files::sweep_discarded(app, limit))
+    ("uploads that only the store knows", |app, now, _| {
+        Box::pin(uploads::sweep_unrecorded(app, now))
+    }),
+    ("discarded content", |app, now, limit| {
+        Box::pin(files::sweep_discarded(app, now, limit))
     }),
     ("expired sessions", |app, now, limit| {
         Box::pin(session::sweep_expired(app, now, limit))
@@ -107,6 +115,7 @@ pub async fn sweep(app: &App) {
     for (what, batch) in SWEEPS {
         repeat(app, what, batch, now).await;
     }
+    metrics::set_moment(metrics::SWEPT_AT_SECONDS, clock.now().0);
 }
 
 async fn repeat(app: &App, what: &'static str, batch: Batch, now: Timestamp) {
@@ -122,10 +131,12 @@ async fn repeat(app: &App, what: &'static str, batch: Batch, now: Timestamp) {
             }
             Err(error) => {
                 warn!(what, %error, "a sweep failed; the next one tries again");
+                metrics::sweep_failed(what);
                 break;
             }
         }
     }
+    metrics::swept(what, rows);
     if rows > 0 {
         info!(what, rows, "swept");
     }

@@ -25,6 +25,8 @@ mod pen;
 
 /// How long the end of the process waits for the last lines to be written.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// What is never traced, whatever is asked for: this layer writes whole paths, and those of links and drops are secrets.
+const UNSPOKEN: &str = "tower_http::csrf::service=off";
 /// Room for what is said before the configuration is known.
 const FIRST_BYTES: usize = 1 << 20;
 
@@ -60,7 +62,7 @@ impl Log {
         (state.room, state.format) = (config.logging.log_buffer, config.logging.log_format);
         drop(state);
         let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new(&config.logging.log))
+            .with_env_filter(filter(&config.logging.log))
             .with_writer(Arc::clone(&self.queue))
             // It would report them by `eprintln!`, which panics.
             .log_internal_errors(false);
@@ -75,6 +77,12 @@ impl Log {
     pub fn say(&self, line: impl Display) {
         self.queue.push(format!("{line}\n").as_bytes());
     }
+}
+
+/// The filter that `wanted` describes, and that lets no secret through.
+fn filter(wanted: &str) -> EnvFilter {
+    let unspoken = UNSPOKEN.parse().expect("it is a directive");
+    EnvFilter::new(wanted).add_directive(unspoken)
 }
 
 impl Drop for Log {

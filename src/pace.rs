@@ -16,6 +16,9 @@ use tokio::time::{Instant, Sleep};
 
 use crate::config::Config;
 
+/// This part of a window after its end, it is not by chance that nobody has looked yet.
+const LATE: u32 = 10;
+
 /// Tells a client that is too slow: one that moves nothing for a whole window, or fewer than `least` bytes while the server
 /// waits for it for a window in all. Time in which nobody waits for the client does not count against it.
 pub struct Pace {
@@ -52,7 +55,12 @@ impl Pace {
     /// Notes that the client sent or took `bytes`.
     pub fn moved(&mut self, bytes: usize) {
         if let Some(waiting) = self.waiting.take() {
-            self.waited += waiting.counted_since.elapsed();
+            // A wait that reaches its end ends the client, by `poll_too_slow`. Where that end is long over and the client still there,
+            // nobody polled: the server was at work, as when an upload waits for memory, and that time is not the client's.
+            let late = waiting.sleep.deadline() + self.window / LATE;
+            if Instant::now() < late {
+                self.waited += waiting.counted_since.elapsed();
+            }
         }
         self.moved = self.moved.saturating_add(bytes as u64);
     }
@@ -160,5 +168,35 @@ impl Drop for Holder {
             self.0.begin();
             self.0.reader.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_window_in_which_the_server_was_at_work_does_not_count() {
+        let window = Duration::from_millis(20);
+        let mut pace = Pace {
+            window,
+            least: 100,
+            moved: 0,
+            waited: Duration::ZERO,
+            waiting: None,
+        };
+        let begun = poll_fn(|it| pace.poll_too_slow(it)).now_or_never();
+        assert_eq!(begun, None);
+        // The server has other things to do, and then takes what has come meanwhile.
+        std::thread::sleep(2 * window);
+        pace.moved(1);
+        let again = poll_fn(|it| pace.poll_too_slow(it)).now_or_never();
+        assert_eq!(again, None);
+        // In the next window, it counts.
+        poll_fn(|it| pace.poll_too_slow(it)).await;
     }
 }

@@ -20,6 +20,8 @@ use crate::{
     storage::{Content, ContentKey},
 };
 
+mod ordered;
+
 /// Rows read at a time.
 const PAGE: u64 = 1000;
 
@@ -100,8 +102,15 @@ impl fmt::Display for Report {
 /// Looks at everything, and calls `progress` now and then with what it has seen so far.
 pub async fn run(app: &App, options: Options, mut progress: impl FnMut(&Report)) -> Result<Report> {
     let mut report = Report::default();
-    check_contents(app, options, &mut report, &mut progress).await?;
-    check_files(app, options, &mut report, &mut progress).await?;
+    match app.storage.listed() {
+        Some(listed) => {
+            ordered::check(app, options, listed, &mut report, &mut progress).await?;
+        }
+        None => {
+            check_contents(app, options, &mut report, &mut progress).await?;
+            check_files(app, options, &mut report, &mut progress).await?;
+        }
+    }
     Ok(report)
 }
 
@@ -127,21 +136,32 @@ async fn check_files(
         for row in rows {
             report.files += 1;
             report.bytes += u64::try_from(row.size).unwrap_or_default();
-            let Some(what) = damage(app, &row, options).await? else {
-                continue;
-            };
-            // Purged meanwhile: then its bytes are gone by right.
-            let again = file::Entity::find_by_id(row.id);
-            if app.db.one(again).await?.is_some() {
-                report.damaged.push(Damage {
-                    file_id: row.id,
-                    content_key: row.content_key,
-                    what,
-                });
-            }
+            check_file(app, row, options, report).await?;
         }
         progress(report);
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "verify looks at every row")]
+async fn check_file(
+    app: &App,
+    row: file::Model,
+    options: Options,
+    report: &mut Report,
+) -> Result<()> {
+    let Some(what) = damage(app, &row, options).await? else {
+        return Ok(());
+    };
+    // Purged meanwhile: then its bytes are gone by right.
+    let again = file::Entity::find_by_id(row.id);
+    if app.db.one(again).await?.is_some() {
+        report.damaged.push(Damage {
+            file_id: row.id,
+            content_key: row.content_key,
+            what,
+        });
+    }
+    Ok(())
 }
 
 /// What is wrong with the bytes of `row`; also what the disk says when it cannot read them.
@@ -213,24 +233,36 @@ async fn check_contents(
         if report.contents.is_multiple_of(PAGE) {
             progress(report);
         }
-        if is_owned(app, &key).await? {
-            continue;
-        }
-        // The second look is for an upload that finished, or a purge that ended, between listing and asking.
-        let Some(written_at) = app.storage.written_at(&key).await? else {
-            continue;
-        };
-        if is_owned(app, &key).await? {
-            continue;
-        }
-        if written_at > settled {
-            report.unsettled += 1;
-            continue;
-        }
-        report.orphans.push(key.to_string());
-        if options.repair && app.storage.delete(&key).await? {
-            report.removed += 1;
-        }
+        check_content(app, &key, settled, options, report).await?;
+    }
+    Ok(())
+}
+
+/// Whether something owns the content that is listed under `key`.
+async fn check_content(
+    app: &App,
+    key: &ContentKey,
+    settled: Timestamp,
+    options: Options,
+    report: &mut Report,
+) -> Result<()> {
+    if is_owned(app, key).await? {
+        return Ok(());
+    }
+    // The second look is for an upload that finished, or a purge that ended, between listing and asking.
+    let Some(written_at) = app.storage.written_at(key).await? else {
+        return Ok(());
+    };
+    if is_owned(app, key).await? {
+        return Ok(());
+    }
+    if written_at > settled {
+        report.unsettled += 1;
+        return Ok(());
+    }
+    report.orphans.push(key.to_string());
+    if options.repair && app.storage.delete(key, None).await? {
+        report.removed += 1;
     }
     Ok(())
 }

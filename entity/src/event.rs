@@ -20,9 +20,15 @@ pub enum Kind {
     PasswordChangeRefused,
     AccountDisabled,
     AccountEnabled,
+    RoleChanged,
+    QuotaChanged,
+    AccountDeleted,
+    AccountLinked,
+    AccountUnlinked,
     ApiTokenCreated,
     ApiTokenRevoked,
     Uploaded,
+    UploadRefused,
     Renamed,
     Trashed,
     Restored,
@@ -40,6 +46,10 @@ pub enum Kind {
     GroupDeleted,
     GroupMemberAdded,
     GroupMemberRemoved,
+    WebhookAdded,
+    WebhookRemoved,
+    WebhookPaused,
+    WebhookResumed,
 }
 
 /// Who did it.
@@ -77,6 +87,7 @@ pub enum ObjectKind {
     ApiToken,
     Drop,
     Group,
+    Webhook,
 }
 
 /// No foreign keys: the trail outlives what it speaks of.
@@ -103,6 +114,8 @@ pub struct Model {
     pub detail: Option<String>,
     /// How often it happened, where the same thing within a minute is one event.
     pub count: i32,
+    /// Whose the object is, where it is a file or a drop.
+    pub owner_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -32,6 +32,17 @@ pub struct Model {
     pub generation: i64,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+    /// One more for each request that may append, where the storage has no locks: what an older one notes is refused.
+    pub epoch: i64,
+    /// Whether a request has not let go of it yet, where the storage has no locks.
+    pub is_held: bool,
+    /// In an object store: the number of the next part. Every number is used once.
+    pub next_part: i32,
+    /// In an object store: how many bytes are in parts that no row names, because the request that sent them failed. They lie there
+    /// until the upload is finished or ends, and the quota that is reserved for the upload counts them.
+    pub unnamed_bytes: i64,
+    /// In an object store, which cannot be asked before the end: the first bytes.
+    pub head: Option<Vec<u8>>,
     /// What it has become.
     pub file_id: Option<Uuid>,
 }

@@ -14,6 +14,17 @@ pub struct Model {
     pub data: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+    /// What its user calls it by, to end it.
+    pub id: Option<Uuid>,
+    /// Whom it signs in, at which epoch of their credentials; the data say the same.
+    pub user_id: Option<Uuid>,
+    pub credential_epoch: Option<i64>,
+    /// To within some minutes.
+    pub last_used_at: Option<Timestamp>,
+    /// The client's address at the sign-in, where it was known.
+    pub address: Option<String>,
+    /// What the browser called itself then.
+    pub user_agent: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

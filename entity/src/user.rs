@@ -1,8 +1,24 @@
 //! An account.
 
-use sea_orm::entity::prelude::*;
+use sea_orm::{
+    entity::prelude::*,
+    sea_query::{Expr, ExprTrait},
+};
 
 use crate::Timestamp;
+
+/// What an account may do besides having files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(8))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Role {
+    User,
+    /// Looks after the accounts of others.
+    Admin,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user")]
@@ -14,7 +30,7 @@ pub struct Model {
     /// The form names are compared by; see `domain::accounts`.
     #[sea_orm(unique)]
     pub username_key: String,
-    /// A PHC string, argon2id.
+    /// A PHC string, argon2id; [`NO_PASSWORD`] where none signs the user in. Read it by [`Model::hash_of_password`].
     pub password_hash: String,
     pub disabled: bool,
     /// Grows when credentials change; whatever carries an older number is void.
@@ -28,9 +44,28 @@ pub struct Model {
     /// How many files the user owns, those in the trash included.
     pub file_count: i64,
     pub created_at: Timestamp,
+    pub role: Role,
+    /// Bytes that the user may keep, in place of what the configuration says for all.
+    pub quota_bytes: Option<i64>,
+}
+
+/// In the place of a hash: no password is right.
+pub const NO_PASSWORD: &str = "";
+
+impl Model {
+    /// The hash of the user's password, where there is one.
+    pub fn hash_of_password(&self) -> Option<String> {
+        (self.password_hash != NO_PASSWORD).then(|| self.password_hash.clone())
+    }
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The users who are administrators, disabled ones too. The value is no parameter, so that both databases know their index of
+/// them.
+pub fn administrators() -> Expr {
+    Column::Role.into_expr().eq(Expr::cust("'ADMIN'"))
+}

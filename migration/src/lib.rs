@@ -22,6 +22,15 @@ mod m20261124_000015_create_link_download;
 mod m20261124_000016_create_drop;
 mod m20261124_000017_create_dropped_file;
 mod m20261124_000018_create_resumable_upload;
+mod m20261124_000020_create_listed_file;
+mod m20261124_000021_add_sign_in_to_session;
+mod m20261124_000022_create_concern;
+mod m20261124_000030_add_parts_to_upload;
+mod m20261124_000031_create_upload_part;
+mod m20261126_000040_alter_user;
+mod m20261126_000041_create_deleted_user;
+mod m20261126_000050_create_oidc_identity;
+mod m20261126_000060_create_webhook;
 
 pub struct Migrator;
 
@@ -49,6 +58,15 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000016_create_drop::Migration),
             Box::new(m20261124_000017_create_dropped_file::Migration),
             Box::new(m20261124_000018_create_resumable_upload::Migration),
+            Box::new(m20261124_000020_create_listed_file::Migration),
+            Box::new(m20261124_000021_add_sign_in_to_session::Migration),
+            Box::new(m20261124_000022_create_concern::Migration),
+            Box::new(m20261124_000030_add_parts_to_upload::Migration),
+            Box::new(m20261124_000031_create_upload_part::Migration),
+            Box::new(m20261126_000040_alter_user::Migration),
+            Box::new(m20261126_000041_create_deleted_user::Migration),
+            Box::new(m20261126_000050_create_oidc_identity::Migration),
+            Box::new(m20261126_000060_create_webhook::Migration),
         ]
     }
 }

@@ -13,6 +13,7 @@ enum Upload {
     Id,
     UserId,
     DropId,
+    Network,
     ContentKey,
     ReservedBytes,
     CreatedAt,
@@ -30,6 +31,7 @@ impl MigrationTrait for Migration {
                     .col(uuid(Upload::Id).primary_key())
                     .col(uuid(Upload::UserId))
                     .col(uuid_null(Upload::DropId))
+                    .col(string_null(Upload::Network))
                     .col(string_len_uniq(Upload::ContentKey, 32))
                     .col(big_integer(Upload::ReservedBytes).default(0))
                     .col(big_integer(Upload::CreatedAt))

@@ -92,6 +92,12 @@ impl MigrationTrait for Migration {
                 .and_where(Expr::col(ResumableUpload::DropId).is_null())
                 .and_where(unfinished())
                 .to_owned(),
+            // The unfinished ones that go into an account, by drops as well.
+            of("resumable_upload_unfinished")
+                .col(ResumableUpload::UserId)
+                .col(ResumableUpload::Id)
+                .and_where(unfinished())
+                .to_owned(),
             of("resumable_upload_dropped")
                 .col(ResumableUpload::DropId)
                 .and_where(Expr::col(ResumableUpload::DropId).is_not_null())

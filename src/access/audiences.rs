@@ -4,7 +4,7 @@
 //! to an audience is checked at every access, and never stored as rows.
 
 use entity::{
-    group_member,
+    deleted_user, file, group_member,
     share::{self, Audience},
 };
 use sea_orm::{
@@ -94,4 +94,18 @@ pub(super) fn unexpired(now: Expr) -> Condition {
     Condition::any()
         .add(share::Column::ExpiresAt.is_null())
         .add(share::Column::ExpiresAt.into_expr().gt(now))
+}
+
+/// The files of accounts that have not been deleted: what is left of a deleted one is shared with nobody any more.
+pub(super) fn of_lasting_owner() -> Expr {
+    let deletion = Query::select()
+        .expr(Expr::cust("1"))
+        .from(deleted_user::Entity)
+        .and_where(
+            deleted_user::Column::UserId
+                .into_expr()
+                .equals((file::Entity, file::Column::OwnerId)),
+        )
+        .to_owned();
+    Expr::exists(deletion).not()
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Owned, proof::Owner};
 use crate::{
-    auth::{Usage, Viewer, drop::DropVisitor},
+    auth::{Account, Usage, Viewer, client::ClientAddress, drop::DropVisitor},
     error::{Code, Error, Result},
 };
 
@@ -19,6 +19,8 @@ pub struct Destination {
     payer: Payer,
     /// Where there is a limit besides the server's.
     max_file_size: Option<u64>,
+    /// Where a visitor comes from.
+    network: Option<ClientAddress>,
 }
 
 /// Who adds a file. The audit trail names them.
@@ -27,6 +29,8 @@ pub enum Uploader {
     User(Uuid),
     /// A visitor of the drop with this id.
     Drop(Uuid),
+    /// Whoever types commands at the server.
+    Operator,
 }
 
 /// Whose quota the bytes and files count against.
@@ -62,6 +66,16 @@ impl Destination {
                 usage: viewer.account().usage,
             },
             max_file_size: None,
+            network: None,
+        }
+    }
+
+    /// The account of `owner` by their drop, as the owner looks at what a visitor of it has not finished.
+    pub(super) fn left_by_visitors(owner: &Viewer, drop_id: Uuid) -> Self {
+        Self {
+            uploader: Uploader::Drop(drop_id),
+            own: None,
+            ..Self::own(owner)
         }
     }
 
@@ -89,6 +103,24 @@ impl Destination {
             max_file_size: visitor
                 .max_file_size()
                 .map(|size| u64::try_from(size).unwrap_or(0)),
+            network: Some(visitor.network()),
+        }
+    }
+
+    /// The account that the operator of the server puts files into; it is its user's, who pays for them. No request may: the
+    /// lint bans it outside the command that does so.
+    pub fn by_operator(account: &Account) -> Self {
+        Self {
+            uploader: Uploader::Operator,
+            own: None,
+            owner_id: account.user.id,
+            payer: Payer {
+                id: account.user.id,
+                epoch: None,
+                usage: account.usage,
+            },
+            max_file_size: None,
+            network: None,
         }
     }
 
@@ -101,8 +133,13 @@ impl Destination {
     pub fn drop_id(&self) -> Option<Uuid> {
         match self.uploader {
             Uploader::Drop(id) => Some(id),
-            Uploader::User(_) => None,
+            Uploader::User(_) | Uploader::Operator => None,
         }
+    }
+
+    /// The network that the file comes from, where it comes by a drop.
+    pub fn network(&self) -> Option<String> {
+        self.network.map(|network| network.to_string())
     }
 
     /// Whether the uploader is the payer. Whoever is not may announce what they like: only bytes that come count then.

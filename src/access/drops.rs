@@ -4,12 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use entity::{Timestamp, drop, dropped_file, file};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select,
     sea_query::{ExprTrait, Query, SelectStatement},
 };
 use uuid::Uuid;
 
-use super::{Access, Owned, Sight, facts::is_in, lists::owned_of_ids, policy::State};
+use super::{
+    Access, Owned, Sight,
+    facts::is_in,
+    lists::{owned_of_ids, still_active},
+    policy::State,
+    proof::{Owner, together},
+};
 use crate::{
     auth::Viewer,
     db::{LISTS_MAX, Page, Rows},
@@ -49,16 +55,24 @@ impl From<drop::Model> for Drop {
 impl Owned<Drop> {
     /// A drop of `viewer`'s, as the transaction that has just made it left it.
     pub(crate) fn made(viewer: &Viewer, row: drop::Model) -> Result<Self> {
-        owned(viewer, row).ok_or_else(Error::not_found)
+        owned(viewer.into(), row).ok_or_else(Error::not_found)
     }
 }
 
-/// `drop`, where it is `viewer`'s.
-fn owned(viewer: &Viewer, drop: drop::Model) -> Option<Owned<Drop>> {
-    (drop.owner_id == viewer.id()).then(|| Owned {
+/// `drop`, where it is `owner`'s.
+fn owned(owner: Owner, drop: drop::Model) -> Option<Owned<Drop>> {
+    (drop.owner_id == owner.id).then(|| Owned {
         row: drop.into(),
-        owner: viewer.into(),
+        owner,
     })
+}
+
+/// The drops of `owner`; none of one who is no longer active.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
+fn theirs(owner: Owner) -> Select<drop::Entity> {
+    drop::Entity::find()
+        .filter(drop::Column::OwnerId.eq(owner.id))
+        .filter(still_active(owner.subject))
 }
 
 /// The drop `id`, if it is `viewer`'s.
@@ -68,8 +82,9 @@ pub async fn visible_drop(
     viewer: &Viewer,
     id: Uuid,
 ) -> Result<Option<Owned<Drop>>> {
-    let drop = access.db.one(drop::Entity::find_by_id(id)).await?;
-    Ok(drop.and_then(|drop| owned(viewer, drop)))
+    let drop = theirs(viewer.into()).filter(drop::Column::Id.eq(id));
+    let drop = access.db.one(drop).await?;
+    Ok(drop.and_then(|drop| owned(viewer.into(), drop)))
 }
 
 /// The drop `id` of `viewer`; `NOT_FOUND` for everybody else.
@@ -81,83 +96,104 @@ pub async fn owned_drop(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Ow
 /// The drops of `viewer`, newest first, those that are closed too.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
 pub async fn drops_of(access: &Access, viewer: &Viewer, page: Page) -> Result<Rows<Owned<Drop>>> {
-    let mine = drop::Entity::find().filter(drop::Column::OwnerId.eq(viewer.id()));
-    let drops = access.db.all(page.apply(mine, drop::Column::Id)).await?;
-    let drops = drops.into_iter();
-    Ok(page.cut(drops.filter_map(|drop| owned(viewer, drop)).collect()))
+    let owner = viewer.into();
+    let mine = page.apply(theirs(owner), drop::Column::Id);
+    let drops = access.db.all(mine).await?.into_iter();
+    Ok(page.cut(drops.filter_map(|drop| owned(owner, drop)).collect()))
 }
 
 /// Those of `ids` that are drops of `viewer`'s.
-#[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
 pub async fn drops_of_ids(
     access: &Access,
     viewer: &Viewer,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Owned<Drop>>> {
-    let drops = drop::Entity::find().filter(drop::Column::Id.is_in(ids));
+    of_ids(access, viewer.into(), ids).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
+async fn of_ids(
+    access: &Access,
+    owner: Owner,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Owned<Drop>>> {
+    let drops = theirs(owner).filter(drop::Column::Id.is_in(ids));
     let drops = access.db.all(drops).await?.into_iter();
     Ok(drops
-        .filter_map(|drop| Some((drop.id, owned(viewer, drop)?)))
+        .filter_map(|drop| Some((drop.id, owned(owner, drop)?)))
         .collect())
 }
 
-/// The drops by which files of `viewer`'s own came, by the ids of the files.
+/// The drops by which files of their owners' own came, by the ids of the files.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of drops")]
 pub async fn drops_of_files(
     access: &Access,
-    viewer: &Viewer,
     file_ids: &[&Owned<Uuid>],
 ) -> Result<HashMap<Uuid, Owned<Drop>>> {
-    let ids = file_ids.iter().map(|id| ***id);
-    let dropped = dropped_file::Entity::find().filter(dropped_file::Column::FileId.is_in(ids));
-    let dropped = access.db.all(dropped).await?;
-    let ids: HashSet<_> = dropped.iter().map(|file| file.drop_id).collect();
-    let drops = drops_of_ids(access, viewer, ids).await?;
-    let of_files = dropped
-        .into_iter()
-        .filter_map(|file| Some((file.file_id, drops.get(&file.drop_id)?.clone())));
-    Ok(of_files.collect())
+    let mut of_files = HashMap::new();
+    for (owner, ids) in together(file_ids, |id| id.owner) {
+        let ids = ids.iter().map(|id| ***id);
+        let dropped = dropped_file::Entity::find().filter(dropped_file::Column::FileId.is_in(ids));
+        let dropped = access.db.all(dropped).await?;
+        let ids: HashSet<_> = dropped.iter().map(|file| file.drop_id).collect();
+        let drops = of_ids(access, owner, ids).await?;
+        of_files.extend(dropped.into_iter().filter_map(|file| {
+            let drop = drops.get(&file.drop_id)?.clone();
+            Some((file.file_id, drop))
+        }));
+    }
+    Ok(of_files)
 }
 
 /// Of each of `drops`, the page of the live files that came by it.
-///
-/// One query for [`LISTS_MAX`] drops, which reads no more of each than its page.
-#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
 pub async fn files_of_drops(
     access: &Access,
-    viewer: &Viewer,
     drops: &[&Owned<Drop>],
     page: Page,
 ) -> Result<HashMap<Uuid, Rows<Sight>>> {
     let mut pages = HashMap::new();
-    for drops in drops.chunks(LISTS_MAX) {
-        let lists = drops.iter().map(|drop| live_files(drop.id));
-        let Some(keys) = page.keys_of_each(lists, dropped_file::Column::FileId) else {
-            continue;
-        };
-        let dropped =
-            dropped_file::Entity::find().filter(dropped_file::Column::FileId.in_subquery(keys));
-        let dropped = match page.backward {
-            true => dropped.order_by_asc(dropped_file::Column::FileId),
-            false => dropped.order_by_desc(dropped_file::Column::FileId),
-        };
-        let dropped = access.db.all(dropped).await?;
-        let ids = dropped.iter().map(|dropped| dropped.file_id);
-        let mut files = owned_of_ids(access, viewer, ids).await?;
-        let mut by_drop: HashMap<_, Vec<_>> = HashMap::new();
-        for dropped in dropped {
-            let ids = by_drop.entry(dropped.drop_id).or_default();
-            ids.push(dropped.file_id);
-        }
-        for (drop_id, ids) in by_drop {
-            // Before the files are taken: one that is deleted meanwhile leaves a gap, and not the end of the list.
-            let Rows { rows, more } = page.cut(ids);
-            let rows = rows.into_iter().filter_map(|id| files.remove(&id));
-            let rows = rows.filter(|file| matches!(file, Sight::Live(_))).collect();
-            pages.insert(drop_id, Rows { rows, more });
+    for (owner, drops) in together(drops, |drop| drop.owner) {
+        for drops in drops.chunks(LISTS_MAX) {
+            pages.extend(files_of_owner(access, owner, drops, page).await?);
         }
     }
     Ok(pages)
+}
+
+/// One query, for no more than [`LISTS_MAX`] drops of `owner`'s, which reads no more of each than its page.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
+async fn files_of_owner(
+    access: &Access,
+    owner: Owner,
+    drops: &[&Owned<Drop>],
+    page: Page,
+) -> Result<HashMap<Uuid, Rows<Sight>>> {
+    let lists = drops.iter().map(|drop| live_files(drop.id));
+    let Some(keys) = page.keys_of_each(lists, dropped_file::Column::FileId) else {
+        return Ok(HashMap::new());
+    };
+    let dropped =
+        dropped_file::Entity::find().filter(dropped_file::Column::FileId.in_subquery(keys));
+    let dropped = match page.backward {
+        true => dropped.order_by_asc(dropped_file::Column::FileId),
+        false => dropped.order_by_desc(dropped_file::Column::FileId),
+    };
+    let dropped = access.db.all(dropped).await?;
+    let ids = dropped.iter().map(|dropped| dropped.file_id);
+    let mut files = owned_of_ids(access, owner, ids).await?;
+    let mut by_drop: HashMap<_, Vec<_>> = HashMap::new();
+    for dropped in dropped {
+        let ids = by_drop.entry(dropped.drop_id).or_default();
+        ids.push(dropped.file_id);
+    }
+    let pages = by_drop.into_iter().map(|(drop_id, ids)| {
+        // Before the files are taken: one that is deleted meanwhile leaves a gap, and not the end of the list.
+        let Rows { rows, more } = page.cut(ids);
+        let rows = rows.into_iter().filter_map(|id| files.remove(&id));
+        let rows = rows.filter(|file| matches!(file, Sight::Live(_))).collect();
+        (drop_id, Rows { rows, more })
+    });
+    Ok(pages.collect())
 }
 
 /// The ids of the live files that came by a drop.

@@ -12,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    audiences::{Key, keys, unexpired},
+    audiences::{Key, keys, of_lasting_owner, unexpired},
     policy::{Facts, Grant, State},
 };
 use crate::{
@@ -202,5 +202,6 @@ fn granted_until(keys: &[Key], now: Expr) -> SelectStatement {
         .from(share::Entity)
         .cond_where(of_file)
         .cond_where(unexpired(now))
+        .and_where(of_lasting_owner())
         .to_owned()
 }

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Access, Owned, Readable};
+use super::{Access, Owned, Readable, lists::still_active};
 use crate::{
     auth::Viewer,
     db::{Page, Rows},
@@ -63,12 +63,21 @@ fn seen_by_member(viewer: &Viewer, group: group::Model) -> Readable<Group> {
     }
 }
 
-/// The groups that `viewer` belongs to. A group that is deleted has no members.
+/// The groups that `viewer` belongs to, who is still active. A group that is deleted has no members.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of groups")]
 fn groups_with(viewer: &Viewer) -> Select<group::Entity> {
     group::Entity::find()
         .join_rev(JoinType::InnerJoin, group_member::Relation::Group.def())
         .filter(group_member::Column::UserId.eq(viewer.id()))
+        .filter(still_active(viewer.into()))
+}
+
+/// The ids of the groups that `viewer` belongs to.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of groups")]
+pub(super) async fn ids_of_groups(access: &Access, viewer: &Viewer) -> Result<Vec<Uuid>> {
+    let mine = group_member::Entity::find().filter(group_member::Column::UserId.eq(viewer.id()));
+    let mine = access.db.all(mine).await?.into_iter();
+    Ok(mine.map(|member| member.group_id).collect())
 }
 
 /// The group `id`, if `viewer` belongs to it.

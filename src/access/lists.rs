@@ -14,18 +14,22 @@ use uuid::Uuid;
 
 use super::{
     Access, Owned, Readable, Sight, Trashed,
-    audiences::{self, Key, unexpired},
+    audiences::{self, Key, of_lasting_owner, unexpired},
     facts::{active, is_in, state},
     policy::{Facts, Grant, State},
+    proof::Owner,
     sight,
 };
 use crate::{
-    auth::Viewer,
+    auth::{Identity, Subject, Viewer},
     db::{Page, Rows},
     error::Result,
 };
 
 mod groups;
+mod sorted;
+
+pub use sorted::{Order, Part, Place, SortKey, files_sorted, shared_sorted};
 
 /// The live files of `viewer`.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
@@ -60,7 +64,7 @@ pub(super) async fn owned_among(
     let mine = files
         .filter(file::Column::OwnerId.eq(viewer.id()))
         .filter(is_in(state))
-        .filter(still_active(viewer));
+        .filter(still_active(viewer.into()));
     let mine = page.apply(mine, file::Column::Id);
     let rows = access.db.all(mine).await?;
     let facts = Facts {
@@ -76,27 +80,17 @@ pub(super) async fn owned_among(
     Ok(page.cut(rows.collect()))
 }
 
-/// Those of `ids` that are files of `viewer`'s, live or in the trash.
-#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
+/// Those of `ids` that are files of `owner`'s, live or in the trash.
 pub(super) async fn owned_of_ids(
     access: &Access,
-    viewer: &Viewer,
+    owner: Owner,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Sight>> {
-    let mine = file::Entity::find()
-        .filter(file::Column::Id.is_in(ids))
-        .filter(file::Column::OwnerId.eq(viewer.id()))
-        .filter(still_active(viewer));
-    let mine = access.db.all(mine).await?.into_iter();
-    Ok(mine
-        .filter_map(|row| {
-            let facts = Facts {
-                state: state(&row),
-                is_active: true,
-                is_owner: true,
-                grant: None,
-            };
-            let file = sight(row, &facts, facts.state, viewer.into()).ok()?;
+    let files = files_and_facts(access, owner, ids).await?;
+    Ok(files
+        .into_iter()
+        .filter_map(|(row, facts)| {
+            let file = sight(row, &facts, facts.state, owner.subject).ok()?;
             let file = match facts.state {
                 State::Live => Sight::Live(file),
                 State::Trashed => file.into_owned().ok()?.into_trashed().into(),
@@ -104,6 +98,32 @@ pub(super) async fn owned_of_ids(
             Some((file.id, file))
         })
         .collect())
+}
+
+/// The files with `ids`, whoever owns them, and for each the facts for `owner`: shares are not among them.
+///
+/// The query does not ask for the owner: PostgreSQL might then read all files of that owner, because it plans for as many files as
+/// owners have on average.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of files")]
+async fn files_and_facts(
+    access: &Access,
+    owner: Owner,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<(file::Model, Facts)>> {
+    let files = file::Entity::find()
+        .filter(file::Column::Id.is_in(ids))
+        .filter(still_active(owner.subject));
+    let files = access.db.all(files).await?.into_iter();
+    let files = files.map(|row| {
+        let facts = Facts {
+            state: state(&row),
+            is_active: true,
+            is_owner: row.owner_id == owner.id,
+            grant: None,
+        };
+        (row, facts)
+    });
+    Ok(files.collect())
 }
 
 /// The live files of others that `viewer` is granted sight of, each once.
@@ -168,8 +188,9 @@ async fn shared_with_one(
         .filter(audience.matches())
         .filter(unexpired(Expr::value(access.clock.now())))
         .filter(is_in(State::Live))
+        .filter(of_lasting_owner())
         .filter(file::Column::OwnerId.ne(viewer.id()))
-        .filter(still_active(viewer));
+        .filter(still_active(viewer.into()));
     let scan = page.apply(scan, share::Column::FileId);
     let shares = access.db.all(scan).await?.into_iter();
     Ok(shares
@@ -177,12 +198,12 @@ async fn shared_with_one(
         .collect())
 }
 
-/// Whether `viewer` is active: lists are empty when not.
-fn still_active(viewer: &Viewer) -> Expr {
-    exists(active(
-        Expr::value(viewer.id()),
-        Expr::value(viewer.epoch()),
-    ))
+/// Whether whoever asks is an active user: lists are empty when not.
+pub(super) fn still_active(subject: Subject) -> Expr {
+    match subject.identity() {
+        Identity::User { id, epoch } => exists(active(Expr::value(id), Expr::value(epoch))),
+        Identity::Link { .. } => Expr::value(false),
+    }
 }
 
 /// Whether there is a user of whom `condition` is true.

@@ -48,7 +48,7 @@ pub struct Owned<T> {
 }
 
 /// The owner, as they asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     pub id: Uuid,
     pub subject: Subject,
@@ -61,6 +61,22 @@ impl From<&Viewer> for Owner {
             subject: viewer.into(),
         }
     }
+}
+
+/// `proofs` with the same `key`, which is whose they are, together: one query is for one person.
+pub(super) fn together<'p, T, K: PartialEq>(
+    proofs: &[&'p T],
+    key: impl Fn(&T) -> K,
+) -> Vec<(K, Vec<&'p T>)> {
+    let mut all: Vec<(K, Vec<&T>)> = Vec::new();
+    for proof in proofs {
+        let key = key(proof);
+        match all.iter_mut().find(|(of, _)| *of == key) {
+            Some((_, same)) => same.push(proof),
+            None => all.push((key, vec![proof])),
+        }
+    }
+    all
 }
 
 impl<T> Owned<T> {

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use entity::{file, share};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, Order, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, RelationTrait,
-    sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, JoinType,
+    Order, QueryFilter, QuerySelect, RelationTrait,
+    sea_query::{Asterisk, Expr, ExprTrait, Func, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -16,11 +16,12 @@ use super::{
     facts::is_in,
     lists::owned_of_ids,
     policy::State,
+    proof::together,
     visible_file,
 };
 use crate::{
     auth::Viewer,
-    db::{Page, Reader, Rows},
+    db::{Connections, Page, Reader, Rows},
     error::Result,
 };
 
@@ -83,7 +84,7 @@ pub async fn owned_shares_called(
     });
     let shares = access.db.all(share::Entity::find().filter(any)).await?;
     let file_ids: HashSet<_> = shares.iter().map(|share| share.file_id).collect();
-    let files = owned_of_ids(access, viewer, file_ids).await?;
+    let files = owned_of_ids(access, viewer.into(), file_ids).await?;
     let shares = shares.into_iter().filter_map(|row| {
         let file = files.get(&row.file_id)?.clone();
         let name = ShareName {
@@ -97,36 +98,28 @@ pub async fn owned_shares_called(
     Ok(shares.collect())
 }
 
-/// Of each of `files`, the page of the shares that `viewer` may know, newest first: all of their own files', in the trash
-/// too, and of others' those that reach them. None of a file that somebody else was let see.
+/// Of each of `files`, the page of the shares that whoever was let see it may know, newest first: all of their own files',
+/// in the trash too, and of others' those that reach them.
 ///
 /// Reads no more rows than the pages have, and one to tell whether there are more.
 pub async fn shares_of(
     access: &Access,
-    viewer: &Viewer,
     files: &[&Sight],
     page: Page,
 ) -> Result<HashMap<Uuid, Rows<Readable<share::Model>>>> {
-    let ids = |owned: bool| {
-        let files = files.iter().filter(|file| {
-            let is_theirs = file.subject() == viewer.into();
-            is_theirs && file.is_owned() == owned
-        });
-        files.map(|file| file.id).collect()
-    };
-    let mut pages = HashMap::new();
-    for (owned, shares) in [
-        (true, owned_shares(access, ids(true), page).await?),
-        (
-            false,
-            shares_that_reach(access, viewer, ids(false), page).await?,
-        ),
-    ] {
+    let mut pages = HashMap::with_capacity(files.len());
+    for ((subject, owned), files) in together(files, |file| (file.subject(), file.is_owned())) {
+        let ids = files.iter().map(|file| file.id).collect();
+        let shares = match (owned, subject.identity().user_id()) {
+            (true, _) => owned_shares(access, ids, page).await?,
+            (false, Some(user_id)) => shares_that_reach(access, user_id, ids, page).await?,
+            (false, None) => Shares::new(),
+        };
         for (file, rows) in shares {
             let rows = rows.into_iter().map(|row| Readable {
                 until: row.expires_at,
                 owned,
-                subject: viewer.into(),
+                subject,
                 row,
             });
             pages.insert(file, page.cut(rows.collect()));
@@ -136,101 +129,146 @@ pub async fn shares_of(
 }
 
 /// Each file's page is found in the index of shares by file and id, read from one end of the page to the other.
+///
+/// Each form stops at the end of the page on its own database alone; on the other it would read every share.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
 async fn owned_shares(access: &Access, files: Vec<Uuid>, page: Page) -> Result<Shares> {
-    if files.is_empty() {
-        return Ok(Shares::new());
-    }
-    let mut shares = share::Entity::find()
-        .join(JoinType::InnerJoin, share::Relation::File.def())
-        .filter(file::Column::Id.is_in(files));
-    // Each form stops at the end of the page on its own database alone; on the other it would read every share.
-    match access.db.reader() {
+    let mut of_page = shares_of_page(page);
+    let shares = match access.db.reader() {
         Reader::Sqlite { .. } => {
-            let mut end = ids_of_page(page);
-            end.limit(1).offset(page.limit);
+            let end = of_page.column((OF_PAGE, share::Column::Id));
+            let end = end.limit(1).offset(page.limit).to_owned();
             let furthest = if page.backward {
                 Uuid::max()
             } else {
                 Uuid::nil()
             };
             let end = Func::coalesce([Expr::SubQuery(None, Box::new(end.into())), furthest.into()]);
-            shares = page
+            let shares = share::Entity::find()
+                .join(JoinType::InnerJoin, share::Relation::File.def())
+                .filter(file::Column::Id.is_in(files));
+            let shares = page
                 .apply_bounds(shares, share::Column::Id)
                 .filter(match page.backward {
                     true => share::Column::Id.into_expr().lte(end),
                     false => share::Column::Id.into_expr().gte(end),
                 });
+            access.db.all(shares).await?
         }
-        Reader::Postgres(_) => {
-            let mut ids = ids_of_page(page);
-            ids.limit(page.limit + 1);
-            let same =
-                Expr::col((OF_PAGE, share::Column::Id)).equals((share::Entity, share::Column::Id));
-            QueryTrait::query(&mut shares).join_lateral(JoinType::InnerJoin, ids, OF_PAGE, same);
+        Reader::Postgres(connections) => {
+            let of_file = of_page.column((OF_PAGE, Asterisk)).limit(page.limit + 1);
+            of_each(connections, files, of_file.to_owned()).await?
         }
-    }
-    let shares = shares.order_by(share::Column::Id, order(page));
-    Ok(by_file(access.db.all(shares).await?))
+    };
+    Ok(by_file(shares, page))
 }
 
-/// The ids of the shares of the file that is at hand, in the order of `page` and within its bounds.
-fn ids_of_page(page: Page) -> SelectStatement {
+/// The shares of the file that is at hand, in the order of `page` and within its bounds.
+fn shares_of_page(page: Page) -> SelectStatement {
     let id = || Expr::col((OF_PAGE, share::Column::Id));
-    let mut ids = Query::select();
-    ids.expr(id()).from_as(share::Entity, OF_PAGE).and_where(
+    let mut shares = Query::select();
+    shares.from_as(share::Entity, OF_PAGE).and_where(
         Expr::col((OF_PAGE, share::Column::FileId)).equals((file::Entity, file::Column::Id)),
     );
     if let Some(after) = page.after {
-        ids.and_where(id().lt(after));
+        shares.and_where(id().lt(after));
     }
     if let Some(before) = page.before {
-        ids.and_where(id().gt(before));
+        shares.and_where(id().gt(before));
     }
-    ids.order_by((OF_PAGE, share::Column::Id), order(page));
-    ids
+    let order = match page.backward {
+        true => Order::Asc,
+        false => Order::Desc,
+    };
+    shares.order_by((OF_PAGE, share::Column::Id), order);
+    shares
 }
 
-/// At most one of each file for each audience of the viewer, found in the index of shares by file and audience.
+/// The unexpired shares of the live ones of `files` that reach the user, within the bounds of `page`.
+///
+/// At most one of each file for each audience of the user, found in the index of shares by file and audience.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
-async fn shares_that_reach(
+pub(super) async fn shares_that_reach(
     access: &Access,
-    viewer: &Viewer,
+    user_id: Uuid,
     files: Vec<Uuid>,
     page: Page,
 ) -> Result<Shares> {
-    if files.is_empty() {
-        return Ok(Shares::new());
-    }
     let mut found = Vec::new();
-    for audience in audiences::of_user(viewer.id()) {
-        let shares = share::Entity::find()
-            .join(JoinType::InnerJoin, share::Relation::File.def())
-            .filter(share::Column::FileId.is_in(files.clone()))
-            .filter(audience.matches())
-            .filter(unexpired(Expr::value(access.clock.now())))
-            .filter(is_in(State::Live));
-        let shares = page.apply_bounds(shares, share::Column::Id);
-        found.extend(access.db.all(shares).await?);
+    for audience in audiences::of_user(user_id) {
+        let of_audience = Condition::all()
+            .add(audience.matches())
+            .add(unexpired(Expr::value(access.clock.now())))
+            .add(is_in(State::Live));
+        let of_audience = page.bounds(of_audience, share::Column::Id);
+        let shares = match access.db.reader() {
+            Reader::Sqlite { .. } => {
+                let shares = share::Entity::find()
+                    .join(JoinType::InnerJoin, share::Relation::File.def())
+                    .filter(share::Column::FileId.is_in(files.clone()))
+                    .filter(of_audience);
+                access.db.all(shares).await?
+            }
+            // Asked about all files at once, PostgreSQL may read every share with the audience, because it plans for as many
+            // shares as audiences have on average.
+            Reader::Postgres(connections) => {
+                let of_file = Query::select()
+                    .column(Asterisk)
+                    .from(share::Entity)
+                    .and_where(
+                        share::Column::FileId
+                            .into_expr()
+                            .equals((file::Entity, file::Column::Id)),
+                    )
+                    .cond_where(of_audience)
+                    // Keeps it a query of its own for each file.
+                    .offset(0)
+                    .to_owned();
+                of_each(connections, files.clone(), of_file).await?
+            }
+        };
+        found.extend(shares);
     }
-    found.sort_by_key(|share| share.id);
+    Ok(by_file(found, page))
+}
+
+/// Of each of `files`, the shares that `of_file` says, on PostgreSQL.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
+async fn of_each(
+    connections: &Connections,
+    files: Vec<Uuid>,
+    of_file: SelectStatement,
+) -> Result<Vec<share::Model>> {
+    let columns = share::Column::iter().map(|column| (share::Entity, column));
+    let query = Query::select()
+        .columns(columns)
+        .from(file::Entity)
+        .join_lateral(
+            JoinType::InnerJoin,
+            of_file,
+            share::Entity,
+            Expr::cust("TRUE"),
+        )
+        .and_where(file::Column::Id.is_in(files))
+        .to_owned();
+    let rows = connections.query_all(&query).await?;
+    let shares = rows
+        .iter()
+        .map(|row| share::Model::from_query_result(row, ""));
+    Ok(shares.collect::<Result<_, _>>()?)
+}
+
+/// In the order of `page`.
+fn by_file(mut shares: Vec<share::Model>, page: Page) -> Shares {
+    shares.sort_unstable_by_key(|share| share.id);
     if !page.backward {
-        found.reverse();
+        shares.reverse();
     }
-    Ok(by_file(found))
-}
-
-fn order(page: Page) -> Order {
-    match page.backward {
-        true => Order::Asc,
-        false => Order::Desc,
-    }
-}
-
-fn by_file(shares: Vec<share::Model>) -> Shares {
-    let mut by_file = Shares::new();
+    let mut by_file = Shares::with_capacity(shares.len());
     for share in shares {
-        by_file.entry(share.file_id).or_default().push(share);
+        // Most files have one.
+        let of_file = by_file.entry(share.file_id);
+        of_file.or_insert_with(|| Vec::with_capacity(1)).push(share);
     }
     by_file
 }

@@ -3,17 +3,18 @@
 use std::ops::Deref;
 
 use entity::{Timestamp, resumable_upload};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
-use super::{Access, Destination};
+use super::{Access, Destination, lists::still_active};
 use crate::{
     auth::{Viewer, drop::DropVisitor},
     db::{Page, Rows},
     error::{Error, Result},
 };
 
-/// A resumable upload of the one who asked, and into whose account it goes. One that has expired is nobody's any more.
+/// A resumable upload of the one who asked, or into their account, and into whose account it goes. One that has expired is
+/// nobody's any more.
 #[derive(Clone, Debug)]
 pub struct Resumable {
     row: resumable_upload::Model,
@@ -51,19 +52,49 @@ fn theirs(
     (is_theirs && is_there).then_some(Resumable { row, into: *into })
 }
 
-/// The upload `id`, if `viewer` began it.
+/// The upload `id` into the account of `viewer`, who began it, or a visitor of a drop of theirs.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of uploads")]
 pub async fn visible_upload(
     access: &Access,
     viewer: &Viewer,
     id: Uuid,
 ) -> Result<Option<Resumable>> {
-    find(access, &Destination::own(viewer), id).await
+    let upload = into_account_of(viewer).filter(resumable_upload::Column::Id.eq(id));
+    let (row, now) = (access.db.one(upload).await?, access.clock.now());
+    Ok(row.and_then(|row| seen_by_owner(viewer, row, now)))
 }
 
-/// The upload `id` of `viewer`; `NOT_FOUND` for everybody else.
-pub async fn own_upload(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Resumable> {
+/// The same; `NOT_FOUND` for everybody else.
+pub async fn owned_upload(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Resumable> {
     let upload = visible_upload(access, viewer, id).await?;
     upload.ok_or_else(Error::not_found)
+}
+
+/// The upload `id` that `viewer` began, and goes on with; `NOT_FOUND` for everybody else.
+pub async fn own_upload(access: &Access, viewer: &Viewer, id: Uuid) -> Result<Resumable> {
+    let upload = find(access, &Destination::own(viewer), id).await?;
+    upload.ok_or_else(Error::not_found)
+}
+
+/// The uploads into the account of `viewer`, by drops of theirs as well; none where they are no longer active.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of uploads")]
+fn into_account_of(viewer: &Viewer) -> Select<resumable_upload::Entity> {
+    resumable_upload::Entity::find()
+        .filter(resumable_upload::Column::UserId.eq(viewer.id()))
+        .filter(still_active(viewer.into()))
+}
+
+/// `row`, where it goes into the account of `viewer` and has not expired at `now`.
+fn seen_by_owner(
+    viewer: &Viewer,
+    row: resumable_upload::Model,
+    now: Timestamp,
+) -> Option<Resumable> {
+    let into = match row.drop_id {
+        None => Destination::own(viewer),
+        Some(drop_id) => Destination::left_by_visitors(viewer, drop_id),
+    };
+    theirs(&into, row, Some(now))
 }
 
 /// The upload `id` that came by the drop of `visitor`; `NOT_FOUND` for everybody else.
@@ -85,19 +116,17 @@ async fn find(access: &Access, into: &Destination, id: Uuid) -> Result<Option<Re
     Ok(row.and_then(|row| theirs(into, row, Some(access.clock.now()))))
 }
 
-/// The unfinished uploads of `viewer`, newest first.
+/// The unfinished uploads into the account of `viewer`, by drops of theirs as well, newest first.
 #[expect(clippy::disallowed_methods, reason = "this is the loader of uploads")]
 pub async fn uploads_of(access: &Access, viewer: &Viewer, page: Page) -> Result<Rows<Resumable>> {
-    let (into, now) = (Destination::own(viewer), access.clock.now());
-    let mine = resumable_upload::Entity::find()
-        .filter(resumable_upload::Column::UserId.eq(viewer.id()))
-        .filter(resumable_upload::Column::DropId.is_null())
+    let now = access.clock.now();
+    let unfinished = into_account_of(viewer)
         .filter(resumable_upload::Column::FileId.is_null())
         .filter(resumable_upload::Column::ExpiresAt.gt(now));
-    let rows = page.apply(mine, resumable_upload::Column::Id);
+    let rows = page.apply(unfinished, resumable_upload::Column::Id);
     let rows = access.db.all(rows).await?.into_iter();
     Ok(page.cut(
-        rows.filter_map(|row| theirs(&into, row, Some(now)))
+        rows.filter_map(|row| seen_by_owner(viewer, row, now))
             .collect(),
     ))
 }

@@ -57,6 +57,7 @@ pub async fn actor(auth: &Auth, secret: &str) -> Result<Actor> {
             read: token.scope_read,
             write: token.scope_write,
         },
+        token_id: token.id,
     })
 }
 

@@ -12,4 +12,6 @@ pub struct Caller {
     /// The browser's session, to begin and to end.
     pub session: Session,
     pub client: ClientAddress,
+    /// What the client's program calls itself, where it says so.
+    pub user_agent: Option<String>,
 }

@@ -53,6 +53,7 @@ pub struct DropVisitor {
     max_files: Option<i32>,
     file_count: i64,
     expires_at: Option<Timestamp>,
+    network: ClientAddress,
 }
 
 impl DropVisitor {
@@ -73,6 +74,11 @@ impl DropVisitor {
 
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
+    }
+
+    /// The network that the visitor comes from.
+    pub fn network(&self) -> ClientAddress {
+        self.network
     }
 
     /// How many more files may be left; `None` without a limit.
@@ -128,6 +134,7 @@ pub async fn unlock(
             max_files: drop.max_files,
             file_count: drop.file_count,
             expires_at: drop.expires_at,
+            network: client.network(),
         }),
     };
     Ok((face, unlocked))

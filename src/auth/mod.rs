@@ -4,8 +4,10 @@ pub mod api_token;
 mod caller;
 pub mod client;
 pub mod common_passwords;
+pub mod credential;
 pub mod drop;
 pub mod link;
+pub mod oidc;
 pub mod password;
 pub mod session;
 pub mod signing;
@@ -14,6 +16,7 @@ mod subject;
 pub mod throttle;
 mod url_secret;
 mod viewer;
+pub mod webhook;
 
 pub use caller::Caller;
 pub use subject::{Identity, Subject};
@@ -56,6 +59,7 @@ pub enum Actor {
     ApiToken {
         viewer: Viewer,
         scopes: Scopes,
+        token_id: Uuid,
     },
     /// Not signed in, with the URL of a drop, to leave files.
     Drop(DropVisitor),

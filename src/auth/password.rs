@@ -18,13 +18,13 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 use crate::{
     config::Secret,
     error::{Error, Result},
-    patience, random,
+    metrics, patience, random,
 };
 
 mod turns;
 
-use turns::Turns;
 pub use turns::{Begun, Limits, Line};
+use turns::{QUEUE, Turns};
 
 /// Verified against when there is no such user, so that both answers take the same time. Its password was random and is
 /// forgotten.
@@ -69,7 +69,9 @@ impl Hasher {
     ///
     /// `RATE_LIMITED` when the line is full, `UNAVAILABLE` when all lines together are.
     pub fn line_up(&self, line: Line) -> Result<Waiter> {
-        self.turns.line_up(line)
+        let waiter = self.turns.line_up(line);
+        metrics::dropped(QUEUE, waiter.is_err().into());
+        waiter
     }
 }
 

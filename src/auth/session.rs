@@ -1,32 +1,38 @@
 //! Browsers' sign-ins: tower-sessions over the `session` table, which holds hashes of ids.
 
-use std::fmt;
+use std::time::Duration;
 
-use async_trait::async_trait;
 use entity::{Timestamp, session, user};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tower_sessions::{
-    Session, SessionStore,
-    session::{Id, Record},
-    session_store,
-};
+use tower_sessions::{Session, session::Id, session_store};
 use uuid::Uuid;
 
-use super::{Actor, Auth, active_user, sqlite};
+use super::{Actor, Auth, Caller, Viewer, active_user};
 use crate::{
     clock,
-    db::{Reader, Transaction},
+    db::Transaction,
     error::{Code, Error, Result},
-    log_limit::LogLimit,
+    random,
 };
+
+mod store;
+
+pub use store::Store;
 
 const USER_ID: &str = "user_id";
 const CREDENTIAL_EPOCH: &str = "credential_epoch";
 const RENEWED_AT: &str = "renewed_at";
-/// A session in use is prolonged once this fraction of its idle time is over, rather than by a write for each request.
+/// That the provider made the person sign in again.
+const ANEW: &str = "anew";
+/// A session in use is prolonged once this fraction of its idle time is over, or so long, rather than by a write for each
+/// request.
 const RENEWALS: u32 = 10;
+const RENEWED_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// The most sign-ins of a user that are listed.
+pub const LISTED_MAX: u64 = 100;
 
 tokio::task_local! {
     /// The id of the session that is stored and of which the browser is being told.
@@ -51,7 +57,7 @@ async fn renew(auth: &Auth, session: &Session) -> Result<()> {
     let renewed_at: Option<i64> = session.get(RENEWED_AT).await.map_err(store_error)?;
     let (due, now) = (
         auth.clock
-            .before(auth.config.accounts.session_idle / RENEWALS)
+            .before(RENEWED_AFTER.min(auth.config.accounts.session_idle / RENEWALS))
             .0,
         auth.clock.now().0,
     );
@@ -74,19 +80,34 @@ pub struct NewSession {
     before: Option<Id>,
     created_at: Timestamp,
     expires_at: Timestamp,
+    is_anew: bool,
+    address: Option<String>,
+    user_agent: Option<String>,
 }
 
 impl NewSession {
-    /// One in place of `session`, of which nothing is left to be read from now on.
-    pub async fn in_place_of(auth: &Auth, session: &Session) -> Result<Self> {
+    /// One in place of the session of `caller`, of which nothing is left to be read from now on.
+    pub async fn in_place_of(auth: &Auth, caller: &Caller) -> Result<Self> {
+        let session = &caller.session;
         session.get_value(USER_ID).await.map_err(store_error)?;
         Ok(Self {
+            address: caller.client.0.map(|address| address.to_string()),
+            user_agent: caller.user_agent.clone(),
             before: session.id(),
             session: session.clone(),
             id: Id::default(),
             created_at: auth.clock.now(),
             expires_at: auth.clock.after(auth.config.accounts.session_idle),
+            is_anew: false,
         })
+    }
+
+    /// The same of somebody whom the provider made sign in again: see [`signed_in_anew_at`].
+    pub fn anew(self) -> Self {
+        Self {
+            is_anew: true,
+            ..self
+        }
     }
 
     /// Begins it for `user`, whose credentials were accepted just now. When this returns, the session is stored.
@@ -113,9 +134,15 @@ impl NewSession {
         }
         let row = session::ActiveModel {
             id_hash: Set(hash(&self.id)),
-            data: Set(Value::from_iter(signs_in(user)).to_string()),
+            data: Set(Value::from_iter(self.signs_in(user)).to_string()),
             created_at: Set(self.created_at),
             expires_at: Set(self.expires_at),
+            id: Set(Some(random::id(self.created_at))),
+            user_id: Set(Some(user.id)),
+            credential_epoch: Set(Some(user.credential_epoch)),
+            last_used_at: Set(Some(self.created_at)),
+            address: Set(self.address.clone()),
+            user_agent: Set(self.user_agent.clone()),
         };
         session::Entity::insert(row)
             .exec_without_returning(transaction)
@@ -127,7 +154,9 @@ impl NewSession {
     pub async fn tell(&self, user: &user::Model) {
         let told = STORED.scope(self.id, async {
             self.session.cycle_id().await?;
-            for (key, value) in signs_in(user) {
+            // Nothing that was said of the session before is said of this one.
+            self.session.clear().await;
+            for (key, value) in self.signs_in(user) {
                 self.session.insert_value(key, value).await?;
             }
             self.session.save().await
@@ -136,14 +165,16 @@ impl NewSession {
             tracing::error!(%error, "a session was stored, and its browser not told");
         }
     }
-}
 
-/// What the data of a session says of whom it signs in.
-fn signs_in(user: &user::Model) -> [(&'static str, Value); 2] {
-    [
-        (USER_ID, user.id.to_string().into()),
-        (CREDENTIAL_EPOCH, user.credential_epoch.into()),
-    ]
+    /// What the data of the session says of whom it signs in.
+    fn signs_in(&self, user: &user::Model) -> impl Iterator<Item = (&'static str, Value)> {
+        let signs_in = [
+            (USER_ID, user.id.to_string().into()),
+            (CREDENTIAL_EPOCH, user.credential_epoch.into()),
+        ];
+        let anew = self.is_anew.then(|| (ANEW, Value::from(true)));
+        signs_in.into_iter().chain(anew)
+    }
 }
 
 /// Ends the session; requests in flight cannot revive it.
@@ -167,6 +198,82 @@ pub async fn end(auth: &Auth, session: &Session) -> Result<()> {
     });
     delete.await?;
     session.flush().await.map_err(store_error)
+}
+
+/// When the session that asks began, if the provider made the person sign in again for it. `None` for every other session, and
+/// where there is none or it has ended.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the session table's owner"
+)]
+pub async fn signed_in_anew_at(auth: &Auth, session: &Session) -> Result<Option<Timestamp>> {
+    let Some(id_hash) = id_hash(session) else {
+        return Ok(None);
+    };
+    let row = auth.db.one(session::Entity::find_by_id(id_hash)).await?;
+    let row = row.filter(|row| is_good(auth, row) && is_anew(row));
+    Ok(row.map(|row| row.created_at))
+}
+
+fn is_anew(row: &session::Model) -> bool {
+    serde_json::from_str::<Value>(&row.data).is_ok_and(|data| data[ANEW] == true)
+}
+
+/// A session of somebody's, as they see it.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub id: Uuid,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub address: Option<String>,
+    pub user_agent: Option<String>,
+    /// Whether it is the session that asks.
+    pub is_current: bool,
+}
+
+/// Where `viewer` is signed in, the last used first, [`LISTED_MAX`] at most; `current` is the session that asks.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the session table's owner"
+)]
+pub async fn of_viewer(auth: &Auth, viewer: &Viewer, current: &Session) -> Result<Vec<SignIn>> {
+    let current = id_hash(current);
+    let sessions = session::Entity::find()
+        .filter(session::Column::UserId.eq(viewer.id()))
+        .filter(session::Column::CredentialEpoch.eq(viewer.epoch()))
+        .filter(session::Column::ExpiresAt.gt(auth.clock.now()))
+        .order_by_desc(session::Column::LastUsedAt)
+        .limit(LISTED_MAX);
+    let sessions = auth.db.all(sessions).await?.into_iter();
+    let sessions = sessions.filter(|row| is_good(auth, row));
+    let seen = sessions.filter_map(|row| {
+        Some(SignIn {
+            id: row.id?,
+            created_at: row.created_at,
+            last_used_at: row.last_used_at.unwrap_or(row.created_at),
+            address: row.address,
+            user_agent: row.user_agent,
+            is_current: current.as_ref() == Some(&row.id_hash),
+        })
+    });
+    Ok(seen.collect())
+}
+
+/// Ends the session `id` of a user, in a transaction; `NOT_FOUND` when it is none of theirs.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the session table's owner"
+)]
+pub async fn end_of_user(transaction: &Transaction, user_id: Uuid, id: Uuid) -> Result<()> {
+    let deleted = session::Entity::delete_many()
+        .filter(session::Column::UserId.eq(user_id))
+        .filter(session::Column::Id.eq(id))
+        .exec(transaction)
+        .await?;
+    match deleted.rows_affected {
+        0 => Err(Error::not_found()),
+        _ => Ok(()),
+    }
 }
 
 /// Deletes up to `limit` sessions that have ended at `now`, and says how many.
@@ -196,121 +303,21 @@ fn store_error(error: tower_sessions::session::Error) -> Error {
     }
 }
 
-/// The `session` table as tower-sessions wants it, which reads and prolongs. Sessions begin and end by [`NewSession`] and
-/// [`end`] alone.
-#[derive(Clone)]
-pub struct Store {
-    auth: Auth,
+/// The hash of the session's id, by which its row is known; none where nothing is stored.
+pub(super) fn id_hash(session: &Session) -> Option<Vec<u8>> {
+    session.id().map(|id| hash(&id))
 }
 
-impl Store {
-    pub fn new(auth: &Auth) -> Self {
-        Self { auth: auth.clone() }
-    }
-
-    /// Whether a session signs somebody in, as far as can be told.
-    pub async fn is_live(&self, id: &Id) -> bool {
-        let loaded = self.load(id).await;
-        loaded.is_ok_and(|record| record.is_some_and(|record| record.data.contains_key(USER_ID)))
-    }
-}
-
-impl fmt::Debug for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Store")
-    }
-}
-
-#[async_trait]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the session table's owner"
-)]
-impl SessionStore for Store {
-    /// Gives the record the id of the session that is stored.
-    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        let stored = STORED.try_with(|id| *id);
-        record.id = stored.map_err(|_| {
-            session_store::Error::Backend("a session begins that nobody has stored".to_owned())
-        })?;
-        Ok(())
-    }
-
-    /// Updates the record, and never makes it anew: a request that overlaps a sign-out must not undo it.
-    ///
-    /// All it can add is time, since a session is stored when it begins; so where nothing can be written, as with a full
-    /// disk, the request goes on.
-    async fn save(&self, record: &Record) -> session_store::Result<()> {
-        let data = serde_json::to_string(&record.data)
-            .map_err(|error| session_store::Error::Encode(error.to_string()))?;
-        let (id_hash, auth) = (hash(&record.id), &self.auth);
-        // After its idle time, and never past its absolute lifetime.
-        let expires_at = auth.clock.after(auth.config.accounts.session_idle);
-        let saved = auth.db.write(move |transaction| {
-            Box::pin(async move {
-                session::Entity::update_many()
-                    .set(session::ActiveModel {
-                        data: Set(data),
-                        expires_at: Set(expires_at),
-                        ..Default::default()
-                    })
-                    .filter(session::Column::IdHash.eq(id_hash))
-                    .exec(transaction)
-                    .await?;
-                Ok(())
-            })
-        });
-        static UNSAVED: LogLimit = LogLimit::new();
-        if let Err(error) = saved.await
-            && let Some(left_out) = UNSAVED.turn()
-        {
-            tracing::warn!(%error, left_out, "a session was not prolonged");
-        }
-        Ok(())
-    }
-
-    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let auth = &self.auth;
-        let id_hash = hash(id);
-        let row = match auth.db.reader() {
-            Reader::Sqlite { lookups, .. } => lookups
-                .run(move |connection| sqlite::session(connection, &id_hash))
-                .await
-                .map_err(backend)?,
-            Reader::Postgres(_) => {
-                let row = session::Entity::find_by_id(id_hash);
-                auth.db.one(row).await.map_err(backend)?
-            }
-        };
-        let born_after = auth.clock.before(auth.config.accounts.session_lifetime);
-        // Begun by a clock that was ahead, it would live so much longer.
-        let born_before = auth.clock.after(clock::SKEW);
-        row.map(|row| {
-            // One that has ended is nobody's, and is not deleted here: if it is the clock that is wrong, browsers keep
-            // their cookies, and the session is good again with the clock.
-            let is_good = row.expires_at > auth.clock.now()
-                && row.created_at > born_after
-                && row.created_at <= born_before;
-            let data = if is_good { &row.data } else { "{}" };
-            Ok(Record {
-                id: *id,
-                data: serde_json::from_str(data)
-                    .map_err(|error| session_store::Error::Decode(error.to_string()))?,
-                expiry_date: clock::to_date(row.expires_at),
-            })
-        })
-        .transpose()
-    }
-
-    async fn delete(&self, _id: &Id) -> session_store::Result<()> {
-        Ok(())
-    }
+/// Whether a session has time left.
+pub(super) fn is_good(auth: &Auth, row: &session::Model) -> bool {
+    let born_after = auth.clock.before(auth.config.accounts.session_lifetime);
+    // Begun by a clock that was ahead, it would live so much longer.
+    let born_before = auth.clock.after(clock::SKEW);
+    row.expires_at > auth.clock.now()
+        && row.created_at > born_after
+        && row.created_at <= born_before
 }
 
 fn hash(id: &Id) -> Vec<u8> {
     Sha256::digest(id.0.to_be_bytes()).to_vec()
-}
-
-fn backend(error: Error) -> session_store::Error {
-    session_store::Error::Backend(error.to_string())
 }

@@ -16,6 +16,8 @@ pub type KeyId = [u8; 4];
 const TICKETS: &[u8] = b"cloakroom ticket v1";
 const LINKS: &[u8] = b"cloakroom link v1";
 const DROPS: &[u8] = b"cloakroom drop v1";
+const WEBHOOKS: &[u8] = b"cloakroom webhook v1";
+const SIGN_INS: &[u8] = b"cloakroom sign-in v1";
 const PSEUDONYMS: &[u8] = b"cloakroom pseudonym v1";
 
 /// The keys of all uses.
@@ -24,7 +26,12 @@ pub struct Keyring {
     pub tickets: Signer,
     pub links: Signer,
     pub drops: Signer,
+    pub webhooks: Signer,
+    /// What browsers keep while they are at a provider.
+    pub sign_ins: Signer,
     pub pseudonyms: Signer,
+    /// Whether the keys outlive this process.
+    pub is_kept: bool,
 }
 
 impl Keyring {
@@ -41,19 +48,27 @@ impl Keyring {
     /// The same, without making a secret. Where there is none, the keys are of no use to anybody, and gone with this process.
     pub fn load_existing(secrets: &[Secret], data_dir: &Path) -> Result<Self, OperatorError> {
         let path = data_dir.join("secret");
-        let kept = match (secrets, path.symlink_metadata()) {
-            ([], Ok(_)) => kept_secret(&path).map_err(|error| cannot("read", &path, &error))?,
-            ([], Err(_)) => Secret::from(hex::encode(&random::bytes::<32>())),
-            _ => return Ok(Self::of(&secrets.iter().collect::<Vec<_>>())),
-        };
-        Ok(Self::of(&[&kept]))
+        match (secrets, path.symlink_metadata()) {
+            ([], Ok(_)) => {
+                let kept = kept_secret(&path).map_err(|error| cannot("read", &path, &error))?;
+                Ok(Self::of(&[&kept], true))
+            }
+            ([], Err(_)) => {
+                let passing = Secret::from(hex::encode(&random::bytes::<32>()));
+                Ok(Self::of(&[&passing], false))
+            }
+            _ => Ok(Self::of(&secrets.iter().collect::<Vec<_>>(), true)),
+        }
     }
 
-    fn of(secrets: &[&Secret]) -> Self {
+    fn of(secrets: &[&Secret], is_kept: bool) -> Self {
         Self {
+            is_kept,
             tickets: Signer::derive(secrets, TICKETS),
             links: Signer::derive(secrets, LINKS),
             drops: Signer::derive(secrets, DROPS),
+            webhooks: Signer::derive(secrets, WEBHOOKS),
+            sign_ins: Signer::derive(secrets, SIGN_INS),
             pseudonyms: Signer::derive(secrets, PSEUDONYMS),
         }
     }
@@ -105,6 +120,13 @@ impl Signer {
         self.keys[0].over(message).finalize().into_bytes().into()
     }
 
+    /// The signatures of `message` by each of the keys, the first one's first.
+    pub fn sign_by_each(&self, message: &[u8]) -> Vec<[u8; SIGNATURE_BYTES]> {
+        let keys = self.keys.iter();
+        keys.map(|key| key.over(message).finalize().into_bytes().into())
+            .collect()
+    }
+
     /// The first half of the signature of `message`, for a URL that a person may have to copy (RFC 2104 §5).
     pub fn tag(&self, message: &[u8]) -> [u8; TAG_BYTES] {
         let signature = self.sign(message);
@@ -146,7 +168,7 @@ impl Key {
     }
 }
 
-fn mac(key: &[u8]) -> Hmac<Sha256> {
+pub(super) fn mac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
@@ -191,8 +213,8 @@ fn kept_secret(path: &Path) -> io::Result<Secret> {
     let secret = secret.trim().to_owned();
     if secret.len() < 64 {
         return Err(io::Error::other(format!(
-            "{} is damaged: it should hold 64 hexadecimal digits; remove it to have a new one made (tickets issued \
-             so far become invalid)",
+            "{} is damaged: it should hold 64 hexadecimal digits; restore it from a backup. A new one, which is \
+             made where there is none, ends all tickets, URLs of links and drops, and secrets of webhooks",
             path.display()
         )));
     }

@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use entity::{Timestamp, api_token, session, user};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, types::Type};
 use sea_orm::{
-    EntityTrait, QueryFilter, QueryTrait,
+    ActiveEnum, EntityTrait, QueryFilter, QueryTrait,
     sea_query::{Expr, ExprTrait, IntoColumnRef, SqliteQueryBuilder},
 };
 use uuid::Uuid;
@@ -52,8 +52,17 @@ pub(super) fn user(connection: &Connection, id: Uuid) -> rusqlite::Result<Option
             reserved_bytes: row.get(8)?,
             file_count: row.get(9)?,
             created_at: Timestamp(row.get(10)?),
+            role: role(row, 11)?,
+            quota_bytes: row.get(12)?,
         })
     })
+}
+
+/// The role in the column `index`.
+fn role(row: &Row<'_>, index: usize) -> rusqlite::Result<user::Role> {
+    let role: String = row.get(index)?;
+    user::Role::try_from_value(&role)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, Type::Text, error.into()))
 }
 
 /// The session whose id has this hash.
@@ -67,6 +76,12 @@ pub(super) fn session(
             data: row.get(1)?,
             created_at: Timestamp(row.get(2)?),
             expires_at: Timestamp(row.get(3)?),
+            id: row.get::<_, Option<[u8; 16]>>(4)?.map(Uuid::from_bytes),
+            user_id: row.get::<_, Option<[u8; 16]>>(5)?.map(Uuid::from_bytes),
+            credential_epoch: row.get(6)?,
+            last_used_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
+            address: row.get(8)?,
+            user_agent: row.get(9)?,
         })
     })
 }

@@ -16,15 +16,16 @@ use uuid::Uuid;
 use super::{Auth, client::ClientAddress, password::Begun};
 use crate::{
     clock::Clock,
-    db::Transaction,
+    db::{Transaction, shared_time},
     error::{Code, Error, Result},
 };
 
 mod charge;
+mod provider;
 mod rows;
-mod shared_time;
 
 use charge::Charge;
+pub use provider::{SignIns, provider_answer};
 use rows::charge_all;
 pub use rows::{Bucket, Mark, sweep_spent};
 
@@ -122,7 +123,7 @@ async fn take(
     };
     let charge = auth.db.write_throttle(move |transaction| {
         Box::pin(async move {
-            let now = shared_time::now(&clock, transaction).await?;
+            let now = shared_time(&clock, transaction).await?;
             if let Some((mut account, here)) = account {
                 if account.mark.is_set(transaction, now).await? {
                     buckets.clear();
@@ -159,7 +160,7 @@ impl Try {
                 // wait for each other.
                 charge.give_back(transaction).await?;
                 if let Some(account) = account {
-                    let now = shared_time::now(&clock, transaction).await?;
+                    let now = shared_time(&clock, transaction).await?;
                     if let Some(sign_ins) = &account.sign_ins {
                         account.tries.clear(transaction).await?;
                         let sign_in = sign_ins.charge(transaction, now).await;
@@ -190,7 +191,7 @@ pub async fn sign_up(auth: &Auth, client: &ClientAddress) -> Result<()> {
     let buckets = Bucket::of_client("sign-up", client, tries, window);
     let charge = auth.db.write_throttle(move |transaction| {
         Box::pin(async move {
-            let now = shared_time::now(&clock, transaction).await?;
+            let now = shared_time(&clock, transaction).await?;
             charge_all(transaction, &buckets, now).await
         })
     });
@@ -214,7 +215,7 @@ impl ChangeTry {
 
     /// The password was right: the user gets all tries back. `RATE_LIMITED` when the user changes it too often.
     pub async fn was_right(mut self, transaction: &Transaction) -> Result<()> {
-        let now = shared_time::now(&self.clock, transaction).await?;
+        let now = shared_time(&self.clock, transaction).await?;
         self.tries.clear(transaction).await?;
         let change = self.changes.charge(transaction, now).await;
         self.charge.judge(is_limit(&change));
@@ -244,7 +245,7 @@ pub async fn password_change(auth: &Auth, user: Uuid, begun: Begun) -> Result<Ch
     };
     let charge = auth.db.write_throttle(move |transaction| {
         Box::pin(async move {
-            let now = shared_time::now(&charged.clock, transaction).await?;
+            let now = shared_time(&charged.clock, transaction).await?;
             let tries = vec![charged.tries.clone()];
             charged.charge.take(transaction, tries, now).await?;
             Ok(charged)

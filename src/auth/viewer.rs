@@ -1,6 +1,9 @@
 //! Who may be granted sight of a file.
 
-use entity::{Timestamp, user};
+use entity::{
+    Timestamp,
+    user::{self, Role},
+};
 use uuid::Uuid;
 
 /// Who asks: an active user, whose credentials were checked. This is the policy's input, and only `auth` makes one.
@@ -40,6 +43,10 @@ pub struct Viewer {
 pub struct Account {
     pub user: PublicUser,
     pub usage: Usage,
+    pub role: Role,
+    pub disabled: bool,
+    /// Whether a password signs in to it.
+    pub has_password: bool,
 }
 
 /// How much a user keeps, as it was when the row was read.
@@ -52,6 +59,8 @@ pub struct Usage {
     pub reserved_bytes: i64,
     /// Files, those in the trash included.
     pub files: i64,
+    /// How many bytes the user may keep, where that is not what the configuration says for all.
+    pub own_quota: Option<i64>,
 }
 
 /// What every signed-in user may know of a user. It is no proof of anything.
@@ -89,6 +98,9 @@ impl From<user::Model> for Account {
     fn from(user: user::Model) -> Self {
         Self {
             usage: Usage::from(&user),
+            role: user.role,
+            disabled: user.disabled,
+            has_password: user.hash_of_password().is_some(),
             user: user.into(),
         }
     }
@@ -101,6 +113,7 @@ impl From<&user::Model> for Usage {
             trashed_bytes: user.trashed_bytes,
             reserved_bytes: user.reserved_bytes,
             files: user.file_count,
+            own_quota: user.quota_bytes,
         }
     }
 }

@@ -2,8 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Display, path::Path};
 
+use url::Url;
+
 use super::{
-    Config, Delivery, Listen, Mistakes, Secret, Server, declare::PREFIX, descriptors, kinds::Kind,
+    Config, Delivery, Listen, Mistakes, PasswordSignIn, Secret, Server, StorageKind,
+    declare::PREFIX,
+    descriptors,
+    kinds::Kind,
+    objects::{OBJECT_BYTES, part_bytes},
 };
 use crate::private;
 
@@ -73,6 +79,75 @@ impl<'a> Check<'a> {
         self.mistakes.push(format!("{}: {what}", variable(name)));
     }
 
+    /// What an object store needs.
+    fn check_store(&mut self, config: &Config) {
+        if config.storage.storage != StorageKind::S3 {
+            return;
+        }
+        let s3 = &config.s3;
+        let needed = [
+            ("s3_endpoint", s3.s3_endpoint.is_empty()),
+            ("s3_bucket", s3.s3_bucket.is_empty()),
+            ("s3_access_key_id", s3.s3_access_key_id.is_empty()),
+            (
+                "s3_secret_access_key",
+                s3.s3_secret_access_key.expose().is_empty(),
+            ),
+        ];
+        for (name, is_missing) in needed {
+            let file = format!("{name}_file");
+            if is_missing && !self.has_mistake(name) && !self.has_mistake(&file) {
+                self.mistake(name, "is not set, and STORAGE is s3");
+            }
+        }
+        let largest = config.uploads.max_file_size;
+        if largest > OBJECT_BYTES {
+            let what = format!(
+                "{largest} bytes are more than an object store keeps as one object, which is {OBJECT_BYTES}"
+            );
+            self.mistake("max_file_size", what);
+        } else if 2 * part_bytes(largest) > s3.s3_upload_memory {
+            let part = part_bytes(largest);
+            let what = format!(
+                "is not enough for two parts of a file of MAX_FILE_SIZE, {part} bytes each; allow more, or smaller files"
+            );
+            self.mistake("s3_upload_memory", what);
+        }
+    }
+
+    /// What single sign-on needs.
+    fn check_provider(&mut self, config: &Config) {
+        let oidc = &config.oidc;
+        let is_on = config.has_provider() || self.has_mistake("oidc_issuer");
+        let given = [
+            ("oidc_client_id", !oidc.oidc_client_id.is_empty()),
+            ("oidc_admin_claim", !oidc.oidc_admin_claim.is_empty()),
+        ];
+        for (name, is_given) in given {
+            if is_given && !is_on {
+                self.mistake(name, "is set, and OIDC_ISSUER is not: set both, or none");
+            }
+        }
+        if is_on && oidc.oidc_client_id.is_empty() && !self.has_mistake("oidc_client_id") {
+            let what = "is not set, and OIDC_ISSUER is: set what the provider calls this server";
+            self.mistake("oidc_client_id", what);
+        }
+        let (claim, group) = (&oidc.oidc_admin_claim, &oidc.oidc_admin_group);
+        for (name, text, other) in [
+            ("oidc_admin_group", group, claim),
+            ("oidc_admin_claim", claim, group),
+        ] {
+            if text.is_empty() && !other.is_empty() && !self.has_mistake(name) {
+                let what = "is not set; who is an administrator is told by OIDC_ADMIN_CLAIM and OIDC_ADMIN_GROUP together";
+                self.mistake(name, what);
+            }
+        }
+        if config.accounts.password_sign_in == PasswordSignIn::Off && !is_on {
+            let what = "is off, and OIDC_ISSUER is not set: nobody could sign in";
+            self.mistake("password_sign_in", what);
+        }
+    }
+
     pub fn finish(mut self, mut config: Config) -> Result<Config, Mistakes> {
         if let (Listen::Tcp(address), "") = (&config.server.listen, &*config.server.public_url)
             && address.ip().to_canonical().is_unspecified()
@@ -85,6 +160,8 @@ impl<'a> Check<'a> {
             );
             self.mistake("public_url", what);
         }
+        self.check_store(&config);
+        self.check_provider(&config);
         if !self.mistakes.is_empty() {
             return Err(Mistakes(self.mistakes));
         }
@@ -129,6 +206,7 @@ impl Config {
             database,
             storage,
             accounts,
+            oidc,
             ..
         } = self;
         if server.public_url.is_empty() {
@@ -136,6 +214,11 @@ impl Config {
                 listen @ Listen::Tcp(_) => listen.to_string(),
                 Listen::Unix(_) => "http://localhost".to_owned(),
             };
+        }
+        if oidc.oidc_name.is_empty()
+            && let Ok(issuer) = Url::parse(&oidc.oidc_issuer)
+        {
+            oidc.oidc_name = issuer.host_str().unwrap_or_default().to_owned();
         }
         if server.max_connections == 0 {
             server.max_connections = descriptors::connections().min(descriptors::CONNECTIONS_MAX);

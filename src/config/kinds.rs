@@ -3,8 +3,15 @@
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
+use url::Url;
 
 use super::{Secret, descriptors, origin, values::Choice};
+
+mod provider;
+mod traces;
+
+pub use provider::{claim, client_id, issuer, label, scopes};
+pub use traces::{collector, secret_header};
 
 pub const DAY: u64 = 24 * 60 * 60;
 /// Time to spare below what the databases' 64-bit milliseconds can hold.
@@ -176,6 +183,92 @@ pub fn database() -> Kind<Secret> {
             ]),
         }
     })
+}
+
+/// Where an object store is.
+pub fn endpoint() -> Kind<String> {
+    Kind::new("URL", |text| {
+        let wrong = |what: &str| Err(vec![format!("{text:?} {what}")]);
+        let Ok(url) = Url::parse(text.trim()) else {
+            return wrong("is not a URL such as https://s3.example or http://10.0.0.5:3900");
+        };
+        if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
+            return wrong("is not a URL such as https://s3.example or http://10.0.0.5:3900");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(vec![
+                "has a user in it; the keys are CLOAKROOM_S3_ACCESS_KEY_ID and CLOAKROOM_S3_SECRET_ACCESS_KEY".to_owned(),
+            ]);
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return wrong("has something behind the host; the bucket is CLOAKROOM_S3_BUCKET");
+        }
+        Ok(url.to_string())
+    })
+}
+
+/// The name of a bucket.
+pub fn bucket() -> Kind<String> {
+    Kind::new("NAME", |text| {
+        let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let ends_well = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = text.as_bytes();
+        let is_bucket = (3..=63).contains(&bytes.len())
+            && bytes.iter().all(|byte| is_known(*byte))
+            && ends_well(bytes.first())
+            && ends_well(bytes.last());
+        match is_bucket {
+            true => Ok(text.to_owned()),
+            false => Err(vec![format!("{text:?} is not the name of a bucket")]),
+        }
+    })
+}
+
+/// What names of objects begin with; empty, or with a slash at its end.
+pub fn object_prefix() -> Kind<String> {
+    Kind::new("PREFIX", |text| {
+        let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let text = text.trim_end_matches('/');
+        let is_part = |part: &str| !["", ".", ".."].contains(&part) && part.bytes().all(is_known);
+        if text.is_empty() {
+            return Ok(String::new());
+        }
+        match text.len() <= 200 && text.split('/').all(is_part) {
+            true => Ok(format!("{text}/")),
+            false => Err(vec![format!(
+                "{text:?} is not words of letters, digits, `.`, `-` and `_` with slashes between them, 200 characters at most"
+            )]),
+        }
+    })
+}
+
+/// A word that goes into a header or an address as it is.
+pub fn word(form: &'static str) -> Kind<String> {
+    Kind::new(form, |text| match is_word(text.trim()) {
+        true => Ok(text.trim().to_owned()),
+        false => Err(vec![format!(
+            "{text:?} is not a word of printable characters without `/`"
+        )]),
+    })
+}
+
+/// The same for what must not be printed; a slash may be in it.
+pub fn secret_word() -> Kind<Secret> {
+    Kind::new("SECRET", |text| {
+        match is_word(&text.trim().replace('/', "")) {
+            true => Ok(Secret::from(text.trim().to_owned())),
+            false => Err(vec![
+                "is empty, or has spaces or unprintable characters in it".to_owned(),
+            ]),
+        }
+    })
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'/')
 }
 
 /// What is behind `sqlite:` is a path and nothing else, whatever characters it has. Other programs take parameters there.

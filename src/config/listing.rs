@@ -112,3 +112,70 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+/// A file of variables as `--env-file` and systemd's `EnvironmentFile=` take it: every setting as a comment with what it is for,
+/// and those of `set`, by their names without the prefix, with their values. Fails when one of them is no setting.
+pub fn variables_file(set: &[(&str, &str)]) -> Result<String, String> {
+    let is_setting = |name: &str| {
+        let mut names = SETTINGS.iter().map(|setting| setting.name.to_uppercase());
+        names.any(|setting| setting == name)
+    };
+    if let Some((name, _)) = set.iter().find(|(name, _)| !is_setting(name)) {
+        return Err(format!("{name} is no setting"));
+    }
+    let mut file = String::from(ENV_INTRODUCTION);
+    let mut group = "";
+    for setting in SETTINGS.iter() {
+        if setting.group != group {
+            group = setting.group;
+            file.push_str(&format!("\n\n### {group}\n"));
+        }
+        let name = setting.name.to_uppercase();
+        let given = set.iter().find(|(of, _)| *of == name);
+        file.push('\n');
+        for line in wrapped(&said_of(setting)) {
+            file.push_str(&format!("# {line}\n"));
+        }
+        match (given, setting.default) {
+            (Some((_, value)), _) => file.push_str(&format!("{}={value}\n", setting.variable)),
+            (None, Fallback::Text(text)) => {
+                file.push_str(&format!("#{}={text}\n", setting.variable));
+            }
+            (None, Fallback::Words(_)) => file.push_str(&format!("#{}=\n", setting.variable)),
+        }
+    }
+    Ok(file)
+}
+
+const ENV_INTRODUCTION: &str = "\
+# Cloakroom's settings, NAME=VALUE a line. `systemctl restart cloakroom` makes a change count, and every mistake is in its
+# log. A line that begins with # is a comment: it has the default, or nothing where there is none.
+";
+
+/// What a setting is for, its values, and its default where that is not a text.
+fn said_of(setting: &Setting) -> String {
+    let mut said = format!("{}.", setting.help.trim_end_matches('.'));
+    if !setting.values.is_empty() {
+        said.push_str(&format!(" Values: {}.", setting.values));
+    }
+    if let Fallback::Words(words) = setting.default {
+        said.push_str(&format!(" Default: {words}."));
+    }
+    said
+}
+
+/// The words of `text` in lines that fit a terminal.
+fn wrapped(text: &str) -> Vec<String> {
+    const WIDTH: usize = 100;
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

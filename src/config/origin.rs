@@ -1,9 +1,19 @@
 //! Origins (RFC 6454) as browsers write them in `Origin`, for that is what they are compared with, byte by byte.
 
-use url::Url;
+use url::{Host, Url};
 
 /// Schemes whose pages have no origin of their own: browsers send `null` for them, or never ask.
 const WITHOUT: [&str; 7] = ["about", "blob", "data", "file", "ftp", "javascript", "null"];
+
+/// Whether a URL leads to this machine: by an address of the loopback, or by the name `localhost`.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
 
 /// The origin of a site: `https://HOST` or `http://HOST:PORT`, as a browser writes it.
 pub fn of_site(text: &str) -> Result<String, String> {

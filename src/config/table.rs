@@ -6,7 +6,8 @@ use clap::ArgMatches;
 use ipnet::IpNet;
 
 use super::{
-    Delivery, Drops, GraphiQl, LinkPassword, Links, Listen, LogFormat, Mistakes, Secret, SignUp,
+    Delivery, Drops, GraphiQl, LinkPassword, Links, Listen, LogFormat, Mistakes, OidcSignUp, Page,
+    PasswordSignIn, S3UrlStyle, Scan, ScanAway, Secret, SignUp, StorageKind,
     check::Check,
     declare::{self, Fallback, Given, Setting, fallback, given, settings},
     env_file::Source,
@@ -46,7 +47,14 @@ settings! {
         /// socket may have all
         max_connections_per_address: usize = unset("a quarter of MAX_CONNECTIONS"), number(1..=1_000_000);
 
-        /// How long running requests may go on after SIGTERM
+        /// Whether `/` is the page for people. The pages of links and drops are there without it
+        page: Page = "on", choice();
+
+        /// How long requests are taken as before after SIGTERM while `/readyz` answers 503 and connections end with their next
+        /// answer: so that whatever divides requests among several instances turns to the others in time
+        drain_time: Duration = "0s", duration(0..=DAY);
+
+        /// How long running requests may go on after SIGTERM, and after DRAIN_TIME
         shutdown_timeout: Duration = "30s", duration(0..=DAY);
     }
 
@@ -58,6 +66,9 @@ settings! {
 
     /// Storage
     storage: Storage {
+        /// Where content is: in DATA_DIR (`local`), or in an object store (`s3`), which the settings S3_… name
+        storage: StorageKind = "local", choice();
+
         /// The directory of the content, the SQLite database and the generated secret
         data_dir: PathBuf = "./data", path();
 
@@ -66,10 +77,45 @@ settings! {
         disk_reserve: Option<u64> = unset("64MiB, or an eighth of a smaller disk"), optional(size(0..=1 << 50));
     }
 
+    /// Object store
+    s3: S3 {
+        /// The address of the object store: `https://s3.eu-central-1.amazonaws.com`, `http://10.0.0.5:3900`
+        s3_endpoint: String = unset("none; STORAGE=s3 needs it"), endpoint();
+
+        /// The region that requests are signed for
+        s3_region: String = "us-east-1", word("NAME");
+
+        /// The bucket, which has to exist
+        s3_bucket: String = unset("none; STORAGE=s3 needs it"), bucket();
+
+        /// What the names of all objects of this installation begin with. A slash is added to its end
+        s3_prefix: String = "", object_prefix();
+
+        /// Whether the bucket is named in the path of an address, or in its host
+        s3_url_style: S3UrlStyle = "path", choice();
+
+        /// The key that signs requests: its name
+        s3_access_key_id: String = unset("none; STORAGE=s3 needs it"), word("KEY");
+
+        /// The key that signs requests: its secret
+        s3_secret_access_key: Secret = secret("none; STORAGE=s3 needs it"), secret_word();
+
+        /// What goes with a key that is good for a time. The server has to be started again with the next one
+        s3_session_token: Secret = secret("none"), secret_word();
+
+        /// A file with the certificates, in PEM, of the authorities to believe, for a store that has its own
+        s3_ca_file: Option<PathBuf> = unset("the authorities that browsers believe"), optional(path());
+
+        /// The memory that uploads on their way to the store may take, all together. Each takes 8MiB, and up to three times as
+        /// much while it is faster than the store; files below 64KiB are not counted. Those of one account may take a
+        /// quarter, and those of all visitors of its drops another. One more waits, and after a minute gets UNAVAILABLE
+        s3_upload_memory: u64 = "512MiB", size(32 << 20..=1 << 40);
+    }
+
     /// Tickets and downloads
     tickets: Tickets {
-        /// What tickets are signed with, 32 bytes or more. One secret a line: the first signs, the others are still
-        /// accepted
+        /// What tickets, URLs of links and drops, and webhooks are signed with, 32 bytes or more. One secret a line: the first
+        /// signs, the others are still accepted
         secret: Vec<Secret> = secret("made at the first start, in DATA_DIR/secret"), signing_secrets();
 
         /// How long a ticket opens its file. Each request of a player that seeks needs it: for long videos, make it as long
@@ -96,6 +142,21 @@ settings! {
 
         /// How many unfinished resumable uploads one user may have, and how many one drop. One more gets QUOTA_EXCEEDED
         max_uploads_per_user: u32 = "1000", number(1..=100_000);
+    }
+
+    /// Scanning for viruses
+    scanning: Scanning {
+        /// What looks at each file before it is kept: `clamd:/run/clamav/clamd.ctl` or `clamd:127.0.0.1:3310`; or
+        /// `command:/path/to/program arguments`, a program that reads the file from standard input and exits with 0, or with
+        /// 1 when it has found something, whose name it prints. A file with something in it gets FILE_REFUSED
+        scan: Option<Scan> = unset("nothing is scanned"), optional(parsed("SCANNER"));
+
+        /// What becomes of a file when the scanner does not answer, or the file is larger than it takes: nobody gets it
+        /// (`refuse`: UNAVAILABLE, or FILE_REFUSED), or it is kept as if it were clean (`pass`)
+        scan_away: ScanAway = "refuse", choice();
+
+        /// How long the scanner may take for one file
+        scan_timeout: Duration = "5m", duration(1..=DAY);
     }
 
     /// What one user may have and do
@@ -148,6 +209,10 @@ settings! {
         /// How many uploads by one drop may be under way at once, each file of a request counted. One more gets RATE_LIMITED;
         /// a request with more files than that never succeeds
         max_uploads_per_drop: u32 = "100", number(1..=100_000);
+
+        /// How much of what MAX_UPLOADS_PER_DROP and MAX_UPLOADS_PER_USER allow one drop may come from one client address
+        /// (IPv6: one /64), in percent. One upload more gets RATE_LIMITED, so that one visitor keeps out no other
+        drop_percent_per_address: u32 = "25", number(1..=100);
     }
 
     /// Keeping and sweeping
@@ -168,8 +233,13 @@ settings! {
 
     /// Accounts and signing in
     accounts: Accounts {
-        /// Who makes accounts: anyone (`open`), or only the command line, by `cloakroom create-user` (`closed`)
+        /// Who makes accounts with a password: anyone (`open`), or only the command line, by `cloakroom create-user`
+        /// (`closed`). OIDC_SIGN_UP says it of sign-ins by a provider
         sign_up: SignUp = "open", choice();
+
+        /// Whether passwords sign people in. `off`: signing in, signing up and changing one's password by a password get
+        /// FORBIDDEN, and OIDC_ISSUER has to be set
+        password_sign_in: PasswordSignIn = "on", choice();
 
         /// How many accounts one client address (IPv6: one /64, and ten times as many for its /48) may ask for in a
         /// SIGN_UP_WINDOW. One more gets RATE_LIMITED
@@ -211,6 +281,52 @@ settings! {
         /// How many of the waiting passwords may come from one client address (IPv6: one /48), or belong to one user.
         /// One more gets RATE_LIMITED
         hashing_queue_per_address: usize = "100", number(1..=100_000);
+    }
+
+    /// Single sign-on by OpenID Connect
+    oidc: Oidc {
+        /// The provider whose people sign in here, by its issuer's URL, word for word as the provider says it:
+        /// `https://id.example/realms/main`. `http` is accepted only for a provider on this machine
+        oidc_issuer: String = unset("none: nobody signs in that way"), issuer();
+
+        /// What the page calls the provider: "Sign in with …"
+        oidc_name: String = unset("the host of OIDC_ISSUER"), label();
+
+        /// The client id that the provider gave this server
+        oidc_client_id: String = unset("none; OIDC_ISSUER needs it"), client_id();
+
+        /// The client secret that the provider gave this server. Without one, PKCE alone protects the codes
+        oidc_client_secret: Secret = secret("none"), secret_word();
+
+        /// What is asked of the provider, separated by spaces; `openid` is always asked
+        oidc_scopes: String = "openid profile", scopes();
+
+        /// The claim that a new account's user name is made of
+        oidc_username_claim: String = "preferred_username", claim();
+
+        /// Who gets in: all whom the provider vouches for, with a new account (`open`), or those whom `cloakroom link-user` linked
+        oidc_sign_up: OidcSignUp = "open", choice();
+
+        /// The claim with the groups of whoever signs in. With OIDC_ADMIN_GROUP, it says at each sign-in who is an administrator
+        oidc_admin_claim: String = unset("none: the provider says nothing of administrators"), claim();
+
+        /// The group whose members are administrators; everybody else who signs in by the provider is none
+        oidc_admin_group: String = unset("none; OIDC_ADMIN_CLAIM needs it"), label();
+
+        /// A file with the certificates, in PEM, of the authorities to believe, for a provider that has its own
+        oidc_ca_file: Option<PathBuf> = unset("the authorities that browsers believe"), optional(path());
+
+        /// How long the provider may take for one answer. After that the sign-in gets UNAVAILABLE
+        oidc_timeout: Duration = "10s", duration(1..=300);
+
+        /// How long what the provider says of itself is believed, its keys included, before it is asked again
+        oidc_keys_ttl: Duration = "1h", duration(1..=DAY);
+
+        /// The shortest time between two requests for the provider's keys, whatever tokens of unknown keys come
+        oidc_keys_pause: Duration = "10s", duration(1..=3600);
+
+        /// How long somebody may take at the provider until they are back
+        oidc_attempt_ttl: Duration = "10m", duration(1..=DAY);
     }
 
     /// GraphQL
@@ -261,8 +377,54 @@ settings! {
         execution_timeout: Duration = "30s", duration(1..=DAY);
     }
 
-    /// The log
+    /// The live feed
+    live: Live {
+        /// How many WebSockets one user may have open, on each instance. One more is closed with 4429
+        max_sockets_per_user: usize = "20", number(1..=10_000);
+
+        /// How many subscriptions one WebSocket may have. One more gets RATE_LIMITED
+        max_subscriptions_per_socket: usize = "10", number(1..=1000);
+
+        /// How many messages one WebSocket may send in a minute; they come back evenly. A socket that sends more is closed
+        /// with 1008; one that sends a message larger than MAX_BODY_BYTES ends at once
+        socket_messages_per_minute: u32 = "300", number(1..=1_000_000);
+
+        /// How often a WebSocket is asked whether its client is there. One that does not answer in that time is closed
+        socket_ping: Duration = "25s", duration(1..=DAY);
+    }
+
+    /// Webhooks
+    webhooks: Webhooks {
+        /// Networks in which webhooks may be delivered though they are not public, comma-separated: `10.0.0.0/8`. There they may
+        /// be `http://` as well
+        webhook_networks: Vec<IpNet> = "", networks();
+
+        /// A file with the certificates, in PEM, of authorities to believe beside those that browsers believe, for receivers that
+        /// have their own
+        webhook_ca_file: Option<PathBuf> = unset("none"), optional(path());
+
+        /// How long one delivery may take, from looking up the name to the answer
+        webhook_timeout: Duration = "10s", duration(1..=300);
+
+        /// How long a webhook waits after a delivery that failed. Each further time it waits twice as long
+        webhook_retry_after: Duration = "5s", duration(1..=DAY);
+
+        /// The longest that it waits between two tries
+        webhook_retry_max: Duration = "1h", duration(1..=DAY);
+
+        /// How long deliveries may fail before the webhook is paused, until `cloakroom resume-webhook`
+        webhook_pause_after: Duration = "3d", duration(1..=AGE);
+
+        /// How many webhooks there may be
+        max_webhooks: u32 = "20", number(0..=1000);
+    }
+
+    /// The log and the metrics
     logging: Logging {
+        /// Where Prometheus reads `/metrics`: an address as in LISTEN, which strangers do not reach. Nothing is measured
+        /// where it is not set
+        metrics_listen: Option<Listen> = unset("nothing is measured"), optional(parsed("ADDRESS"));
+
         /// What to log: a level, or filter directives of the crate tracing
         log: String = "info", log_filter();
 
@@ -271,5 +433,27 @@ settings! {
 
         /// How much of the log may wait in memory until it is read. Lines that find no room are lost and counted
         log_buffer: usize = "4MiB", memory();
+    }
+
+    /// Traces
+    traces: Traces {
+        /// Where traces of requests are sent, as OpenTelemetry has them: a collector that takes OTLP over HTTP as JSON, such as
+        /// `http://127.0.0.1:4318`. Without a path, `/v1/traces` is added. Nothing is traced where it is not set
+        traces_url: String = unset("nothing is traced"), collector();
+
+        /// A header that the collector wants, such as `authorization: Bearer …`: a name, a colon, a value
+        traces_header: Secret = secret("none"), secret_header();
+
+        /// A file with the certificates, in PEM, of the authorities to believe, for a collector that has its own
+        traces_ca_file: Option<PathBuf> = unset("the authorities that browsers believe"), optional(path());
+
+        /// Of how many requests one is traced, chosen by chance
+        traces_one_in: u32 = "1", number(1..=1_000_000);
+
+        /// How many spans may wait to be sent. Those that find no room are dropped and counted
+        traces_buffer: usize = "4096", number(1..=1_000_000);
+
+        /// How long the collector may take for one answer. After that the spans are dropped and counted
+        traces_timeout: Duration = "10s", duration(1..=300);
     }
 }

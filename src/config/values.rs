@@ -72,6 +72,39 @@ impl fmt::Display for Listen {
     }
 }
 
+/// What looks at files before they are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// ClamAV's daemon, where it listens.
+    Clamd(Listen),
+    /// A program and its arguments.
+    Command(Vec<String>),
+}
+
+impl FromStr for Scan {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORMS: &str =
+            "is none of clamd:/path/to/its.socket, clamd:IP:PORT and command:/path/to/program";
+        if let Some(address) = text.strip_prefix("clamd:") {
+            return match address.starts_with('/') {
+                true => Ok(Self::Clamd(Listen::Unix(address.into()))),
+                false => match address.parse() {
+                    Ok(Listen::Tcp(address)) => Ok(Self::Clamd(Listen::Tcp(address))),
+                    _ => Err(FORMS),
+                },
+            };
+        }
+        let command = text.strip_prefix("command:").ok_or(FORMS)?;
+        let words: Vec<_> = command.split_whitespace().map(str::to_owned).collect();
+        match words.first() {
+            Some(program) if program.starts_with('/') => Ok(Self::Command(words)),
+            _ => Err(FORMS),
+        }
+    }
+}
+
 /// One of a few words.
 pub trait Choice: Default + FromStr<Err = &'static str> {
     /// All of them, comma-separated.
@@ -110,12 +143,32 @@ choices! {
     Delivery { Direct = "direct", XAccel = "x-accel", } or "direct, x-accel"
 }
 choices! {
+    /// Where content is.
+    StorageKind { Local = "local", S3 = "s3", } or "local, s3"
+}
+choices! {
+    /// How the address of an object names its bucket.
+    S3UrlStyle { Path = "path", VirtualHost = "virtual-host", } or "path, virtual-host"
+}
+choices! {
     /// Whether anyone may make an account.
     SignUp { Open = "open", Closed = "closed", } or "open, closed"
 }
 choices! {
+    /// Whether the provider's people get accounts by themselves.
+    OidcSignUp { Open = "open", Closed = "closed", } or "open, closed"
+}
+choices! {
+    /// Whether passwords sign people in.
+    PasswordSignIn { On = "on", Off = "off", } or "on, off"
+}
+choices! {
     /// Whether people may explore the API.
     GraphiQl { On = "on", Off = "off", } or "on, off"
+}
+choices! {
+    /// Whether there is a page for people.
+    Page { On = "on", Off = "off", } or "on, off"
 }
 choices! {
     /// Whether files may be shared with strangers.
@@ -128,6 +181,10 @@ choices! {
 choices! {
     /// Whether every link needs a password.
     LinkPassword { Optional = "optional", Required = "required", } or "optional, required"
+}
+choices! {
+    /// What becomes of files that cannot be scanned.
+    ScanAway { Refuse = "refuse", Pass = "pass", } or "refuse, pass"
 }
 choices! {
     /// The form of a log line.

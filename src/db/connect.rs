@@ -9,7 +9,7 @@ use std::{
 
 use sea_orm::{
     ConnectOptions,
-    sqlx::{Connection, Executor},
+    sqlx::{Connection, Executor, sqlite::SqliteLockingMode},
 };
 
 use crate::patience::PATIENCE;
@@ -82,6 +82,21 @@ pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     file.into()
 }
 
+/// The same for whoever has the database alone, or not at all.
+pub(super) fn sqlite_alone(path: &Path) -> ConnectOptions {
+    let mut options = sqlite(path, false);
+    options.map_sqlx_sqlite_opts({
+        let path = path.to_owned();
+        move |options| {
+            options
+                .filename(&path)
+                .busy_timeout(Duration::from_secs(1))
+                .locking_mode(SqliteLockingMode::Exclusive)
+        }
+    });
+    options
+}
+
 /// The URL that sqlx takes has its own idea of `%`, `?` and `#`, and so the path goes past it.
 #[expect(
     clippy::disallowed_methods,
@@ -103,7 +118,9 @@ pub(super) fn sqlite(path: &Path, read_only: bool) -> ConnectOptions {
                 .foreign_keys(true)
                 // For the settings that follow; afterwards LOCK_TRY is.
                 .busy_timeout(PATIENCE)
-                .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string());
+                .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string())
+                // No files of its own: the full-text index needs them at each write, and they would be in /var/tmp.
+                .pragma("temp_store", "MEMORY");
             if read_only {
                 return options.read_only(true);
             }

@@ -9,21 +9,32 @@ use futures_util::FutureExt;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{Failure, InTransaction, Transaction, alone, immediate};
+use super::{Failure, InTransaction, Transaction, alone, immediate, in_transaction};
 use crate::{
     error::{Code, Error, Result, is_locked},
+    metrics,
     patience::{self, Claim, Withdrawn},
     tasks::Tasks,
 };
 
+/// What the writer is called.
+const TASK: &str = "database writer";
 /// Writes that share a commit at most: the first of them waits for the last.
 const GROUP_MAX: usize = 64;
 
 /// Called with why the group failed, if it did.
 type Answer = Box<dyn FnOnce(Option<&Error>) + Send>;
 type Running<'t> = Pin<Box<dyn Future<Output = Ran> + Send + 't>>;
-/// Called with the group's transaction, or why there is none.
-type Run = Box<dyn for<'t> FnOnce(Result<&'t DatabaseTransaction>) -> Running<'t> + Send>;
+/// Called with the transaction to run in, or why there is none.
+type Run = Box<dyn for<'t> FnOnce(Result<In<'t>>) -> Running<'t> + Send>;
+
+/// What a write runs in.
+enum In<'t> {
+    /// The group's transaction, in a savepoint of its own.
+    Group(&'t DatabaseTransaction),
+    /// A transaction that no other write shares, and which ends with it.
+    Own(DatabaseTransaction),
+}
 
 /// A write that waits for its turn.
 struct Job {
@@ -43,6 +54,7 @@ struct Ran {
 #[derive(Clone, Debug)]
 pub(super) struct GroupCommit {
     jobs: mpsc::Sender<Job>,
+    measured: metrics::Queue,
 }
 
 impl std::fmt::Debug for Job {
@@ -56,11 +68,14 @@ impl GroupCommit {
     pub(super) fn start(writer: DatabaseConnection, tasks: &Tasks) -> Self {
         let (jobs, waiting) = mpsc::channel(GROUP_MAX);
         let waiting = Arc::new(Mutex::new(waiting));
-        tasks.keep("database writer", move || {
+        let queue = metrics::Queue::named(TASK);
+        let measured = queue.clone();
+        tasks.keep(TASK, move || {
             let (writer, waiting) = (writer.clone(), Arc::clone(&waiting));
-            async move { run(&writer, &mut *waiting.lock().await).await }
+            let queue = queue.clone();
+            async move { run(&writer, &mut *waiting.lock().await, &queue).await }
         });
-        Self { jobs }
+        Self { jobs, measured }
     }
 
     /// `UNAVAILABLE` when the write has not begun in time; it is not done then.
@@ -77,6 +92,7 @@ impl GroupCommit {
         };
         let gone = || Error::internal("the database's writer ended before it answered");
         let _withdrawn = Withdrawn(&claim);
+        let _waiting = self.measured.wait();
         let answered = patience::wait_for(&claim, async {
             self.jobs.send(job).await.map_err(|_| gone())?;
             result.await.map_err(|_| gone())?
@@ -90,17 +106,25 @@ where
     T: Send + 'static,
     F: for<'t> FnOnce(&'t Transaction) -> InTransaction<'t, T> + Send + 'static,
 {
-    Box::new(move |group| {
+    Box::new(move |place| {
         Box::pin(async move {
-            let result = match group {
-                Ok(group) => {
-                    let work = AssertUnwindSafe(alone(group, work, || true));
-                    work.catch_unwind().await.unwrap_or_else(|_| {
-                        Err(Failure {
-                            error: Error::internal("a transaction panicked"),
-                            lost: None,
+            let result = match place {
+                Ok(place) => {
+                    let run = async {
+                        match place {
+                            In::Group(group) => alone(group, work, || true).await,
+                            In::Own(own) => in_transaction(own, work, || true).await,
+                        }
+                    };
+                    AssertUnwindSafe(run)
+                        .catch_unwind()
+                        .await
+                        .unwrap_or_else(|_| {
+                            Err(Failure {
+                                error: Error::internal("a transaction panicked"),
+                                lost: None,
+                            })
                         })
-                    })
                 }
                 Err(error) => Err(Failure { error, lost: None }),
             };
@@ -121,10 +145,17 @@ where
     })
 }
 
-async fn run(writer: &DatabaseConnection, waiting: &mut mpsc::Receiver<Job>) {
+async fn run(
+    writer: &DatabaseConnection,
+    waiting: &mut mpsc::Receiver<Job>,
+    measured: &metrics::Queue,
+) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while waiting.recv_many(&mut group, GROUP_MAX).await > 0 {
+        measured.served(group.len());
         commit(writer, &mut group).await;
+        // Batches that have just been answered may have their next one ready: then it shares the next commit.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -133,12 +164,15 @@ async fn commit(writer: &DatabaseConnection, group: &mut Vec<Job>) {
     let Some(begun) = begin(writer, group).await else {
         return;
     };
-    let begun = begun.map_err(Error::from);
+    let begun = match begun.map_err(Error::from) {
+        Ok(own) if group.len() == 1 => return commit_one(own, group).await,
+        begun => begun,
+    };
     let mut lost = None;
     let mut answers = Vec::with_capacity(group.len());
     for job in group.drain(..).filter(|job| job.claim.take()) {
         let ran = (job.run)(match (&begun, &lost) {
-            (Ok(transaction), None) => Ok(transaction),
+            (Ok(transaction), None) => Ok(In::Group(transaction)),
             (Err(failure), _) | (_, Some(failure)) => Err(failure.echo()),
         });
         let ran = ran.await;
@@ -159,6 +193,18 @@ async fn commit(writer: &DatabaseConnection, group: &mut Vec<Job>) {
     }
     for answer in answers {
         answer(failure.as_ref());
+    }
+}
+
+/// Runs the one job of `group` in the transaction itself, and spares it a savepoint.
+async fn commit_one(own: DatabaseTransaction, group: &mut Vec<Job>) {
+    let job = group.pop().filter(|job| job.claim.take());
+    if let Some(job) = job {
+        let ran = (job.run)(Ok(In::Own(own))).await;
+        if let Some(lost) = &ran.lost {
+            lost.log();
+        }
+        (ran.answer)(ran.lost.as_ref());
     }
 }
 

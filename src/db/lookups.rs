@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     error::{Error, Result},
+    metrics::{self, Operation},
     patience,
 };
 
@@ -28,20 +29,26 @@ type Queue = Arc<Mutex<mpsc::Receiver<Lookup>>>;
 #[derive(Clone, Debug)]
 pub struct Lookups {
     waiting: mpsc::Sender<Lookup>,
+    measured: &'static Operation,
 }
 
 impl Lookups {
     /// Starts the thread of the short ones over the database file `path`, which it can only read.
     pub(super) fn start(path: &Path) -> Result<Self> {
-        Self::threads(path, 1, BATCH_MAX)
+        Self::threads(path, 1, BATCH_MAX, &metrics::LOOK_UPS)
     }
 
     /// Starts `threads` for queries that may take long, each over a connection of its own.
     pub(super) fn side_by_side(path: &Path, threads: u32) -> Result<Self> {
-        Self::threads(path, threads, 1)
+        Self::threads(path, threads, 1, &metrics::QUERIES)
     }
 
-    fn threads(path: &Path, threads: u32, at_once: usize) -> Result<Self> {
+    fn threads(
+        path: &Path,
+        threads: u32,
+        at_once: usize,
+        measured: &'static Operation,
+    ) -> Result<Self> {
         let (waiting, queue) = mpsc::channel(1024);
         let queue: Queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
@@ -54,7 +61,7 @@ impl Lookups {
                     while catch_unwind(AssertUnwindSafe(run)).is_err() {}
                 })?;
         }
-        Ok(Self { waiting })
+        Ok(Self { waiting, measured })
     }
 
     /// What `read` reads. It sees every commit that ended before this was called.
@@ -63,6 +70,7 @@ impl Lookups {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        let begun = metrics::begin();
         let (answer, found) = oneshot::channel();
         let lookup: Lookup = Box::new(move |connection| {
             // Nobody waits any more when the client has gone.
@@ -75,7 +83,10 @@ impl Lookups {
             self.waiting.send(lookup).await.map_err(|_| failed(()))?;
             found.await.map_err(|_| failed(()))
         });
-        Ok(found.await???)
+        let found = found.await.flatten();
+        let found = found.and_then(|found| Ok(found?));
+        self.measured.ended(begun, found.is_err());
+        found
     }
 }
 
@@ -96,12 +107,38 @@ fn run(connection: &Connection, queue: &Queue, at_once: usize) {
     let mut batch = Vec::with_capacity(at_once);
     while next(queue, &mut batch, at_once) > 0 {
         // One look for all saves locks. Where it cannot begin, each looks for itself.
-        let _together = (at_once > 1).then(|| connection.unchecked_transaction());
+        let _look = (at_once > 1).then(|| Look::begin(connection)).flatten();
         for lookup in batch.drain(..) {
             // A panic is one request's, and this thread everybody's.
             let _ = catch_unwind(AssertUnwindSafe(|| lookup(connection)));
         }
     }
+}
+
+/// A transaction that reads. Its statements stay prepared: those of [`rusqlite::Transaction`] are parsed each time, which takes as long
+/// as a look-up.
+struct Look<'c>(&'c Connection);
+
+impl<'c> Look<'c> {
+    fn begin(connection: &'c Connection) -> Option<Self> {
+        step(connection, "BEGIN").ok()?;
+        Some(Self(connection))
+    }
+}
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        // What stayed open would go on showing what was there when it began.
+        let _ = step(self.0, "ROLLBACK");
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a transaction's ends read no row"
+)]
+fn step(connection: &Connection, statement: &str) -> rusqlite::Result<usize> {
+    connection.prepare_cached(statement)?.execute([])
 }
 
 /// Of several threads, one waits for the queue, and the others for their turn to do so.

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use migration::{Migration, MigrationStatus, Migrator, MigratorTrait, SchemaManager};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
+    TransactionTrait,
 };
 
 use super::{Db, immediate, place};
@@ -61,15 +62,40 @@ impl Db {
 
     /// Fails unless the schema is the one that this program works with.
     pub async fn check_schema(&self) -> Result<(), OperatorError> {
-        match self.steps().await? {
-            Steps { taken: 0, .. } => Err(place::empty(self.name())),
-            Steps { left: 0, .. } => Ok(()),
-            Steps { left, .. } => Err(OperatorError::new(format!(
-                "{} lacks {left} steps of the schema: take them by `cloakroom migrate`, or start the server, which \
-                 takes them",
+        check_schema(&self.writer.pool(), self.name()).await
+    }
+
+    /// Fails when there are tables of another program's.
+    #[expect(clippy::disallowed_methods, reason = "names are no rows of anybody")]
+    pub(super) async fn check_for_others(&self) -> Result<(), OperatorError> {
+        let pool = self.writer.pool();
+        let tables =
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() LIMIT 1";
+        let tables = Statement::from_string(pool.get_database_backend(), tables);
+        let has_any = pool.query_one_raw(tables).await;
+        let has_any = has_any.map_err(|error| self.unusable(error))?.is_some();
+        let has_ours = has_tables(&pool).await;
+        match has_any && !has_ours.map_err(|error| self.unusable(error))? {
+            true => Err(OperatorError::new(format!(
+                "{} has tables, and they are not Cloakroom's: name an empty database. Nothing was changed",
                 self.name()
             ))),
+            false => Ok(()),
         }
+    }
+
+    /// A transaction that takes as long as it takes, while no other instance migrates.
+    #[expect(clippy::disallowed_methods, reason = "a setting reads no row")]
+    pub(super) async fn begin_transfer(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self.begin_migration().await?;
+        transaction
+            .execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0")
+            .await?;
+        // A server that starts meanwhile would make an installation of its own.
+        transaction
+            .execute_unprepared("LOCK TABLE installation IN ACCESS EXCLUSIVE MODE")
+            .await?;
+        Ok(transaction)
     }
 
     /// Whether there is this table.
@@ -80,23 +106,7 @@ impl Db {
 
     /// How many steps there are, without taking one.
     async fn steps(&self) -> Result<Steps, OperatorError> {
-        let pool = self.writer.pool();
-        match Migrator::get_migration_with_status_read_only(&pool).await {
-            Ok(steps) => {
-                let is_taken = |step: &&Migration| step.status() == MigrationStatus::Applied;
-                let taken = steps.iter().filter(is_taken).count();
-                Ok(Steps {
-                    taken,
-                    left: steps.len() - taken,
-                })
-            }
-            Err(DbErr::Custom(_)) => Err(OperatorError::new(format!(
-                "{} has been used by a newer cloakroom: run that one, or have it take its steps back by `cloakroom \
-                 migrate --down STEPS`",
-                self.name()
-            ))),
-            Err(error) => Err(self.unusable(error)),
-        }
+        steps(&self.writer.pool(), self.name()).await
     }
 
     fn not_migrated(&self, error: &DbErr) -> OperatorError {
@@ -127,5 +137,38 @@ impl Db {
         );
         transaction.execute_unprepared(&lock).await?;
         Ok(transaction)
+    }
+}
+
+/// Fails unless the schema of a database is the one that this program works with.
+pub(super) async fn check_schema(
+    connection: &DatabaseConnection,
+    name: &str,
+) -> Result<(), OperatorError> {
+    match steps(connection, name).await? {
+        Steps { taken: 0, .. } => Err(place::empty(name)),
+        Steps { left: 0, .. } => Ok(()),
+        Steps { left, .. } => Err(OperatorError::new(format!(
+            "{name} lacks {left} steps of the schema: take them by `cloakroom migrate`, or start the server, which takes \
+             them"
+        ))),
+    }
+}
+
+async fn steps(connection: &DatabaseConnection, name: &str) -> Result<Steps, OperatorError> {
+    match Migrator::get_migration_with_status_read_only(connection).await {
+        Ok(steps) => {
+            let is_taken = |step: &&Migration| step.status() == MigrationStatus::Applied;
+            let taken = steps.iter().filter(is_taken).count();
+            Ok(Steps {
+                taken,
+                left: steps.len() - taken,
+            })
+        }
+        Err(DbErr::Custom(_)) => Err(OperatorError::new(format!(
+            "{name} has been used by a newer cloakroom: run that one, or have it take its steps back by `cloakroom migrate \
+             --down STEPS`"
+        ))),
+        Err(error) => Err(OperatorError::new(format!("cannot use {name}: {error}"))),
     }
 }

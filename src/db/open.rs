@@ -13,7 +13,7 @@ use super::{
     migrate, place,
     postgres::{self, Connections, Writes},
 };
-use crate::{error::Error, operator_error::OperatorError, tasks::Tasks};
+use crate::{config::Secret, error::Error, operator_error::OperatorError, tasks::Tasks};
 
 impl Db {
     /// Connects to the database at `url`; fails when there is none.
@@ -72,6 +72,8 @@ impl Db {
             writer: Writer::Sqlite(writer, group),
             sqlite_path: Some(path),
             name,
+            news: Arc::default(),
+            postgres_url: None,
         })
     }
 
@@ -85,6 +87,8 @@ impl Db {
             reader: Reader::Postgres(reads.map_err(cannot)?),
             sqlite_path: None,
             name,
+            news: Arc::default(),
+            postgres_url: Some(Secret::from(url.to_owned())),
         })
     }
 

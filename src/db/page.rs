@@ -1,7 +1,7 @@
 //! Pages of lists, by keyset: the ids of rows sort by creation.
 
 use sea_orm::{
-    ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Asterisk, Query, SelectStatement, UnionType},
 };
 use uuid::Uuid;
@@ -49,6 +49,16 @@ impl<T> Rows<T> {
 }
 
 impl Page {
+    /// The newest `limit` rows.
+    pub fn first(limit: u64) -> Self {
+        Self {
+            limit,
+            after: None,
+            before: None,
+            backward: false,
+        }
+    }
+
     /// Puts this page's bounds on `query`, whose keyset is `column`; one row too many tells whether there are more.
     pub(crate) fn apply<E: EntityTrait>(
         &self,
@@ -99,14 +109,14 @@ impl Page {
         query: Select<E>,
         column: impl ColumnTrait,
     ) -> Select<E> {
-        let query = match self.after {
-            Some(id) => query.filter(column.lt(id)),
-            None => query,
-        };
-        match self.before {
-            Some(id) => query.filter(column.gt(id)),
-            None => query,
-        }
+        query.filter(self.bounds(Condition::all(), column))
+    }
+
+    /// `condition`, and the cursors' bounds.
+    pub(crate) fn bounds(&self, condition: Condition, column: impl ColumnTrait) -> Condition {
+        condition
+            .add_option(self.after.map(|id| column.lt(id)))
+            .add_option(self.before.map(|id| column.gt(id)))
     }
 
     /// Drops the row too many and puts the newest first.

@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{Done, InTransaction, Transaction, connect, in_transaction};
 use crate::{
     error::{Code, Error, Result},
+    metrics,
     patience::{self, Claim, Withdrawn},
 };
 
@@ -95,6 +96,7 @@ impl Connections {
         Q: FnOnce(DatabaseConnection) -> F,
         F: Future<Output = Result<T, DbErr>> + Send + 'static,
     {
+        let begun = metrics::begin();
         let waited = patience::wait(async {
             let place = place(&self.places).await?;
             let (connections, pool) = (self.clone(), self.present());
@@ -107,7 +109,9 @@ impl Connections {
             read.await
                 .map_err(|error| DbErr::Custom(error.to_string()))?
         });
-        waited.await.unwrap_or_else(|_| Err(timed_out()))
+        let read = waited.await.unwrap_or_else(|_| Err(timed_out()));
+        metrics::QUERIES.ended(begun, read.is_err());
+        read
     }
 
     /// What becomes of `work` with a connection of `pool`. The error of `work` is why it got no connection.

@@ -34,14 +34,7 @@ where
     E::ActiveModel: ActiveModelTrait<Entity = E> + TryIntoModel<E::Model>,
 {
     let mut prepared = connection.prepare_cached(&statement.sql)?;
-    for (index, value) in statement
-        .values
-        .iter()
-        .flat_map(|values| values.iter())
-        .enumerate()
-    {
-        bind(&mut prepared, index + 1, value)?;
-    }
+    bind_all(&mut prepared, &statement)?;
     let columns: Vec<_> = E::Column::iter()
         .map(|column| (column, column.def().get_column_type().clone()))
         .collect();
@@ -54,6 +47,15 @@ where
         }
     }
     Ok(Ok(models))
+}
+
+/// Gives a prepared statement the values of SeaORM's.
+pub fn bind_all(prepared: &mut CachedStatement<'_>, statement: &Statement) -> rusqlite::Result<()> {
+    let values = statement.values.iter().flat_map(|values| values.iter());
+    for (index, value) in values.enumerate() {
+        bind(prepared, index + 1, value)?;
+    }
+    Ok(())
 }
 
 fn bind(statement: &mut CachedStatement<'_>, index: usize, value: &Value) -> rusqlite::Result<()> {

@@ -3,18 +3,20 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
+use tokio::sync::Notify;
 
 /// A transaction of [`Db::write`](super::Db::write), which alone begins and ends one.
 pub struct Transaction {
     begun: DatabaseTransaction,
     after: Mutex<Vec<Then>>,
+    news: OnceLock<Arc<Notify>>,
 }
 
 type Then = Box<dyn FnOnce() + Send>;
@@ -24,6 +26,7 @@ impl Transaction {
         Self {
             begun,
             after: Mutex::default(),
+            news: OnceLock::new(),
         }
     }
 
@@ -31,6 +34,18 @@ impl Transaction {
     pub fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
         let mut after = self.after.lock().unwrap_or_else(PoisonError::into_inner);
         after.push(Box::new(then));
+    }
+
+    /// Says whom [`Self::announce`] wakes.
+    pub(super) fn will_wake(&self, news: Arc<Notify>) {
+        let _ = self.news.set(news);
+    }
+
+    /// Wakes whoever waits for [`Db::news`](super::Db::news) once this transaction is durable.
+    pub fn announce(&self) {
+        if let Some(news) = self.news.get().cloned() {
+            self.after_commit(move || news.notify_one());
+        }
     }
 
     /// Commits a transaction, or keeps a savepoint, in which work came to `value`.

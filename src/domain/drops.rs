@@ -217,6 +217,15 @@ pub(super) fn too_many_uploads() -> Error {
     .with("retryAfterSeconds", RETRY_SECONDS)
 }
 
+/// The refusal of an upload too many that is not finished, of those from one network.
+pub(super) fn too_many_unfinished() -> Error {
+    Error::new(
+        Code::RateLimited,
+        "Many uploads from where you are were begun here and not finished; finish or end one first.",
+    )
+    .with("retryAfterSeconds", RETRY_SECONDS)
+}
+
 /// `error` as a visitor of a drop may see it: what its owner keeps, and may keep, is none of the visitor's business.
 pub fn for_visitor(error: Error) -> Error {
     match error.code {

@@ -12,13 +12,13 @@ use entity::{
     share::Audience,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
-    sea_query::{Query, SelectStatement},
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
 
 use crate::{
-    access::{self, Owned, Uploader},
+    access::{Owned, Uploader},
     app::App,
     auth::{Identity, Viewer, client::ClientAddress},
     clock::before,
@@ -28,8 +28,15 @@ use crate::{
 };
 
 pub mod about;
+mod concerns;
+mod feed;
+mod live;
 mod queue;
 
+pub(super) use concerns::concern_users;
+pub use feed::{Entry, begin, event_after, of_viewer};
+pub(super) use feed::{last, placed_after};
+pub use live::{Live, Subscriber, TASKS, give_places, wake};
 pub use queue::{Queue, TASK, enqueue, run, sweep_counted};
 
 /// Events with the same value are counted once, on whichever instance they happen.
@@ -64,6 +71,7 @@ impl From<Uploader> for By {
         match uploader {
             Uploader::User(id) => Self::User(id),
             Uploader::Drop(id) => Self::Drop(id),
+            Uploader::Operator => Self::Operator,
         }
     }
 }
@@ -77,6 +85,7 @@ pub enum Object {
     ApiToken(Uuid),
     Drop(Uuid),
     Group(Uuid),
+    Webhook(Uuid),
 }
 
 /// Something that happened.
@@ -89,6 +98,8 @@ pub struct Event {
     pub audience: Option<(Audience, Uuid)>,
     pub client: ClientAddress,
     pub detail: Option<String>,
+    /// Whose the object is, where that is known; else it is looked up.
+    pub owner_id: Option<Uuid>,
 }
 
 impl Event {
@@ -101,13 +112,17 @@ impl Event {
             audience: None,
             client: ClientAddress::default(),
             detail: None,
+            owner_id: None,
         }
     }
 
     /// What the owner did to a file.
     pub fn of_file(kind: Kind, file: &file::Model) -> Self {
         let object = Object::File(file.id);
-        Self::new(kind).by(By::User(file.owner_id)).of(object)
+        Self {
+            owner_id: Some(file.owner_id),
+            ..Self::new(kind).by(By::User(file.owner_id)).of(object)
+        }
     }
 
     /// What users did to their own account.
@@ -163,6 +178,7 @@ impl Event {
             Object::ApiToken(id) => (ObjectKind::ApiToken, id),
             Object::Drop(id) => (ObjectKind::Drop, id),
             Object::Group(id) => (ObjectKind::Group, id),
+            Object::Webhook(id) => (ObjectKind::Webhook, id),
         });
         let (object_kind, object_id) = object.unzip();
         let (audience, audience_id) = self.audience.unzip();
@@ -179,6 +195,7 @@ impl Event {
             address: self.client.0.map(|address| address.to_string()),
             detail: self.detail,
             count: 1,
+            owner_id: self.owner_id,
         }
     }
 }
@@ -205,12 +222,8 @@ pub(super) async fn record(transaction: &Transaction, row: event::Model) -> Resu
 }
 
 /// The same for several, at least one.
-#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub(super) async fn record_all(transaction: &Transaction, rows: Vec<event::Model>) -> Result<()> {
-    let models = rows.iter().cloned().map(event::ActiveModel::from);
-    event::Entity::insert_many(models.map(ActiveModelTrait::reset_all))
-        .exec_without_returning(transaction)
-        .await?;
+    concerns::insert(transaction, rows.clone()).await?;
     transaction.after_commit(move || rows.iter().for_each(log));
     Ok(())
 }
@@ -286,18 +299,42 @@ fn ids_of_file(file_id: Uuid) -> SelectStatement {
         .to_owned()
 }
 
-/// The event `id`, if it happened to a file of `viewer`, who sees it in that file's trail, too.
+/// The event `id`, if it concerns `viewer`, who sees it in their feed, too.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub async fn visible(app: &App, viewer: &Viewer, id: Uuid) -> Result<Option<event::Model>> {
-    let of_file =
-        event::Entity::find_by_id(id).filter(event::Column::ObjectKind.eq(ObjectKind::File));
-    let of_file = app.db.one(of_file).await?;
-    let Some(file_id) = of_file.as_ref().and_then(|event| event.object_id) else {
-        return Ok(None);
-    };
-    let file = access::visible_file(app, viewer, file_id).await?;
-    let is_own = file.is_some_and(|file| file.owned_id().is_ok());
-    Ok(of_file.filter(|_| is_own))
+    match feed::concerns(app, viewer, id).await? {
+        true => app.db.one(event::Entity::find_by_id(id)).await,
+        false => Ok(None),
+    }
+}
+
+/// Takes from what happened to `objects` what tells of the person `user_id`, whose account ends: where they came from, and what
+/// things and they themselves were called. What happened, when, and to what, stays.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub(super) async fn forget(
+    transaction: &Transaction,
+    user_id: Uuid,
+    objects: &[Uuid],
+) -> Result<()> {
+    let of_objects = || event::Column::ObjectId.is_in(objects.to_vec());
+    let named = Condition::any()
+        .add(event::Column::Kind.is_in([Kind::Uploaded, Kind::Renamed]))
+        .add(event::Column::ObjectKind.eq(ObjectKind::User));
+    let by_them = Condition::any()
+        .add(event::Column::ActorId.eq(user_id))
+        .add(event::Column::ObjectKind.eq(ObjectKind::User));
+    for (column, which) in [
+        (event::Column::Detail, named),
+        (event::Column::Address, by_them),
+    ] {
+        event::Entity::update_many()
+            .col_expr(column, Expr::value(None::<String>))
+            .filter(of_objects())
+            .filter(which)
+            .exec(transaction)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Deletes up to `limit` events that have been kept for their time at `now`, and says how many.

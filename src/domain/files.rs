@@ -1,5 +1,7 @@
 //! Files: renaming, and the way out by the trash.
 
+use std::time::Duration;
+
 use entity::{
     Timestamp, discarded_content,
     event::{self, Kind},
@@ -17,13 +19,19 @@ use crate::{
     access::{Owned, Trashed},
     app::App,
     auth::client::ClientAddress,
+    clock::millis,
     error::{Error, Result},
     patience,
     storage::ContentKey,
 };
 
+mod listed;
+mod stored;
 mod sweep;
 
+pub use listed::row as listed_row;
+pub(crate) use listed::{list_own, list_shared};
+pub use stored::{in_order_of_content, live_of};
 pub use sweep::{sweep_discarded, sweep_trash};
 
 /// Gives the file another name, and the content type that an upload of that name has. `BAD_USER_INPUT` if the
@@ -60,6 +68,7 @@ pub async fn rename(
                 .exec_with_returning(transaction)
                 .await?;
             let renamed = found(renamed)?;
+            listed::rename(transaction, &renamed).await?;
             events::record(transaction, event).await?;
             Ok(renamed)
         })
@@ -112,6 +121,10 @@ async fn move_to(
                 .exec_with_returning(transaction)
                 .await?;
             let moved = found(moved)?;
+            match trashed_at {
+                Some(_) => listed::unlist_own(transaction, &moved).await?,
+                None => list_own(transaction, [&moved]).await?,
+            }
             let trashed = if trashed_at.is_some() { size } else { -size };
             let change = Change {
                 trashed,
@@ -138,7 +151,11 @@ async fn purge_row(app: &App, file: &file::Model, event: event::Model) -> Result
     let discarded = discarded_content::Model {
         content_key: file.content_key.clone(),
         discarded_at: app.clock.now(),
+        multipart_id: None,
+        not_before: Timestamp(0),
+        settled_at: settled_at(app, file.created_at),
     };
+    let note = discarded.clone();
     let purge = app.db.write(move |transaction| {
         Box::pin(async move {
             let deleted = file::Entity::delete_many()
@@ -164,35 +181,65 @@ async fn purge_row(app: &App, file: &file::Model, event: event::Model) -> Result
         })
     });
     purge.await?;
-    discard_after_commit(app, &file.content_key).await;
+    discard_after_commit(app, &note).await;
     Ok(())
 }
 
 /// Unlinks content that a transaction has just noted as discarded. What is committed is done, whatever fails here: the
 /// janitor comes back to it.
-pub(crate) async fn discard_after_commit(app: &App, content_key: &str) {
-    if let Err(error) = patience::untimed(discard(app, content_key)).await {
+pub(crate) async fn discard_after_commit(app: &App, note: &discarded_content::Model) {
+    let now = app.clock.now().min(app.settled_time.last());
+    if let Err(error) = patience::untimed(discard(app, note, now)).await {
         tracing::warn!(%error, "discarded content is left to the janitor");
     }
 }
 
-/// Unlinks content that is noted as discarded, then deletes the note. False while a backup is being made: then it does
-/// neither, and the janitor comes back to it.
+/// From when on no request that was under way at `moment` can write content any more.
+pub(crate) fn settled_at(app: &App, moment: Timestamp) -> Timestamp {
+    settled_after(moment, app.storage.settles_within())
+}
+
+/// The same, where requests are under way no longer than `within`.
+pub(crate) fn settled_after(moment: Timestamp, within: Duration) -> Timestamp {
+    match within {
+        Duration::ZERO => Timestamp(0),
+        within => Timestamp(moment.0.saturating_add(millis(within))),
+    }
+}
+
+/// Removes content that is noted as discarded, then the note. While something may yet write the content at `now`, the note
+/// stays, and the content is removed once more after that. False while a backup is being made: then it does neither, and the
+/// janitor comes back to it.
 #[expect(clippy::disallowed_methods, reason = "content ends here")]
-async fn discard(app: &App, content_key: &str) -> Result<bool> {
-    let key = key_of(content_key)?;
-    if !app.storage.delete(&key).await? {
+async fn discard(app: &App, note: &discarded_content::Model, now: Timestamp) -> Result<bool> {
+    let key = key_of(&note.content_key)?;
+    let upload_id = note.multipart_id.as_deref();
+    if !app.storage.delete(&key, upload_id).await? {
         return Ok(false);
     }
-    let delete_note = app.db.write(move |transaction| {
+    let (settled_at, is_settled) = (note.settled_at, note.settled_at <= now);
+    let change_note = app.db.write(move |transaction| {
         Box::pin(async move {
-            discarded_content::Entity::delete_by_id(key.as_str().to_owned())
-                .exec(transaction)
-                .await?;
+            let key = key.as_str().to_owned();
+            match is_settled {
+                true => discarded_content::Entity::delete_by_id(key)
+                    .exec(transaction)
+                    .await
+                    .map(drop)?,
+                false => discarded_content::Entity::update_many()
+                    .col_expr(
+                        discarded_content::Column::NotBefore,
+                        Expr::value(settled_at),
+                    )
+                    .filter(discarded_content::Column::ContentKey.eq(key))
+                    .exec(transaction)
+                    .await
+                    .map(drop)?,
+            }
             Ok(())
         })
     });
-    delete_note.await?;
+    change_note.await?;
     Ok(true)
 }
 

@@ -14,6 +14,8 @@ pub mod links;
 pub mod names;
 pub mod quota;
 pub mod shares;
+pub mod statistics;
 pub mod tickets;
 pub mod uploads;
 pub mod visible;
+pub mod webhooks;

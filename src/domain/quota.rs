@@ -1,7 +1,10 @@
 //! Quotas: what a user may keep. Bytes are reserved before they are taken in, and files are counted in the transaction that
 //! makes them, so that uploads side by side never exceed either.
 
-use std::ops::{Add, Neg};
+use std::{
+    ops::{Add, Neg},
+    sync::Arc,
+};
 
 use entity::{upload, user};
 use sea_orm::{
@@ -14,9 +17,18 @@ use crate::{
     access::Payer,
     app::App,
     auth::{self, Usage},
+    config::Config,
     db::Transaction,
     error::{Code, Error, Result},
 };
+
+/// How many bytes a user may keep, who keeps so much; `None` without a limit.
+pub fn of(config: &Config, usage: &Usage) -> Option<u64> {
+    match usage.own_quota {
+        Some(own) => Some(u64::try_from(own).unwrap_or(0)),
+        None => config.users.user_quota,
+    }
+}
 
 /// How much of `wanted` bytes more the upload may take: all of it, or what is left of its payer's quota, which is at
 /// least `needed`; `None` where there is no quota. `QUOTA_EXCEEDED` when less than `needed` is left, or nothing at all; then
@@ -24,38 +36,39 @@ use crate::{
 pub(super) async fn reserve(
     app: &App,
     upload_id: Uuid,
-    payer_id: Uuid,
+    payer: Payer,
     needed: u64,
     wanted: u64,
 ) -> Result<Option<u64>> {
-    let Some(quota) = app.config.users.user_quota else {
+    if of(&app.config, &payer.usage).is_none() {
         return Ok(None);
-    };
+    }
+    let config = Arc::clone(&app.config);
     let reserve = app.db.write_aside(move |transaction| {
-        let ids = (upload_id, payer_id);
-        Box::pin(async move {
-            let granted = reserve_in(transaction, quota, ids, needed, wanted).await?;
-            Ok(Some(granted))
-        })
+        let ids = (upload_id, payer.id);
+        Box::pin(async move { reserve_in(transaction, &config, ids, needed, wanted).await })
     });
     reserve.await
 }
 
-/// The same in a transaction, of a payer who has a `quota`.
+/// The same in a transaction, which has the payer's quota as it is now.
 #[expect(clippy::disallowed_methods, reason = "reservations are kept here")]
 pub(super) async fn reserve_in(
     transaction: &Transaction,
-    quota: u64,
+    config: &Config,
     (upload_id, payer_id): (Uuid, Uuid),
     needed: u64,
     wanted: u64,
-) -> Result<u64> {
+) -> Result<Option<u64>> {
     let payer = user::Entity::find_by_id(payer_id)
         .lock_exclusive()
         .one(transaction)
         .await?
         .ok_or_else(Error::not_found)?;
     let usage = Usage::from(&payer);
+    let Some(quota) = of(config, &usage) else {
+        return Ok(None);
+    };
     let left = left_of(quota, &usage);
     // An empty file needs no byte, and takes an inode: where nothing is left, there is no room for it either.
     if left < std::cmp::max(needed, 1) {
@@ -63,7 +76,7 @@ pub(super) async fn reserve_in(
     }
     let granted = wanted.clamp(needed, left);
     move_reservation(transaction, upload_id, payer_id, signed(granted)).await?;
-    Ok(granted)
+    Ok(Some(granted))
 }
 
 /// Gives back what the upload reserved beyond the bytes it has.
@@ -82,7 +95,7 @@ pub fn check_ahead(app: &App, payer: &Payer, at_least: u64) -> Result<()> {
     if usage.files >= i64::from(app.config.users.max_files_per_user) {
         return Err(too_many_files(app));
     }
-    match app.config.users.user_quota {
+    match of(&app.config, usage) {
         Some(quota) if left_of(quota, usage) < std::cmp::max(at_least, 1) => {
             Err(exceeded(quota, usage, at_least))
         }

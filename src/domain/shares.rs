@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     events::{self, By, Event, Object},
-    groups,
+    files, groups,
 };
 use crate::{
     access::{EVERYONE, Group, Owned, Readable},
@@ -77,7 +77,8 @@ pub async fn create(
             let live = file::Entity::find_by_id(file_id)
                 .filter(file::live())
                 .lock_exclusive();
-            live.one(transaction).await?.ok_or_else(Error::not_found)?;
+            let live = live.one(transaction).await?;
+            let file = live.ok_or_else(Error::not_found)?;
             if audience == Audience::Group {
                 groups::hold_for_member(transaction, audience_id, owner_id).await?;
             }
@@ -95,6 +96,7 @@ pub async fn create(
                 .await?;
             if share.id == id {
                 check_number(transaction, file_id, shares_max).await?;
+                files::list_shared(transaction, &file, &share).await?;
             }
             events::record(transaction, event).await?;
             Ok(share)

@@ -34,25 +34,32 @@ mod digest;
 mod finish;
 mod incoming;
 mod live;
+mod parted;
 mod pending;
 mod pieces;
 mod resumable;
 mod rows;
+mod scanning;
 mod sweep;
+mod unfinished;
+mod unrecorded;
 
 pub use aborted::{Aborted, TASK, run};
 pub use digest::{Algorithm, Checksum, Digest};
-pub use finish::{Dropped, Naming, finish, finish_dropped};
+pub use finish::{Dropped, Naming, finish, finish_dropped, finish_import};
 pub use incoming::{Complete, Incoming};
 use incoming::{RESERVE_AHEAD, SMALL_BYTES};
 pub use live::LiveUploads;
+pub use pieces::PartEnd;
 use pieces::Pieces;
 pub use resumable::{
-    Appended, Beginning, Part, Standing, Turn, Turns, begin as begin_resumable, begin_and_finish,
-    begin_with, sweep_expired, turn,
+    Appended, Beginning, Part, Purpose, Standing, Turn, Turns, begin as begin_resumable,
+    begin_and_finish, begin_with, sweep_expired, turn,
 };
 pub use rows::UploadRows;
 pub use sweep::{LastSeen, sweep_abandoned, touch_live};
+pub use unfinished::{Unfinished, end_unfinished, unfinished};
+pub use unrecorded::{LastLook, sweep_unrecorded};
 
 /// Opens an upload into `destination`. `expected` is how many bytes may come, where the client has said so.
 ///
@@ -68,7 +75,7 @@ pub async fn begin(
     if expected.is_none_or(|expected| expected > SMALL_BYTES) {
         app.storage.check_reserve(expected.unwrap_or(0)).await?;
     }
-    let mut upload = Incoming::new(app, destination);
+    let mut upload = Incoming::new(app, destination, expected);
     upload.record.insert(app).await?;
     let wanted = expected.unwrap_or(RESERVE_AHEAD[0]);
     let wanted = wanted.min(upload.size_limit());

@@ -6,7 +6,7 @@ use entity::api_token;
 use super::{
     ContextExt,
     list::List,
-    scalars::{DateTime, parse_id},
+    scalars::{self, DateTime, parse_id},
 };
 use crate::{
     auth::Scopes,
@@ -35,7 +35,7 @@ pub struct ApiToken(pub api_token::Model);
 impl ApiToken {
     /// Opaque and stable.
     pub(super) async fn id(&self) -> ID {
-        self.0.id.into()
+        scalars::id(self.0.id)
     }
 
     /// What you called it.

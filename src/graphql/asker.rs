@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, dataloader::DataLoader};
+use async_graphql::Context;
 use tower_sessions::Session;
 
-use super::{
-    loaders::{self, DropLoader, EventLoader, GroupLoader, LinkLoader, ShareLoader, UserLoader},
-    uploads::ReceivedFiles,
-};
+use super::{loaders::Loads, uploads::ReceivedFiles};
 use crate::{
     app::{App, SharedApp},
     auth::{Actor, Caller, client::ClientAddress},
@@ -22,15 +19,10 @@ pub struct Asker {
     pub(super) app: SharedApp,
     caller: Caller,
     /// The files that came with the request.
-    files: ReceivedFiles,
+    pub(super) files: ReceivedFiles,
     /// Whether the operation came in a URL, which any page can make a browser ask for.
     by_url: bool,
-    users: DataLoader<UserLoader>,
-    shares: DataLoader<ShareLoader>,
-    links: DataLoader<LinkLoader>,
-    drops: DataLoader<DropLoader>,
-    events: DataLoader<EventLoader>,
-    groups: DataLoader<GroupLoader>,
+    pub(super) loads: Loads,
 }
 
 impl Asker {
@@ -38,12 +30,7 @@ impl Asker {
     pub fn new(app: &SharedApp, caller: Caller, files: ReceivedFiles, by_url: bool) -> Self {
         Self {
             app: SharedApp::clone(app),
-            users: loaders::users(app),
-            shares: loaders::shares(app, caller.actor.viewer().cloned()),
-            links: loaders::links(app),
-            drops: loaders::drops(app, caller.actor.viewer().cloned()),
-            events: loaders::events(app),
-            groups: loaders::groups(app, caller.actor.viewer().cloned()),
+            loads: Loads::new(app, caller.actor.viewer()),
             caller,
             files,
             by_url,
@@ -61,6 +48,10 @@ pub trait ContextExt<'a> {
 
     fn actor(&self) -> &'a Actor {
         &self.asker().caller.actor
+    }
+
+    fn caller(&self) -> &'a Caller {
+        &self.asker().caller
     }
 
     fn client(&self) -> &'a ClientAddress {
@@ -87,28 +78,8 @@ pub trait ContextExt<'a> {
         }
     }
 
-    fn users(&self) -> &'a DataLoader<UserLoader> {
-        &self.asker().users
-    }
-
-    fn shares(&self) -> &'a DataLoader<ShareLoader> {
-        &self.asker().shares
-    }
-
-    fn links(&self) -> &'a DataLoader<LinkLoader> {
-        &self.asker().links
-    }
-
-    fn drops(&self) -> &'a DataLoader<DropLoader> {
-        &self.asker().drops
-    }
-
-    fn events(&self) -> &'a DataLoader<EventLoader> {
-        &self.asker().events
-    }
-
-    fn groups(&self) -> &'a DataLoader<GroupLoader> {
-        &self.asker().groups
+    fn loads(&self) -> &'a Loads {
+        &self.asker().loads
     }
 }
 

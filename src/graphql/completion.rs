@@ -5,7 +5,7 @@
 //! comes before the execution, `document` does: parsing, validation, the values of variables, and collecting fields, so that
 //! this knows each field that was asked for, of each type, and is told nothing of fragments, variables or directives.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
 use async_graphql::{
     Name, PathSegment, Response, Value,
@@ -15,24 +15,23 @@ use async_graphql::{
 
 use super::{
     document::CONCRETE,
-    types::{Types, root},
+    types::{Types, named, root},
 };
 
 /// Completes the data of `response`, which answers `operation`: one whose selections were collected.
 pub fn complete(types: &Types, operation: &OperationDefinition, response: &mut Response) {
-    let members = match std::mem::take(&mut response.data) {
-        Value::Object(members) => members,
-        _ => IndexMap::new(),
-    };
     let mut failures = Failures::default();
     for error in &response.errors {
         failures.add(&error.path);
     }
-    let completion = Completion { types };
     let failed = (!response.errors.is_empty()).then_some(&failures);
-    let selected = &operation.selection_set.node;
-    let data = completion.object(root(operation.ty), selected, members, failed);
-    response.data = data.unwrap_or_default();
+    let asked = Asked::of(types, root(operation.ty), &operation.selection_set.node);
+    if !matches!(response.data, Value::Object(_)) {
+        response.data = Value::Object(IndexMap::new());
+    }
+    if !object(&asked, &mut response.data, failed) {
+        response.data = Value::Null;
+    }
 }
 
 /// Where errors are, at one place and below it.
@@ -55,78 +54,112 @@ impl<'e> Failures<'e> {
     }
 }
 
-struct Completion<'t> {
-    types: &'t Types,
+/// What was asked of the objects in one place, found out once for all of them.
+enum Asked<'d> {
+    /// Objects of one type.
+    Fields(Vec<Member<'d>>),
+    /// Objects of several types, which say of which one they are.
+    ByType(Vec<(&'d str, Vec<Member<'d>>)>),
 }
 
-impl Completion<'_> {
-    /// The object with its members in order; `None` when one is null that must not be. `kind` is the type of the field, of
-    /// which the object may be one type of several. `failed` are the errors in the object, if there are any.
-    fn object(
-        &self,
-        kind: &str,
-        selected: &SelectionSet,
-        mut members: IndexMap<Name, Value>,
-        failed: Option<&Failures<'_>>,
-    ) -> Option<Value> {
-        let concrete = match members.swap_remove(CONCRETE) {
-            Some(Value::String(concrete)) => Some(concrete),
-            _ => None,
-        };
-        let kind = concrete.as_deref().unwrap_or(kind);
-        let selected = of_type(kind, selected);
-        let mut completed = IndexMap::with_capacity(selected.items.len());
-        for field in fields(selected) {
-            let key = &field.response_key().node;
-            let member = members.swap_remove(key).unwrap_or_default();
-            let failed = failed.and_then(|failed| failed.fields.get(key.as_str()));
-            let kind = &self.types.field(kind, &field.name.node)?.kind;
-            completed.insert(key.clone(), self.value(kind, field, member, failed)?);
-        }
-        Some(Value::Object(completed))
-    }
+/// A member of an object: its name, its type, and what was asked of the objects in it.
+struct Member<'d> {
+    key: &'d Name,
+    kind: &'d Type,
+    asked: Asked<'d>,
+}
 
-    /// The value of a field, or of an item of its list; `None` when it is null and must not be.
-    fn value(
-        &self,
-        kind: &Type,
-        field: &Field,
-        value: Value,
-        failed: Option<&Failures<'_>>,
-    ) -> Option<Value> {
-        let selected = &field.selection_set.node;
-        let completed = match (&kind.base, value) {
-            (BaseType::List(item), Value::List(items)) => self.list(item, field, items, failed),
-            (BaseType::Named(name), Value::Object(members)) => {
-                self.object(name, selected, members, failed)
+impl<'d> Asked<'d> {
+    fn of(types: &'d Types, kind: &str, selected: &'d SelectionSet) -> Self {
+        match types.possible(kind) {
+            None => Self::Fields(Member::all(types, kind, selected)),
+            Some(objects) => {
+                let members = |object| Member::all(types, object, of_type(object, selected));
+                let objects = objects.iter().map(|it| (it.as_str(), members(it)));
+                Self::ByType(objects.collect())
             }
-            // An object whose selected fields all failed.
-            (BaseType::Named(name), Value::Null) if failed.is_some_and(Failures::is_below) => {
-                self.object(name, selected, IndexMap::new(), failed)
-            }
-            (_, Value::Null) => None,
-            (_, scalar) => Some(scalar),
-        };
-        match kind.nullable {
-            true => Some(completed.unwrap_or_default()),
-            false => completed,
         }
     }
+}
 
-    fn list(
-        &self,
-        kind: &Type,
-        field: &Field,
-        items: Vec<Value>,
-        failed: Option<&Failures<'_>>,
-    ) -> Option<Value> {
-        let mut completed = Vec::with_capacity(items.len());
-        for (index, item) in items.into_iter().enumerate() {
-            let failed = failed.and_then(|failed| failed.items.get(&index));
-            completed.push(self.value(kind, field, item, failed)?);
-        }
-        Some(Value::List(completed))
+impl<'d> Member<'d> {
+    fn all(types: &'d Types, kind: &str, selected: &'d SelectionSet) -> Vec<Self> {
+        let members = fields(selected).filter_map(|field| {
+            let kind = &types.field(kind, &field.name.node)?.kind;
+            Some(Self {
+                key: &field.response_key().node,
+                kind,
+                asked: Asked::of(types, named(kind), &field.selection_set.node),
+            })
+        });
+        members.collect()
     }
+}
+
+/// Completes an object: its members in order. False when one is null that must not be. `failed` are the errors in the object,
+/// if there are any.
+fn object(asked: &Asked<'_>, object: &mut Value, failed: Option<&Failures<'_>>) -> bool {
+    let Value::Object(members) = object else {
+        return false;
+    };
+    let concrete = match asked {
+        Asked::Fields(_) => None,
+        Asked::ByType(_) => members.swap_remove(CONCRETE),
+    };
+    let expected = match (asked, &concrete) {
+        (Asked::Fields(expected), _) => expected,
+        (Asked::ByType(types), Some(Value::String(concrete))) => {
+            match types.iter().find(|(kind, _)| kind == concrete) {
+                Some((_, expected)) => expected,
+                None => return false,
+            }
+        }
+        (Asked::ByType(_), _) => return false,
+    };
+    let keys = expected.iter().map(|member| member.key);
+    if !members.keys().eq(keys.clone()) {
+        let mut given = mem::take(members);
+        *members = keys
+            .map(|key| (key.clone(), given.swap_remove(key).unwrap_or_default()))
+            .collect();
+    }
+    let mut members = expected.iter().zip(members.values_mut());
+    members.all(|(member, value)| {
+        let failed = failed.and_then(|failed| failed.fields.get(member.key.as_str()));
+        complete_value(member.kind, &member.asked, value, failed)
+    })
+}
+
+/// Completes the value of a field, or of an item of its list; false when it is null and must not be.
+fn complete_value(
+    kind: &Type,
+    asked: &Asked<'_>,
+    value: &mut Value,
+    failed: Option<&Failures<'_>>,
+) -> bool {
+    // An object whose selected fields all failed.
+    if matches!(value, Value::Null)
+        && matches!(kind.base, BaseType::Named(_))
+        && failed.is_some_and(Failures::is_below)
+    {
+        *value = Value::Object(IndexMap::new());
+    }
+    let is_complete = match (&kind.base, &mut *value) {
+        (BaseType::List(item), Value::List(items)) => {
+            let mut items = items.iter_mut().enumerate();
+            items.all(|(index, value)| {
+                let failed = failed.and_then(|failed| failed.items.get(&index));
+                complete_value(item, asked, value, failed)
+            })
+        }
+        (BaseType::Named(_), Value::Object(_)) => object(asked, value, failed),
+        (_, Value::Null) => false,
+        _ => true,
+    };
+    if !is_complete {
+        *value = Value::Null;
+    }
+    is_complete || kind.nullable
 }
 
 /// The selections of `selected` for objects of the type `kind`.

@@ -5,8 +5,8 @@ use async_graphql::{Context, Description, ID, Object, SimpleObject};
 use super::{
     ContextExt,
     loaders::FilesOf,
-    pagination::{self, FileConnection, connection_types},
-    scalars::{DateTime, Int64, parse_id},
+    pagination::{self, FileConnection, Keyset, connection_types},
+    scalars::{self, DateTime, Int64, parse_id},
     uploads::Upload,
 };
 use crate::{
@@ -31,7 +31,7 @@ pub struct Drop(pub Owned<access::Drop>);
 impl Drop {
     /// Opaque and stable.
     pub(super) async fn id(&self) -> ID {
-        self.0.id.into()
+        scalars::id(self.0.id)
     }
 
     /// Give it to whoever shall leave files. It is a secret, by which one writes: `FORBIDDEN` for API tokens that may only read.
@@ -92,10 +92,14 @@ impl Drop {
             String,
         >,
     ) -> Result<FileConnection> {
-        let page = pagination::page(first, after, last, before)?;
+        let page = pagination::page(Keyset::FilesOfDrop, first, after, last, before)?;
         let drop = self.0.clone();
-        let rows = context.drops().load_one(FilesOf { drop, page }).await?;
-        Ok(pagination::connection(page, rows.unwrap_or_default()))
+        let rows = context.loads().row(FilesOf { drop, page }).await?;
+        Ok(pagination::connection(
+            Keyset::FilesOfDrop,
+            page,
+            rows.unwrap_or_default(),
+        ))
     }
 }
 
@@ -103,7 +107,7 @@ connection_types!(DropConnection, DropEdge of Drop: "A" "drop", with nodes);
 
 impl DropConnection {
     fn new(page: Page, rows: Rows<Owned<access::Drop>>) -> Self {
-        Self::of(page, rows, |row| row.id, Drop)
+        Self::of(Keyset::Drops, page, rows.map(Drop), |drop| drop.0.id)
     }
 }
 
@@ -176,7 +180,7 @@ impl DropQueries {
         >,
     ) -> Result<DropConnection> {
         let owner = context.actor().reader()?;
-        let page = pagination::page(first, after, last, before)?;
+        let page = pagination::page(Keyset::Drops, first, after, last, before)?;
         let rows = access::drops_of(context.app(), owner, page).await?;
         Ok(DropConnection::new(page, rows))
     }
@@ -235,7 +239,8 @@ impl DropMutations {
         Ok(Drop(drop))
     }
 
-    /// Closes your drop for good. It takes nothing more, uploads under way included. The files that were left stay.
+    /// Closes your drop for good. It takes nothing more, uploads under way included, and what they hold of your quota is free
+    /// again soon. The files that were left stay.
     async fn close_drop(
         &self,
         context: &Context<'_>,

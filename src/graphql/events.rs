@@ -1,25 +1,28 @@
-//! Event: what happened to a file.
+//! Event: what happened to a file, and to whomever it concerns; the feed of it.
 
 use std::borrow::Cow;
 
-use async_graphql::{Context, Description, Enum, ID, Object};
+use async_graphql::{Context, Description, Enum, ID, Object, Subscription};
 use entity::{
     event::{self, ActorKind, ObjectKind},
     share::Audience,
 };
+use futures_util::{Stream, future, stream};
 use uuid::Uuid;
 
 use super::{
     ContextExt,
     drops::Drop,
+    files::File,
     groups::Group,
-    loaders::{DropOfId, ShareCalled},
-    pagination::connection_types,
-    scalars::DateTime,
+    loaders::{DropOfId, GroupId, ShareCalled, UserId},
+    pagination::{self, Keyset, connection_types},
+    scalars::{self, DateTime},
     shares::Share,
     users::User,
 };
 use crate::{
+    access,
     auth::Account,
     db::{Page, Rows},
     domain::events,
@@ -39,7 +42,7 @@ pub enum EventKind {
     SignedUp,
     /// Somebody signed in.
     SignedIn,
-    /// A name and password were refused.
+    /// A sign-in was refused: a name and password, or what a provider answered; then `detail` says why.
     SignInRefused,
     /// A session was ended by its user.
     SignedOut,
@@ -47,16 +50,28 @@ pub enum EventKind {
     PasswordChanged,
     /// A session asked for another password, and did not know the one so far.
     PasswordChangeRefused,
-    /// The operator stopped an account; the detail says whose.
+    /// The operator or an administrator stopped an account; the detail says whose.
     AccountDisabled,
-    /// The operator let an account go on; the detail says whose.
+    /// The operator or an administrator let an account go on; the detail says whose.
     AccountEnabled,
+    /// An account got another role; the detail says whose, and which.
+    RoleChanged,
+    /// An account got another quota of its own; the detail says whose, and how many bytes, or `none`.
+    QuotaChanged,
+    /// An account was deleted, by its user, an administrator or the operator. What it kept has an event for each file.
+    AccountDeleted,
+    /// The operator linked an account with who its user is at the provider of sign-ins.
+    AccountLinked,
+    /// The operator ended that.
+    AccountUnlinked,
     /// An API token was made.
     ApiTokenCreated,
     /// An API token was ended.
     ApiTokenRevoked,
     /// The file was uploaded.
     Uploaded,
+    /// The scanner found something in a file that was uploaded, which was not kept; the detail says what.
+    UploadRefused,
     /// The file got another name.
     Renamed,
     /// The file went to the trash.
@@ -93,17 +108,25 @@ pub enum EventKind {
     GroupMemberAdded,
     /// A member was taken out of a group, or left it; the detail says who.
     GroupMemberRemoved,
+    /// The operator had a webhook told of events; in nobody's feed.
+    WebhookAdded,
+    /// The operator ended a webhook; in nobody's feed.
+    WebhookRemoved,
+    /// A webhook could not be told of events for too long; in nobody's feed.
+    WebhookPaused,
+    /// The operator had a webhook go on; in nobody's feed.
+    WebhookResumed,
 }
 
-/// Something that happened to a file.
-#[derive(Description)]
+/// Something that happened: to a file, an account, a drop or a group.
+#[derive(Clone, Description)]
 pub struct Event(pub event::Model);
 
 #[Object(use_type_description)]
 impl Event {
     /// Opaque and stable.
     pub(super) async fn id(&self) -> ID {
-        self.0.id.into()
+        scalars::id(self.0.id)
     }
 
     /// When it happened.
@@ -130,7 +153,7 @@ impl Event {
             None => return Ok(self.0.detail.as_deref().map(Cow::from)),
             Some((Audience::Authenticated, _)) => AUTHENTICATED.into(),
             Some((Audience::Link, _)) => LINK.into(),
-            Some((Audience::Group, id)) => match context.groups().load_one(id).await? {
+            Some((Audience::Group, id)) => match context.loads().row(GroupId(id)).await? {
                 Some(group) => events::group_name(&group.name).into(),
                 None => id.to_string().into(),
             },
@@ -142,13 +165,13 @@ impl Event {
         Ok(Some(whom))
     }
 
-    /// The share that this is about: it was made, changed or ended, or somebody came by it. As it is now: null when it has been
-    /// revoked or swept since, and for everything else.
+    /// The share of a file of yours that this is about: it was made, changed or ended, or somebody came by it. As it is now:
+    /// null when it has been revoked or swept since, and for everything else.
     async fn share(&self, context: &Context<'_>) -> Result<Option<Share>> {
         let Some(name) = events::about::share(&self.0) else {
             return Ok(None);
         };
-        let share = context.shares().load_one(ShareCalled(name)).await?;
+        let share = context.loads().row(ShareCalled(name)).await?;
         Ok(share.map(|(share, file)| Share::new(share, file)))
     }
 
@@ -157,7 +180,7 @@ impl Event {
         let Some(id) = events::about::drop_id(&self.0) else {
             return Ok(None);
         };
-        Ok(context.drops().load_one(DropOfId(id)).await?.map(Drop))
+        Ok(context.loads().row(DropOfId(id)).await?.map(Drop))
     }
 
     /// The group that this is about, such as the one that the file was shared with; null where there is none, and when you
@@ -169,7 +192,35 @@ impl Event {
             (Some((Audience::Group, id)), _) | (_, Some((ObjectKind::Group, id))) => id,
             _ => return Ok(None),
         };
-        Ok(context.groups().load_one(id).await?.map(Group))
+        Ok(context.loads().row(GroupId(id)).await?.map(Group))
+    }
+
+    /// Where it is in your feed: give it to `after` of the subscription `events` or of the query `events`, to go on from
+    /// here.
+    async fn cursor(&self) -> String {
+        Keyset::Events.cursor(self.0.id)
+    }
+
+    /// The id of the file that this is about, also when you may not see the file any more; null where it is about no file.
+    async fn file_id(&self) -> Option<ID> {
+        let object = self
+            .0
+            .object_id
+            .filter(|_| self.0.object_kind == Some(ObjectKind::File));
+        object.map(ID::from)
+    }
+
+    /// The file that this is about, as it is now; null when you may not see it (any more).
+    async fn file(&self, context: &Context<'_>) -> Result<Option<File>> {
+        let object = self
+            .0
+            .object_id
+            .filter(|_| self.0.object_kind == Some(ObjectKind::File));
+        let (Some(id), Some(viewer)) = (object, context.actor().viewer()) else {
+            return Ok(None);
+        };
+        let file = access::visible_file(context.app(), viewer, id).await?;
+        Ok(file.map(File::from))
     }
 
     /// How often it happened: downloads of one user within a minute are one event. The time is that of the first.
@@ -179,14 +230,70 @@ impl Event {
 }
 
 async fn load(context: &Context<'_>, user_id: Uuid) -> Result<Option<Account>> {
-    Ok(context.users().load_one(user_id).await?)
+    context.loads().row(UserId(user_id)).await
 }
 
 connection_types!(EventConnection, EventEdge of Event: "An" "event");
 
 impl EventConnection {
-    /// `rows` of `page` of a file's events.
+    /// `rows` of `page` of events.
     pub fn new(page: Page, rows: Rows<event::Model>) -> Self {
-        Self::of(page, rows, |row| row.id, Event)
+        Self::of(Keyset::Events, page, rows.map(Event), |event| event.0.id)
+    }
+}
+
+#[derive(Default)]
+pub struct EventQueries;
+
+#[Object]
+impl EventQueries {
+    /// What concerns you, newest first: what you did, what happened to your files, drops and account, and what was shared
+    /// with you or taken from you, by name, through a group that you belong to, or with everyone. An event is here a moment
+    /// after it happened; the subscription `events` goes on from the newest one.
+    async fn events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only events after this cursor, that is, older ones.")] after: Option<
+            String,
+        >,
+        #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only events before this cursor, that is, newer ones.")] before: Option<
+            String,
+        >,
+    ) -> Result<EventConnection> {
+        let viewer = context.actor().reader()?;
+        let page = pagination::page(Keyset::Events, first, after, last, before)?;
+        let rows = events::of_viewer(context.app(), viewer, page).await?;
+        Ok(EventConnection::new(page, rows))
+    }
+}
+
+/// The event that a subscription is at.
+pub struct Arrived(pub event::Model);
+
+#[derive(Default)]
+pub struct EventSubscription;
+
+#[Subscription]
+impl EventSubscription {
+    /// What concerns you, as it happens; see the query `events` for what that is. Each event comes once, and none is missed,
+    /// whatever happens to the connection: connect again, and ask for what is `after` the cursor of the last one that came.
+    ///
+    /// Comes by a WebSocket at `/graphql`, by the protocol `graphql-transport-ws`. The socket is closed with 4401 when the
+    /// session or API token that it came with ends, and with 1012 when the server restarts: then connect again.
+    async fn events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "The cursor of an event: first come those that are newer, oldest first. Without it, those that happen from now on."
+        )]
+        after: Option<String>,
+    ) -> impl Stream<Item = Event> + use<> {
+        // Where to begin is decided before: `Prepared::subscribed_after`.
+        let _ = after;
+        let arrived = context.data_unchecked::<Arrived>().0.clone();
+        stream::once(future::ready(Event(arrived)))
     }
 }

@@ -1,5 +1,10 @@
 //! File: what was left, and for whom.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "those of a field are arguments of its function"
+)]
+
 use std::sync::Arc;
 
 use async_graphql::{Context, Description, ID, Object};
@@ -8,9 +13,10 @@ use super::{
     ContextExt,
     drops::Drop,
     events::EventConnection,
-    loaders::{DropOf, EventsOf, SharesOf},
-    pagination::{self, FileConnection},
-    scalars::{DateTime, Int64, parse_id},
+    file_order::{Arguments, FileOrder, Sortable, Sorted},
+    loaders::{DropOf, EventsOf, SharesOf, UserId},
+    pagination::{self, FileConnection, Keyset},
+    scalars::{self, DateTime, Int64, parse_id},
     shares::ShareConnection,
     tickets::{Disposition, DownloadTicket},
     users::User,
@@ -32,11 +38,11 @@ impl<S: Into<Sight>> From<S> for File {
     }
 }
 
-#[Object(use_type_description)]
+#[Object(use_type_description, crate = "crate::graphql::object::library")]
 impl File {
     /// Opaque and stable.
     pub(super) async fn id(&self) -> ID {
-        self.0.id.into()
+        scalars::id(self.0.id)
     }
 
     /// What the file is called, in any script; 1 to 255 UTF-16 code units (JavaScript's `length`), no path.
@@ -71,8 +77,7 @@ impl File {
 
     /// Who uploaded the file, and alone may share, rename and delete it.
     async fn owner(&self, context: &Context<'_>) -> Result<User> {
-        let users = context.users();
-        let owner = users.load_one(self.0.owner_id).await?;
+        let owner = context.loads().row(UserId(self.0.owner_id)).await?;
         owner.map(User).ok_or_else(Error::not_found)
     }
 
@@ -91,10 +96,9 @@ impl File {
             String,
         >,
     ) -> Result<ShareConnection> {
-        let page = pagination::page(first, after, last, before)?;
-        let shares = context.shares();
+        let page = pagination::page(Keyset::Shares, first, after, last, before)?;
         let file = Arc::clone(&self.0);
-        let rows = shares.load_one(SharesOf { file, page }).await?;
+        let rows = context.loads().row(SharesOf { file, page }).await?;
         Ok(ShareConnection::new(self, page, rows.unwrap_or_default()))
     }
 
@@ -104,7 +108,7 @@ impl File {
         let Ok(file_id) = self.0.owned_id() else {
             return Ok(None);
         };
-        let drop = context.drops().load_one(DropOf(file_id)).await?;
+        let drop = context.loads().row(DropOf(file_id)).await?;
         Ok(drop.map(Drop))
     }
 
@@ -123,12 +127,12 @@ impl File {
         >,
     ) -> Result<EventConnection> {
         let file_id = self.0.owned_id()?;
-        let page = pagination::page(first, after, last, before)?;
-        let rows = context.events().load_one(EventsOf { file_id, page });
+        let page = pagination::page(Keyset::Events, first, after, last, before)?;
+        let rows = context.loads().row(EventsOf { file_id, page });
         Ok(EventConnection::new(page, rows.await?.unwrap_or_default()))
     }
 
-    /// A short-lived link to the bytes, for you alone. `NOT_FOUND` while the file is in the trash.
+    /// A short-lived URL to the bytes, for you alone. `NOT_FOUND` while the file is in the trash.
     async fn download_ticket(
         &self,
         context: &Context<'_>,
@@ -161,45 +165,84 @@ impl FileQueries {
         Ok(file.into())
     }
 
-    /// Your files, newest first.
+    /// Your files, newest first, or in another order.
+    #[expect(clippy::too_many_arguments, reason = "those of the schema")]
     async fn files(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")]
+        #[graphql(
+            desc = "How many from the start of the list, 100 at most; 20 when neither is given."
+        )]
         first: Option<i32>,
-        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<
-            String,
-        >,
-        #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
-        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<
-            String,
-        >,
+        #[graphql(desc = "Only files after this cursor, which is of this list in the same order.")]
+        after: Option<String>,
+        #[graphql(desc = "How many from the end of the list, 100 at most.")] last: Option<i32>,
+        #[graphql(
+            desc = "Only files before this cursor, which is of this list in the same order."
+        )]
+        before: Option<String>,
+        #[graphql(
+            desc = "Only files with this in their name, in any case; 255 UTF-16 code units at most. All files, when it is empty."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "How the list is sorted.", default_with = "FileOrder::Created")]
+        order_by: FileOrder,
     ) -> Result<FileConnection> {
         let user = context.actor().reader()?;
-        let page = pagination::page(first, after, last, before)?;
-        let rows = access::files_of(context.app(), user, page).await?;
-        Ok(pagination::connection(page, rows))
+        let arguments = Arguments {
+            first,
+            after,
+            last,
+            before,
+            search,
+            order: order_by,
+        };
+        let sorted = Sorted::new(Sortable::Own, arguments)?;
+        let rows = match sorted.page() {
+            Some(page) => access::files_of(context.app(), user, page).await?,
+            None => access::files_sorted(context.app(), user, &sorted.part).await?,
+        };
+        Ok(sorted.connection(rows))
     }
 
-    /// Other people's files that you may see, each once, newest first: shared with you, with a group that you belong to, or
-    /// with everyone signed in.
+    /// Other people's files that you may see, each once, the newest file first or in another order: shared with you, with a
+    /// group that you belong to, or with everyone signed in.
     async fn shared_with_me(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the newest end, 100 at most; 20 when neither is given.")]
+        #[graphql(
+            desc = "How many from the start of the list, 100 at most; 20 when neither is given."
+        )]
         first: Option<i32>,
-        #[graphql(desc = "Only files after this cursor, that is, older ones.")] after: Option<
-            String,
-        >,
-        #[graphql(desc = "How many from the oldest end, 100 at most.")] last: Option<i32>,
-        #[graphql(desc = "Only files before this cursor, that is, newer ones.")] before: Option<
-            String,
-        >,
+        #[graphql(desc = "Only files after this cursor, which is of this list in the same order.")]
+        after: Option<String>,
+        #[graphql(desc = "How many from the end of the list, 100 at most.")] last: Option<i32>,
+        #[graphql(
+            desc = "Only files before this cursor, which is of this list in the same order."
+        )]
+        before: Option<String>,
+        #[graphql(
+            desc = "Only files with this in their name, in any case; 255 UTF-16 code units at most. All files, when it is empty."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "How the list is sorted.", default_with = "FileOrder::Created")]
+        order_by: FileOrder,
     ) -> Result<FileConnection> {
         let user = context.actor().reader()?;
-        let page = pagination::page(first, after, last, before)?;
-        let rows = access::shared_with(context.app(), user, page).await?;
-        Ok(pagination::connection(page, rows))
+        let arguments = Arguments {
+            first,
+            after,
+            last,
+            before,
+            search,
+            order: order_by,
+        };
+        let sorted = Sorted::new(Sortable::SharedWithMe, arguments)?;
+        let rows = match sorted.page() {
+            Some(page) => access::shared_with(context.app(), user, page).await?,
+            None => access::shared_sorted(context.app(), user, &sorted.part).await?,
+        };
+        Ok(sorted.connection(rows))
     }
 
     /// Your deleted files, newest first, until they are purged.
@@ -217,9 +260,9 @@ impl FileQueries {
         >,
     ) -> Result<FileConnection> {
         let user = context.actor().reader()?;
-        let page = pagination::page(first, after, last, before)?;
+        let page = pagination::page(Keyset::Trash, first, after, last, before)?;
         let rows = access::trash_of(context.app(), user, page).await?;
-        Ok(pagination::connection(page, rows))
+        Ok(pagination::connection(Keyset::Trash, page, rows))
     }
 }
 

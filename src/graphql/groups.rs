@@ -4,8 +4,9 @@ use async_graphql::{Context, Description, ID, Object};
 
 use super::{
     ContextExt,
-    pagination::{self, connection_types},
-    scalars::{DateTime, parse_id},
+    loaders::{MembersOf, UserId},
+    pagination::{self, Keyset, connection_types},
+    scalars::{self, DateTime, parse_id},
     users::{User, UserConnection},
 };
 use crate::{
@@ -23,7 +24,7 @@ pub struct Group(pub Readable<access::Group>);
 impl Group {
     /// Opaque and stable.
     pub(super) async fn id(&self) -> ID {
-        self.0.id.into()
+        scalars::id(self.0.id)
     }
 
     /// What its owner calls it.
@@ -38,7 +39,7 @@ impl Group {
 
     /// Who made the group, and alone manages it.
     async fn owner(&self, context: &Context<'_>) -> Result<User> {
-        let owner = context.users().load_one(self.0.owner_id).await?;
+        let owner = context.loads().row(UserId(self.0.owner_id)).await?;
         owner.map(User).ok_or_else(Error::not_found)
     }
 
@@ -54,9 +55,14 @@ impl Group {
         #[graphql(desc = "Only members before this cursor, that is, with newer accounts.")]
         before: Option<String>,
     ) -> Result<UserConnection> {
-        let page = pagination::page(first, after, last, before)?;
-        let rows = groups::members(context.app(), &self.0, page).await?;
-        Ok(UserConnection::new(page, rows))
+        let page = pagination::page(Keyset::Members, first, after, last, before)?;
+        let group = self.0.clone();
+        let rows = context.loads().row(MembersOf { group, page }).await?;
+        Ok(UserConnection::new(
+            Keyset::Members,
+            page,
+            rows.unwrap_or_default(),
+        ))
     }
 }
 
@@ -64,7 +70,7 @@ connection_types!(GroupConnection, GroupEdge of Group: "A" "group", with nodes);
 
 impl GroupConnection {
     fn new(page: Page, rows: Rows<Readable<access::Group>>) -> Self {
-        Self::of(page, rows, |row| row.id, Group)
+        Self::of(Keyset::Groups, page, rows.map(Group), |group| group.0.id)
     }
 }
 
@@ -88,7 +94,7 @@ impl GroupQueries {
         >,
     ) -> Result<GroupConnection> {
         let user = context.actor().reader()?;
-        let page = pagination::page(first, after, last, before)?;
+        let page = pagination::page(Keyset::Groups, first, after, last, before)?;
         let rows = access::groups_of(context.app(), user, page).await?;
         Ok(GroupConnection::new(page, rows))
     }

@@ -39,8 +39,13 @@ pub struct Limits {
     max_memberships_per_user: i32,
     /// How many changes a user may make in an hour, uploads not counted; they come back evenly.
     changes_per_hour: i32,
-    /// Whether anyone may sign up.
+    /// Whether anyone may sign up with a password.
     sign_up_open: bool,
+    /// Whether passwords sign people in.
+    password_sign_in_on: bool,
+    /// What the provider is called by which one signs in at `/auth/oidc`, with `?return=` a path of the page to come back to; null
+    /// where there is none.
+    oidc_name: Option<String>,
     /// Whether files may be shared by link.
     links_on: bool,
     /// Whether a link needs a password.
@@ -80,7 +85,9 @@ impl LimitsQueries {
             max_members_per_group: small(config.users.max_members_per_group.into()),
             max_memberships_per_user: small(config.users.max_memberships_per_user.into()),
             changes_per_hour: small(config.users.changes_per_hour.into()),
-            sign_up_open: config.accounts.sign_up == SignUp::Open,
+            sign_up_open: config.takes_passwords() && config.accounts.sign_up == SignUp::Open,
+            password_sign_in_on: config.takes_passwords(),
+            oidc_name: config.has_provider().then(|| config.oidc.oidc_name.clone()),
             links_on: config.strangers.links == Links::On,
             link_password_required: config.strangers.link_password == LinkPassword::Required,
             drops_on: config.strangers.drops == Drops::On,

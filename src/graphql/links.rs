@@ -116,7 +116,7 @@ impl LinkedFile {
         DateTime(self.0.file.created_at)
     }
 
-    /// A short-lived link to the bytes. Its first GET counts as a download; resuming does not. `LINK_EXHAUSTED` when there
+    /// A short-lived URL to the bytes. Its first GET counts as a download; resuming does not. `LINK_EXHAUSTED` when there
     /// may be no more downloads.
     async fn download_ticket(
         &self,

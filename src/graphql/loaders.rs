@@ -1,4 +1,4 @@
-//! DataLoaders: what a list would otherwise ask for row by row.
+//! What a list would otherwise ask for row by row: the keys of rows, and how their rows are loaded together.
 
 use std::{
     collections::HashMap,
@@ -6,106 +6,55 @@ use std::{
     sync::Arc,
 };
 
-use async_graphql::dataloader::{DataLoader, Loader};
 use entity::share;
 use uuid::Uuid;
 
+mod loads;
 mod pages;
 
-pub use pages::{EventsOf, FilesOf};
+pub use loads::{Asking, Key, Loads};
+pub use pages::{EventsOf, FilesOf, MembersOf};
 
 use crate::{
     access::{self, Group, LinkTerms, Owned, Readable, ShareName, Sight},
-    app::SharedApp,
-    auth::{Account, Viewer},
+    auth::Account,
     db::{Page, Rows},
     domain::accounts,
-    error::Error,
-    patience,
+    error::Result,
 };
 
-/// Users by id.
-pub struct UserLoader(SharedApp);
+/// The id of a user.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct UserId(pub Uuid);
 
-/// Pages of the shares of a file that `viewer` may know.
-pub struct ShareLoader {
-    app: SharedApp,
-    viewer: Option<Viewer>,
-}
+impl Key for UserId {
+    type Row = Account;
 
-/// What shares by link are besides, by their owned shares.
-pub struct LinkLoader(SharedApp);
-
-/// The drops by which files of `viewer`'s came.
-pub struct DropLoader {
-    app: SharedApp,
-    viewer: Option<Viewer>,
-}
-
-/// Pages of what happened to files.
-pub struct EventLoader(SharedApp);
-
-/// Groups that `viewer` belongs to, by id.
-pub struct GroupLoader {
-    app: SharedApp,
-    viewer: Option<Viewer>,
-}
-
-/// An error that every waiting row gets.
-#[derive(Clone, Debug)]
-pub struct LoadError(Arc<Error>);
-
-/// Users, for one operation.
-pub fn users(app: &SharedApp) -> DataLoader<UserLoader> {
-    let users = UserLoader(SharedApp::clone(app));
-    DataLoader::new(users, |load| tokio::spawn(patience::inherit(load)))
-}
-
-/// Drops by which files of `viewer`'s came, for one operation.
-pub fn drops(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<DropLoader> {
-    let app = SharedApp::clone(app);
-    let drops = DropLoader { app, viewer };
-    DataLoader::new(drops, |load| tokio::spawn(patience::inherit(load)))
-}
-
-/// What happened to files, for one operation.
-pub fn events(app: &SharedApp) -> DataLoader<EventLoader> {
-    let events = EventLoader(SharedApp::clone(app));
-    DataLoader::new(events, |load| tokio::spawn(patience::inherit(load)))
-}
-
-/// Groups that `viewer` belongs to, for one operation.
-pub fn groups(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<GroupLoader> {
-    let app = SharedApp::clone(app);
-    let groups = GroupLoader { app, viewer };
-    DataLoader::new(groups, |load| tokio::spawn(patience::inherit(load)))
-}
-
-/// Links, for one operation.
-pub fn links(app: &SharedApp) -> DataLoader<LinkLoader> {
-    let links = LinkLoader(SharedApp::clone(app));
-    DataLoader::new(links, |load| tokio::spawn(patience::inherit(load)))
-}
-
-/// Shares that `viewer` may know, for one operation.
-pub fn shares(app: &SharedApp, viewer: Option<Viewer>) -> DataLoader<ShareLoader> {
-    let app = SharedApp::clone(app);
-    let shares = ShareLoader { app, viewer };
-    DataLoader::new(shares, |load| tokio::spawn(patience::inherit(load)))
-}
-
-impl Loader<Uuid> for UserLoader {
-    type Value = Account;
-    type Error = LoadError;
-
-    async fn load(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Account>, LoadError> {
-        let users = accounts::by_ids(&self.0, ids.to_vec())
-            .await
-            .map_err(for_all_rows)?;
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, Account>> {
+        let ids = keys.iter().map(|UserId(id)| *id).collect();
+        let users = accounts::by_ids(&asks.app, ids).await?.into_iter();
         Ok(users
-            .into_iter()
-            .map(|account| (account.user.id, account))
+            .map(|account| (UserId(account.user.id), account))
             .collect())
+    }
+}
+
+/// The id of a group that the viewer belongs to.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct GroupId(pub Uuid);
+
+impl Key for GroupId {
+    type Row = Readable<Group>;
+
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, Self::Row>> {
+        let Some(viewer) = &asks.viewer else {
+            return Ok(HashMap::new());
+        };
+        let ids: Vec<_> = keys.iter().map(|GroupId(id)| *id).collect();
+        let groups = access::groups_among(&asks.app, viewer, &ids)
+            .await?
+            .into_iter();
+        Ok(groups.map(|(id, group)| (GroupId(id), group)).collect())
     }
 }
 
@@ -130,20 +79,15 @@ impl Hash for SharesOf {
     }
 }
 
-impl Loader<SharesOf> for ShareLoader {
-    type Value = Rows<Readable<share::Model>>;
-    type Error = LoadError;
+impl Key for SharesOf {
+    type Row = Rows<Readable<share::Model>>;
 
     /// One query for all files that are asked for the same page.
-    async fn load(&self, keys: &[SharesOf]) -> Result<HashMap<SharesOf, Self::Value>, LoadError> {
-        let mut loaded = HashMap::new();
-        let Some(viewer) = &self.viewer else {
-            return Ok(loaded);
-        };
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, Self::Row>> {
+        let mut loaded = HashMap::with_capacity(keys.len());
         for (page, keys) in by_page(keys, |key| key.page) {
             let files: Vec<_> = keys.iter().map(|key| &*key.file).collect();
-            let shares = access::shares_of(&self.app, viewer, &files, page).await;
-            let mut shares = shares.map_err(for_all_rows)?;
+            let mut shares = access::shares_of(&asks.app, &files, page).await?;
             for key in keys {
                 let rows = shares.remove(&key.file.id);
                 loaded.extend(rows.map(|rows| (key.clone(), rows)));
@@ -157,21 +101,17 @@ impl Loader<SharesOf> for ShareLoader {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ShareCalled(pub ShareName);
 
-impl Loader<ShareCalled> for ShareLoader {
-    type Value = (Owned<share::Model>, Sight);
-    type Error = LoadError;
+impl Key for ShareCalled {
+    type Row = (Owned<share::Model>, Sight);
 
-    async fn load(
-        &self,
-        keys: &[ShareCalled],
-    ) -> Result<HashMap<ShareCalled, Self::Value>, LoadError> {
-        let Some(viewer) = &self.viewer else {
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, Self::Row>> {
+        let Some(viewer) = &asks.viewer else {
             return Ok(HashMap::new());
         };
         let names: Vec<_> = keys.iter().map(|ShareCalled(name)| *name).collect();
-        let shares = access::owned_shares_called(&self.app, viewer, &names).await;
-        let shares = shares.map_err(for_all_rows)?.into_iter();
+        let shares = access::owned_shares_called(&asks.app, viewer, &names).await?;
         Ok(shares
+            .into_iter()
             .map(|(name, share)| (ShareCalled(name), share))
             .collect())
     }
@@ -195,15 +135,12 @@ impl Hash for LinkOf {
     }
 }
 
-impl Loader<LinkOf> for LinkLoader {
-    type Value = LinkTerms;
-    type Error = LoadError;
+impl Key for LinkOf {
+    type Row = LinkTerms;
 
-    async fn load(&self, keys: &[LinkOf]) -> Result<HashMap<LinkOf, LinkTerms>, LoadError> {
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, LinkTerms>> {
         let shares: Vec<_> = keys.iter().map(|LinkOf(share)| share).collect();
-        let mut links = access::links_of(&self.0, &shares)
-            .await
-            .map_err(for_all_rows)?;
+        let mut links = access::links_of(&asks.app, &shares).await?;
         let found = keys.iter().filter_map(|key| {
             let terms = links.remove(&key.0.id)?;
             Some((key.clone(), terms))
@@ -230,17 +167,12 @@ impl Hash for DropOf {
     }
 }
 
-impl Loader<DropOf> for DropLoader {
-    type Value = Owned<access::Drop>;
-    type Error = LoadError;
+impl Key for DropOf {
+    type Row = Owned<access::Drop>;
 
-    async fn load(&self, keys: &[DropOf]) -> Result<HashMap<DropOf, Self::Value>, LoadError> {
-        let Some(viewer) = &self.viewer else {
-            return Ok(HashMap::new());
-        };
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, Self::Row>> {
         let file_ids: Vec<_> = keys.iter().map(|DropOf(id)| id).collect();
-        let drops = access::drops_of_files(&self.app, viewer, &file_ids).await;
-        let mut drops = drops.map_err(for_all_rows)?;
+        let mut drops = access::drops_of_files(&asks.app, &file_ids).await?;
         let found = keys.iter().filter_map(|key| {
             let drop = drops.remove(&*key.0)?;
             Some((key.clone(), drop))
@@ -253,42 +185,19 @@ impl Loader<DropOf> for DropLoader {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DropOfId(pub Uuid);
 
-impl Loader<DropOfId> for DropLoader {
-    type Value = Owned<access::Drop>;
-    type Error = LoadError;
+impl Key for DropOfId {
+    type Row = Owned<access::Drop>;
 
-    async fn load(&self, keys: &[DropOfId]) -> Result<HashMap<DropOfId, Self::Value>, LoadError> {
-        let Some(viewer) = &self.viewer else {
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, Self::Row>> {
+        let Some(viewer) = &asks.viewer else {
             return Ok(HashMap::new());
         };
         let ids = keys.iter().map(|DropOfId(id)| *id);
-        let drops = access::drops_of_ids(&self.app, viewer, ids).await;
-        let drops = drops.map_err(for_all_rows)?.into_iter();
-        Ok(drops.map(|(id, drop)| (DropOfId(id), drop)).collect())
-    }
-}
-
-impl Loader<Uuid> for GroupLoader {
-    type Value = Readable<Group>;
-    type Error = LoadError;
-
-    async fn load(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Self::Value>, LoadError> {
-        let Some(viewer) = &self.viewer else {
-            return Ok(HashMap::new());
-        };
-        let groups = access::groups_among(&self.app, viewer, ids).await;
-        groups.map_err(for_all_rows)
-    }
-}
-
-fn for_all_rows(error: Error) -> LoadError {
-    error.log();
-    LoadError(Arc::new(error))
-}
-
-impl From<LoadError> for Error {
-    fn from(LoadError(error): LoadError) -> Self {
-        Self::new(error.code, error.detail.clone())
+        let drops = access::drops_of_ids(&asks.app, viewer, ids).await?;
+        Ok(drops
+            .into_iter()
+            .map(|(id, drop)| (DropOfId(id), drop))
+            .collect())
     }
 }
 

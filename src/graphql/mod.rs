@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use async_graphql::{EmptySubscription, MergedObject, SchemaBuilder, ValidationMode};
+use async_graphql::{MergedObject, MergedSubscription, SchemaBuilder, ValidationMode};
 
 use crate::{app::App, config::GraphiQl, error::Error};
 
+mod administration;
 mod api_tokens;
 mod asker;
 mod budget;
@@ -16,19 +17,23 @@ mod drops;
 mod events;
 mod execute;
 mod explanations;
+mod file_order;
 mod files;
 mod groups;
+mod json;
 mod limits;
 mod links;
 mod list;
 mod loaders;
 mod node;
+mod object;
 mod pagination;
 mod persisted;
 mod prepare;
 mod resumable_uploads;
 mod scalars;
 mod shares;
+mod sign_ins;
 mod tickets;
 mod types;
 mod uploads;
@@ -38,7 +43,9 @@ pub use asker::Asker;
 use asker::ContextExt;
 pub use budget::too_large;
 pub use document::Unfit;
-pub use execute::execute;
+pub use execute::{execute, execute_event};
+pub use json::{length as written_length, write as write_json};
+pub use pagination::Keyset;
 pub use persisted::{Hash, Persisted};
 use prepare::Preparing;
 pub use prepare::{Asked, Prepared, Source, prepare};
@@ -49,15 +56,18 @@ pub use uploads::ReceivedFiles;
 pub struct Query(
     users::UserQueries,
     files::FileQueries,
+    events::EventQueries,
     explanations::ExplanationQueries,
     tickets::TicketQueries,
     api_tokens::ApiTokenQueries,
+    sign_ins::SignInQueries,
     links::LinkQueries,
     drops::DropQueries,
     groups::GroupQueries,
     resumable_uploads::ResumableUploadQueries,
     limits::LimitsQueries,
     node::NodeQueries,
+    administration::AdministrationQueries,
 );
 
 /// Everything that can be done.
@@ -65,15 +75,21 @@ pub struct Query(
 pub struct Mutation(
     users::UserMutations,
     api_tokens::ApiTokenMutations,
+    sign_ins::SignInMutations,
     uploads::UploadMutations,
     resumable_uploads::ResumableUploadMutations,
     files::FileMutations,
     shares::ShareMutations,
     drops::DropMutations,
     groups::GroupMutations,
+    administration::AdministrationMutations,
 );
 
-type Library = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+/// Everything that can be waited for.
+#[derive(Default, MergedSubscription)]
+pub struct Subscription(events::EventSubscription);
+
+type Library = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// The schema that requests run against.
 #[derive(Clone)]
@@ -114,10 +130,14 @@ pub fn sdl() -> String {
     builder().finish().sdl_with_options(options)
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     // `document` has measured and validated every operation before it gets here.
-    Library::build(Query::default(), Mutation::default(), EmptySubscription)
-        .validation_mode(ValidationMode::Fast)
+    Library::build(
+        Query::default(),
+        Mutation::default(),
+        Subscription::default(),
+    )
+    .validation_mode(ValidationMode::Fast)
 }
 
 impl From<Error> for async_graphql::Error {

@@ -8,7 +8,8 @@ use async_graphql::{Context, ID, Interface, Object};
 
 use super::{
     ContextExt, api_tokens::ApiToken, drops::Drop, events::Event, files::File, groups::Group,
-    resumable_uploads::ResumableUpload, scalars::parse_id, shares::Share, users::User,
+    loaders::UserId, resumable_uploads::ResumableUpload, scalars::parse_id, shares::Share,
+    users::User,
 };
 use crate::{
     access,
@@ -35,8 +36,9 @@ pub struct NodeQueries;
 
 #[Object]
 impl NodeQueries {
-    /// What has this id, if you may see it: a file (your own in the trash, too), a share, a user, an event of a file of
-    /// yours, a drop or a resumable upload of yours, a group that you belong to, an API token (sessions only). Null otherwise, whether it exists or not.
+    /// What has this id, if you may see it: a file (your own in the trash, too), a share, a user, an event that concerns
+    /// you, a drop or a resumable upload of yours, a group that you belong to, an API token (sessions only). Null otherwise,
+    /// whether it exists or not.
     async fn node(
         &self,
         context: &Context<'_>,
@@ -53,7 +55,7 @@ impl NodeQueries {
             let file = file.into();
             return Ok(Some(Node::Share(Share { share, file })));
         }
-        if let Some(user) = context.users().load_one(id).await? {
+        if let Some(user) = context.loads().row(UserId(id)).await? {
             return Ok(Some(Node::User(User(user))));
         }
         if let Some(event) = events::visible(app, viewer, id).await? {

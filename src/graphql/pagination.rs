@@ -27,21 +27,36 @@ macro_rules! connection_types {
         $connection:ident, $edge:ident of $node:ident: $article:literal $noun:literal
         $(, with $nodes:ident)?
     ) => {
+        pub struct $connection($crate::graphql::pagination::Connected<$node>);
+
         #[doc = concat!("A page of ", $noun, "s, after the Relay connection specification.")]
-        #[derive(async_graphql::SimpleObject)]
-        pub struct $connection {
+        #[async_graphql::Object(crate = "crate::graphql::object::library")]
+        impl $connection {
             #[doc = concat!("The ", $noun, "s, each with its cursor.")]
-            edges: $crate::graphql::list::List<$edge>,
+            async fn edges(&self) -> $crate::graphql::list::List<$edge> {
+                let edges = self.0.nodes.iter().map(|node| $edge {
+                    node: node.clone(),
+                    cursor: (self.0.cursor)(node),
+                });
+                edges.collect()
+            }
+
             /// Where this page lies in the list.
-            page_info: async_graphql::connection::PageInfo,
+            async fn page_info(&self) -> async_graphql::connection::PageInfo {
+                self.0.info()
+            }
+
             $(
                 #[doc = concat!("The ", $noun, "s alone, for those who page by `pageInfo`.")]
-                $nodes: $crate::graphql::list::List<$node>,
+                async fn $nodes(&self) -> $crate::graphql::list::List<&$node> {
+                    self.0.nodes.iter().collect()
+                }
             )?
         }
 
         #[doc = concat!($article, " ", $noun, " and its place in the list.")]
         #[derive(async_graphql::SimpleObject)]
+        #[graphql(crate = "crate::graphql::object::library")]
         pub struct $edge {
             #[doc = concat!("The ", $noun, ".")]
             node: $node,
@@ -50,24 +65,15 @@ macro_rules! connection_types {
         }
 
         impl $connection {
-            /// `rows` of `page`: `key` is a row's place in the keyset, and `node` makes a node of a row.
-            fn of<T>(
+            /// `rows` of `page` of `list`; `id` is a row's place in the keyset.
+            fn of(
+                list: $crate::graphql::pagination::Keyset,
                 page: $crate::db::Page,
-                rows: $crate::db::Rows<T>,
-                key: impl Fn(&T) -> uuid::Uuid,
-                node: impl Fn(T) -> $node,
+                rows: $crate::db::Rows<$node>,
+                id: fn(&$node) -> uuid::Uuid,
             ) -> Self {
-                let (rows, page_info) = $crate::graphql::pagination::with_cursors(page, rows, key);
-                let edges = rows.into_iter().map(|(cursor, row)| $edge {
-                    node: node(row),
-                    cursor,
-                });
-                let edges = edges.collect::<Vec<_>>();
-                Self {
-                    $($nodes: edges.iter().map(|edge| edge.node.clone()).collect(),)?
-                    edges: edges.into_iter().collect(),
-                    page_info,
-                }
+                let cursor = move |node: &$node| list.cursor(id(node));
+                Self($crate::graphql::pagination::Connected::new(page.into(), rows, cursor))
             }
         }
     };
@@ -77,81 +83,174 @@ pub(super) use connection_types;
 
 connection_types!(FileConnection, FileEdge of File: "A" "file", with nodes);
 
-/// The page these arguments ask for. `BAD_USER_INPUT` for both of `first` and `last`, for a number that is negative or
-/// above 100, and for an invalid cursor.
+impl FileConnection {
+    /// `rows` between `ends`; `cursor` makes the cursor of a file.
+    pub(super) fn sorted(
+        ends: Ends,
+        rows: Rows<File>,
+        cursor: impl Fn(&File) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self(Connected::new(ends, rows, cursor))
+    }
+}
+
+/// The lists that are paged by the ids of their rows. A cursor is of one of them; those of lists that can be sorted have other
+/// tags.
+#[derive(Clone, Copy)]
+pub enum Keyset {
+    Shares = 0x31,
+    /// Those of a file, and those that concern a user: an event has one cursor.
+    Events,
+    Trash,
+    FilesOfDrop,
+    Groups,
+    Members,
+    Drops,
+    Uploads,
+    Users,
+}
+
+impl Keyset {
+    pub fn cursor(self, id: Uuid) -> String {
+        encode(&[&[self as u8], id.as_bytes().as_slice()].concat())
+    }
+
+    /// The id that the cursor given as `field` stands for: `BAD_USER_INPUT` for what is no cursor of this list.
+    pub fn id(self, field: &'static str, cursor: &str) -> Result<Uuid> {
+        let id = || {
+            let cursor = decode(cursor)?;
+            let (tag, id) = cursor.split_first()?;
+            Uuid::from_slice(id).ok().filter(|_| *tag == self as u8)
+        };
+        id().ok_or_else(|| not_a_cursor(field))
+    }
+}
+
+/// How many rows of which end of a list: `BAD_USER_INPUT` for both of `first` and `last`, and for a number that is negative
+/// or above 100.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    pub limit: u64,
+    pub backward: bool,
+}
+
+impl Extent {
+    pub fn of(first: Option<i32>, last: Option<i32>) -> Result<Self> {
+        let (field, count, backward) = match (first, last) {
+            (Some(_), Some(_)) => {
+                return Err(Error::bad_input(
+                    "last",
+                    "Ask for `first` or for `last`, not for both.",
+                ));
+            }
+            (None, Some(last)) => ("last", Some(last), true),
+            (first, None) => ("first", first, false),
+        };
+        let limit = match count.map(u64::try_from) {
+            None => DEFAULT_PAGE,
+            Some(Ok(limit)) if limit <= MAX_PAGE => limit,
+            Some(_) => {
+                return Err(Error::bad_input(
+                    field,
+                    format!("A page has 0 to {MAX_PAGE} rows."),
+                ));
+            }
+        };
+        Ok(Self { limit, backward })
+    }
+}
+
+/// The page of `list` that these arguments ask for. `BAD_USER_INPUT` for both of `first` and `last`, for a number that is negative
+/// or above 100, and for what is no cursor of this list.
 pub fn page(
+    list: Keyset,
     first: Option<i32>,
     after: Option<String>,
     last: Option<i32>,
     before: Option<String>,
 ) -> Result<Page> {
-    let (field, count, backward) = match (first, last) {
-        (Some(_), Some(_)) => {
-            return Err(Error::bad_input(
-                "last",
-                "Ask for `first` or for `last`, not for both.",
-            ));
-        }
-        (None, Some(last)) => ("last", Some(last), true),
-        (first, None) => ("first", first, false),
-    };
-    let limit = match count.map(u64::try_from) {
-        None => DEFAULT_PAGE,
-        Some(Ok(limit)) if limit <= MAX_PAGE => limit,
-        Some(_) => {
-            return Err(Error::bad_input(
-                field,
-                format!("A page has 0 to {MAX_PAGE} rows."),
-            ));
-        }
-    };
+    let extent = Extent::of(first, last)?;
     Ok(Page {
-        limit,
-        after: after.map(|cursor| decode("after", &cursor)).transpose()?,
-        before: before.map(|cursor| decode("before", &cursor)).transpose()?,
-        backward,
+        limit: extent.limit,
+        after: after.map(|cursor| list.id("after", &cursor)).transpose()?,
+        before: before
+            .map(|cursor| list.id("before", &cursor))
+            .transpose()?,
+        backward: extent.backward,
     })
 }
 
-/// `rows` of `page` as a connection of files.
-pub fn connection(page: Page, rows: Rows<impl Into<Sight>>) -> FileConnection {
-    FileConnection::of(page, rows.map(File::from), |file| file.0.id, |file| file)
+/// `rows` of `page` of `list` as a connection of files.
+pub fn connection(list: Keyset, page: Page, rows: Rows<impl Into<Sight>>) -> FileConnection {
+    FileConnection::of(list, page, rows.map(File::from), |file| file.0.id)
 }
 
-/// `rows` of `page` with their cursors, and where they lie in the list; `key` is a row's place in the keyset.
-pub(super) fn with_cursors<T>(
-    page: Page,
-    rows: Rows<T>,
-    key: impl Fn(&T) -> Uuid,
-) -> (Vec<(String, T)>, PageInfo) {
-    let (has_previous_page, has_next_page) = match page.backward {
-        true => (rows.more, page.before.is_some()),
-        false => (page.after.is_some(), rows.more),
-    };
-    let cursor = |row: &T| BASE64_URL_SAFE_NO_PAD.encode(key(row).as_bytes());
-    let rows: Vec<_> = rows
-        .rows
-        .into_iter()
-        .map(|row| (cursor(&row), row))
-        .collect();
-    let page_info = PageInfo {
-        has_previous_page,
-        has_next_page,
-        start_cursor: rows.first().map(|(cursor, _)| cursor.clone()),
-        end_cursor: rows.last().map(|(cursor, _)| cursor.clone()),
-    };
-    (rows, page_info)
+/// Whether a page was bounded by cursors, and at which end of the range it lies.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
+    pub after: bool,
+    pub before: bool,
+    pub backward: bool,
 }
 
-fn decode(field: &'static str, cursor: &str) -> Result<Uuid> {
-    BASE64_URL_SAFE_NO_PAD
-        .decode(cursor)
-        .ok()
-        .and_then(|bytes| Uuid::from_slice(&bytes).ok())
-        .ok_or_else(|| {
-            Error::bad_input(
-                field,
-                "This is not a cursor; use one from `pageInfo` or `edges`.",
-            )
-        })
+impl From<Page> for Ends {
+    fn from(page: Page) -> Self {
+        Self {
+            after: page.after.is_some(),
+            before: page.before.is_some(),
+            backward: page.backward,
+        }
+    }
+}
+
+/// The nodes of a page, what makes their cursors, and whether the list goes on at both ends. Most clients want few cursors.
+pub(super) struct Connected<N> {
+    pub nodes: Vec<N>,
+    pub cursor: Box<dyn Fn(&N) -> String + Send + Sync>,
+    has_previous_page: bool,
+    has_next_page: bool,
+}
+
+impl<N> Connected<N> {
+    /// `rows` between `ends`.
+    pub fn new(
+        ends: Ends,
+        rows: Rows<N>,
+        cursor: impl Fn(&N) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let (has_previous_page, has_next_page) = match ends.backward {
+            true => (rows.more, ends.before),
+            false => (ends.after, rows.more),
+        };
+        Self {
+            nodes: rows.rows,
+            cursor: Box::new(cursor),
+            has_previous_page,
+            has_next_page,
+        }
+    }
+
+    pub fn info(&self) -> PageInfo {
+        PageInfo {
+            has_previous_page: self.has_previous_page,
+            has_next_page: self.has_next_page,
+            start_cursor: self.nodes.first().map(&self.cursor),
+            end_cursor: self.nodes.last().map(&self.cursor),
+        }
+    }
+}
+
+pub(super) fn encode(cursor: &[u8]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(cursor)
+}
+
+pub(super) fn decode(cursor: &str) -> Option<Vec<u8>> {
+    BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()
+}
+
+pub(super) fn not_a_cursor(field: &'static str) -> Error {
+    Error::bad_input(
+        field,
+        "This is not a cursor of this list and order; use one from `pageInfo` or `edges`.",
+    )
 }

@@ -4,8 +4,9 @@ use std::{collections::HashMap, sync::Arc, thread::available_parallelism};
 
 use async_graphql::{
     Pos, Positioned, Request,
-    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition},
+    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, Selection},
 };
+use async_graphql_value::Value;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Semaphore;
 
@@ -220,6 +221,18 @@ fn is_short(value: &Json) -> bool {
 }
 
 impl Prepared {
+    /// The cursor after which a subscription begins, where it names one.
+    pub fn subscribed_after(&self) -> Option<String> {
+        let root = self.operation.selection_set.node.items.first()?;
+        let Selection::Field(field) = &root.node else {
+            return None;
+        };
+        match &field.node.get_argument("after")?.node {
+            Value::String(cursor) => Some(cursor.clone()),
+            _ => None,
+        }
+    }
+
     /// The request that runs the operation.
     pub fn request(&self) -> Request {
         let operation = Positioned::new(self.operation.clone(), Pos::default());

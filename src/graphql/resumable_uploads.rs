@@ -6,15 +6,17 @@ use async_graphql::{Context, Description, ID, Object};
 
 use super::{
     ContextExt,
+    drops::Drop,
     files::File,
-    pagination::{self, connection_types},
-    scalars::{DateTime, Int64, parse_id},
+    loaders::DropOfId,
+    pagination::{self, Keyset, connection_types},
+    scalars::{self, DateTime, Int64, parse_id},
     uploads::parse_sha256,
 };
 use crate::{
     access::{self, Destination, Resumable},
     db::{Page, Rows},
-    domain::uploads::{self, Beginning, Standing},
+    domain::uploads::{self, Beginning, Purpose, Standing},
     error::{Error, Result},
 };
 
@@ -32,10 +34,11 @@ impl From<Resumable> for ResumableUpload {
 impl ResumableUpload {
     /// Opaque and stable.
     pub(super) async fn id(&self) -> ID {
-        self.0.id.into()
+        scalars::id(self.0.id)
     }
 
-    /// Where a tus client sends the bytes, with the same credentials as here: give it to the client as the upload's URL.
+    /// Where a tus client sends the bytes, with the credentials that the upload was begun with: give it to the client as the
+    /// upload's URL.
     async fn url(&self, context: &Context<'_>) -> String {
         let base = &context.app().config.server.public_url;
         format!("{base}/uploads/{}", self.0.id)
@@ -67,6 +70,15 @@ impl ResumableUpload {
         DateTime(self.0.created_at)
     }
 
+    /// The drop of yours by which it comes; null where you began it.
+    async fn drop(&self, context: &Context<'_>) -> Result<Option<Drop>> {
+        let Some(drop_id) = self.0.drop_id else {
+            return Ok(None);
+        };
+        let drop = context.loads().row(DropOfId(drop_id)).await?;
+        Ok(drop.map(Drop))
+    }
+
     /// What it has become; null until the last byte is here.
     async fn file(&self, context: &Context<'_>) -> Result<Option<File>> {
         let Some(file_id) = self.0.file_id else {
@@ -87,18 +99,19 @@ pub struct ResumableUploadQueries;
 
 #[Object]
 impl ResumableUploadQueries {
-    /// How far an upload of yours is, or which file it has become. `NOT_FOUND` when there is none, or it has expired.
+    /// How far an upload of yours is, or one that a visitor of a drop of yours began, or which file it has become. `NOT_FOUND`
+    /// when there is none, or it has expired.
     async fn upload(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The upload's id, which is also the last part of its URL.")] id: ID,
     ) -> Result<ResumableUpload> {
         let owner = context.actor().reader()?;
-        let upload = access::own_upload(context.app(), owner, parse_id(&id)?).await?;
+        let upload = access::owned_upload(context.app(), owner, parse_id(&id)?).await?;
         Ok(upload.into())
     }
 
-    /// Your unfinished uploads, newest first.
+    /// Your unfinished uploads, and those of visitors of your drops, newest first. All of them hold a part of your quota.
     async fn uploads(
         &self,
         context: &Context<'_>,
@@ -113,7 +126,7 @@ impl ResumableUploadQueries {
         >,
     ) -> Result<ResumableUploadConnection> {
         let owner = context.actor().reader()?;
-        let page = pagination::page(first, after, last, before)?;
+        let page = pagination::page(Keyset::Uploads, first, after, last, before)?;
         let rows = access::uploads_of(context.app(), owner, page).await?;
         Ok(ResumableUploadConnection::new(page, rows))
     }
@@ -121,7 +134,8 @@ impl ResumableUploadQueries {
 
 impl ResumableUploadConnection {
     fn new(page: Page, rows: Rows<Resumable>) -> Self {
-        Self::of(page, rows, |row| row.id, ResumableUpload::from)
+        let rows = rows.map(ResumableUpload::from);
+        Self::of(Keyset::Uploads, page, rows, |upload| upload.0.id)
     }
 }
 
@@ -164,16 +178,16 @@ impl ResumableUploadMutations {
         Ok(begun.await?.into())
     }
 
-    /// Ends an unfinished upload of yours: its bytes are removed, and its quota is free again. `NOT_FOUND` when there is none, or
-    /// it is a file already.
+    /// Ends an unfinished upload of yours, or of a visitor of a drop of yours: its bytes are removed, and its quota is free
+    /// again. `NOT_FOUND` when there is none, or it is a file already.
     async fn cancel_upload(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The upload's id.")] id: ID,
     ) -> Result<ID> {
         let owner = context.actor().writer()?;
-        let upload = access::own_upload(context.app(), owner, parse_id(&id)?).await?;
-        match uploads::turn(context.app(), &upload).await? {
+        let upload = access::owned_upload(context.app(), owner, parse_id(&id)?).await?;
+        match uploads::turn(context.app(), &upload, Purpose::End).await? {
             Standing::Open(turn) => turn.end().await?,
             Standing::Finished(_) => return Err(Error::not_found()),
         }

@@ -7,7 +7,7 @@ use async_graphql::{
 };
 use entity::Timestamp;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Hyphenated};
 
 use crate::{
     clock,
@@ -35,6 +35,8 @@ impl ScalarType for Int64 {
     }
 }
 
+/// How long such a text is.
+const LENGTH: usize = "2026-01-31T23:59:59.990Z".len();
 /// The years that RFC 3339 can write.
 const YEARS: RangeInclusive<i32> = 0..=9999;
 
@@ -66,19 +68,42 @@ impl ScalarType for DateTime {
     fn to_value(&self) -> Value {
         let date = clock::to_date(self.0);
         let (hour, minute, second, millisecond) = date.time().as_hms_milli();
-        Value::from(format!(
-            "{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z",
-            date.year(),
-            u8::from(date.month()),
-            date.day(),
-        ))
+        let mut text = String::with_capacity(LENGTH);
+        // By hand: `format!` takes ten times as long, and a page of files has a hundred of these.
+        for (number, digits, after) in [
+            (date.year().unsigned_abs(), 4, '-'),
+            (u8::from(date.month()).into(), 2, '-'),
+            (date.day().into(), 2, 'T'),
+            (hour.into(), 2, ':'),
+            (minute.into(), 2, ':'),
+            (second.into(), 2, '.'),
+            (millisecond.into(), 3, 'Z'),
+        ] {
+            push(&mut text, number, digits);
+            text.push(after);
+        }
+        Value::from(text)
     }
+}
+
+/// Adds the last `digits` decimal digits of `number`.
+fn push(text: &mut String, number: u32, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        text.push(char::from_digit(digit, 10).unwrap_or('0'));
+    }
+}
+
+/// How `id` is spelled. `format!`, by which the library does so, takes three times as long.
+pub fn id(id: Uuid) -> ID {
+    let mut text = [0; Hyphenated::LENGTH];
+    ID(id.hyphenated().encode_lower(&mut text).to_owned())
 }
 
 /// The id that `id` spells. What is not an id names nothing: `NOT_FOUND`, the same as an id that nobody has.
 pub fn parse_id(id: &ID) -> Result<Uuid> {
     Uuid::try_parse(id)
         .ok()
-        .filter(|uuid| uuid.to_string() == id.0)
+        .filter(|uuid| self::id(*uuid) == *id)
         .ok_or_else(Error::not_found)
 }

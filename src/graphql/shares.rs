@@ -8,9 +8,9 @@ use super::{
     files::File,
     groups::Group,
     links::ShareLink,
-    loaders::LinkOf,
-    pagination::connection_types,
-    scalars::{DateTime, parse_id},
+    loaders::{GroupId, LinkOf, UserId},
+    pagination::{Keyset, connection_types},
+    scalars::{self, DateTime, parse_id},
     users::User,
 };
 use crate::{
@@ -46,11 +46,11 @@ pub struct Share {
     pub file: File,
 }
 
-#[Object(use_type_description)]
+#[Object(use_type_description, crate = "crate::graphql::object::library")]
 impl Share {
     /// Opaque and stable.
     pub(super) async fn id(&self) -> ID {
-        self.share.id.into()
+        scalars::id(self.share.id)
     }
 
     /// The file that is shared.
@@ -68,8 +68,8 @@ impl Share {
         if self.share.audience != share::Audience::User {
             return Ok(None);
         }
-        let users = context.users();
-        Ok(users.load_one(self.share.audience_id).await?.map(User))
+        let user = context.loads().row(UserId(self.share.audience_id));
+        Ok(user.await?.map(User))
     }
 
     /// The group it reaches; null when it does not reach a group, and when you do not belong to the group any more.
@@ -77,8 +77,8 @@ impl Share {
         if self.share.audience != share::Audience::Group {
             return Ok(None);
         }
-        let groups = context.groups();
-        Ok(groups.load_one(self.share.audience_id).await?.map(Group))
+        let group = context.loads().row(GroupId(self.share.audience_id));
+        Ok(group.await?.map(Group))
     }
 
     /// What a share by link is besides, for its owner alone; null for every other share.
@@ -87,7 +87,7 @@ impl Share {
             return Ok(None);
         }
         let share = LinkOf(self.share.clone().into_owned()?);
-        let terms = context.links().load_one(share).await?;
+        let terms = context.loads().row(share).await?;
         Ok(terms.map(|terms| ShareLink::new(self.share.id, terms)))
     }
 
@@ -132,7 +132,7 @@ impl ShareConnection {
             share,
             file: file.clone(),
         };
-        Self::of(page, rows, |row| row.id, node)
+        Self::of(Keyset::Shares, page, rows.map(node), |node| node.share.id)
     }
 }
 

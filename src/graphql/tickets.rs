@@ -25,8 +25,9 @@ pub enum Disposition {
     Inline,
 }
 
-/// A short-lived link that downloads one file, for whoever asked for it.
+/// A short-lived URL that downloads one file, for whoever asked for it.
 #[derive(SimpleObject)]
+#[graphql(crate = "crate::graphql::object::library")]
 pub struct DownloadTicket {
     /// Give it to GET or HEAD, Range requests included, as often as you like until it expires. It is a secret: whoever
     /// has it has the file. Each request checks anew that you may still see the file.
@@ -44,7 +45,7 @@ impl DownloadTicket {
     pub fn of(app: &App, (ticket, expires_at): (Secret, Timestamp)) -> Self {
         let public_url = &app.config.server.public_url;
         Self {
-            url: format!("{public_url}/download/{}", ticket.expose()),
+            url: [public_url, "/download/", ticket.expose()].concat(),
             expires_at: DateTime(expires_at),
         }
     }

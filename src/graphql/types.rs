@@ -210,6 +210,8 @@ mod tests {
                 ("Mutation.uploadFiles", Length::List),
                 // 100 of them, says `domain::api_tokens`.
                 ("Query.apiTokens", Length::List),
+                // 100 of them, says `auth::session`.
+                ("Query.sessions", Length::List),
             ]
         );
     }

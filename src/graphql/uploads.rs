@@ -1,13 +1,15 @@
 //! Upload: files that came with the request, by the GraphQL multipart request specification.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use async_graphql::{
     Context, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value,
+    parser::types::{OperationDefinition, Selection},
 };
+use async_graphql_value::Value as Argument;
 
 use super::{ContextExt, files::File, list::List};
 use crate::{
@@ -69,6 +71,22 @@ impl ReceivedFiles {
         serde_json::json!({ KEY: key })
     }
 
+    /// `BAD_USER_INPUT` if `operation` uses a file twice: the second use would fail when the first has made a file of it.
+    pub(super) fn check_uses(&self, operation: &OperationDefinition) -> Result<()> {
+        if self.lock().is_empty() {
+            return Ok(());
+        }
+        let mut used = HashSet::new();
+        for selection in &operation.selection_set.node.items {
+            if let Selection::Field(field) = &selection.node {
+                for (_, argument) in &field.node.arguments {
+                    check_uses(&argument.node, &mut used)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn take(&self, field: &'static str, upload: &Upload) -> Result<Received> {
         self.lock().remove(&upload.0).ok_or_else(|| {
             Error::bad_input(
@@ -81,6 +99,20 @@ impl ReceivedFiles {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Received>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn check_uses<'v>(argument: &'v Argument, used: &mut HashSet<&'v str>) -> Result<()> {
+    match argument {
+        Argument::List(items) => items.iter().try_for_each(|item| check_uses(item, used)),
+        Argument::Object(members) => match members.get(KEY) {
+            Some(Argument::String(key)) if !used.insert(key) => Err(Error::bad_input(
+                "variables",
+                "A file is used twice; send it as two parts, or use it once.",
+            )),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 

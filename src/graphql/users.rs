@@ -1,26 +1,39 @@
 //! User: who has an account; signing up, in and out.
 
-use async_graphql::{Context, Description, ID, Object, SimpleObject};
+use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};
+use entity::user;
 
 use super::{
     ContextExt,
-    pagination::connection_types,
-    scalars::{DateTime, Int64},
+    pagination::{Keyset, connection_types},
+    scalars::{self, DateTime, Int64},
 };
 use crate::{
+    access,
     auth::{
         Account, Actor,
         session::{self, NewSession},
     },
     config::Secret,
     db::{Page, Rows},
-    domain::accounts,
+    domain::{accounts, quota},
     error::Result,
 };
 
 /// An account.
 #[derive(Clone, Description)]
 pub struct User(pub Account);
+
+/// What a user may do besides having files.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "user::Role")]
+pub enum Role {
+    /// Everybody else.
+    User,
+    /// Looks after accounts: sees them all, with their sizes, stops them, sets quotas and roles. Never sees a file of others, nor
+    /// the name of one.
+    Admin,
+}
 
 /// How much of the disk a user takes.
 #[derive(SimpleObject)]
@@ -34,17 +47,19 @@ pub struct Usage {
     reserved_bytes: Int64,
     /// How many bytes the user may keep; null when there is no limit.
     quota_bytes: Option<Int64>,
+    /// The same where an administrator has set it for this user alone; null where the server's own limit holds.
+    own_quota_bytes: Option<Int64>,
     /// How many files the user owns, those in the trash included.
     files: i32,
     /// How many files the user may keep.
     max_files: i32,
 }
 
-#[Object(use_type_description)]
+#[Object(use_type_description, crate = "crate::graphql::object::library")]
 impl User {
     /// Opaque and stable.
     pub(super) async fn id(&self) -> ID {
-        self.0.user.id.into()
+        scalars::id(self.0.user.id)
     }
 
     /// 1 to 32 ASCII letters, digits, dots, hyphens and underscores, a letter or digit first and last; compared without regard
@@ -58,10 +73,26 @@ impl User {
         DateTime(self.0.user.created_at)
     }
 
-    /// How much this user keeps here; null for any user but yourself.
+    /// Whether this user looks after the accounts of others; null for any user but yourself, unless you do.
+    async fn role(&self, context: &Context<'_>) -> Option<Role> {
+        self.is_seen(context).then(|| self.0.role.into())
+    }
+
+    /// Whether the account was stopped, so that nobody signs in to it; null for any user but yourself, unless you are an
+    /// administrator.
+    async fn disabled(&self, context: &Context<'_>) -> Option<bool> {
+        self.is_seen(context).then_some(self.0.disabled)
+    }
+
+    /// Whether a password signs in to the account, or the provider alone; null for any user but yourself, unless you are an
+    /// administrator.
+    async fn has_password(&self, context: &Context<'_>) -> Option<bool> {
+        self.is_seen(context).then_some(self.0.has_password)
+    }
+
+    /// How much this user keeps here; null for any user but yourself, unless you are an administrator.
     async fn usage(&self, context: &Context<'_>) -> Option<Usage> {
-        let viewer = context.actor().viewer()?;
-        if viewer.id() != self.0.user.id {
+        if !self.is_seen(context) {
             return None;
         }
         let usage = &self.0.usage;
@@ -69,16 +100,21 @@ impl User {
             used_bytes: Int64(usage.used_bytes),
             trashed_bytes: Int64(usage.trashed_bytes),
             reserved_bytes: Int64(usage.reserved_bytes),
-            quota_bytes: context
-                .app()
-                .config
-                .users
-                .user_quota
+            quota_bytes: quota::of(&context.app().config, usage)
                 .and_then(|quota| i64::try_from(quota).ok())
                 .map(Int64),
+            own_quota_bytes: usage.own_quota.map(Int64),
             files: small(usage.files),
             max_files: small(context.app().config.users.max_files_per_user.into()),
         })
+    }
+}
+
+impl User {
+    /// Whether whoever asks may know what is not for everybody.
+    fn is_seen(&self, context: &Context<'_>) -> bool {
+        let viewer = context.actor().viewer();
+        viewer.is_some_and(|viewer| access::sees_account(viewer, self.0.user.id))
     }
 }
 
@@ -86,8 +122,8 @@ connection_types!(UserConnection, UserEdge of User: "A" "user", with nodes);
 
 impl UserConnection {
     /// `rows` of `page` of a list of users by their ids.
-    pub fn new(page: Page, rows: Rows<Account>) -> Self {
-        Self::of(page, rows, |account| account.user.id, User)
+    pub fn new(list: Keyset, page: Page, rows: Rows<Account>) -> Self {
+        Self::of(list, page, rows.map(User), |user| user.0.user.id)
     }
 }
 
@@ -126,7 +162,7 @@ pub struct UserMutations;
 
 #[Object]
 impl UserMutations {
-    /// Makes an account and signs it in. `FORBIDDEN` where sign-up is closed, `CONFLICT` when the name is taken,
+    /// Makes an account and signs it in. `FORBIDDEN` where sign-up is closed or passwords sign nobody in, `CONFLICT` when the name is taken,
     /// `RATE_LIMITED` when your address has asked for too many.
     async fn sign_up(
         &self,
@@ -139,7 +175,7 @@ impl UserMutations {
         #[graphql(desc = "8 to 128 characters of any kind, however they are composed.")]
         password: String,
     ) -> Result<User> {
-        let session = NewSession::in_place_of(context.app(), context.session()).await?;
+        let session = NewSession::in_place_of(context.app(), context.caller()).await?;
         let user = accounts::sign_up(
             context.app(),
             context.client(),
@@ -150,7 +186,8 @@ impl UserMutations {
         Ok(User(user.await?))
     }
 
-    /// Signs in: the answer's cookie carries the session. `UNAUTHENTICATED` when name or password is wrong.
+    /// Signs in: the answer's cookie carries the session. `UNAUTHENTICATED` when name or password is wrong, `FORBIDDEN` where
+    /// passwords sign nobody in.
     async fn sign_in(
         &self,
         context: &Context<'_>,
@@ -158,7 +195,7 @@ impl UserMutations {
         username: String,
         #[graphql(desc = "The account's password.")] password: String,
     ) -> Result<User> {
-        let session = NewSession::in_place_of(context.app(), context.session()).await?;
+        let session = NewSession::in_place_of(context.app(), context.caller()).await?;
         let user = accounts::sign_in(
             context.app(),
             context.client(),
@@ -187,7 +224,7 @@ impl UserMutations {
         new: String,
     ) -> Result<User> {
         let user = context.actor().credential_owner()?;
-        let session = NewSession::in_place_of(context.app(), context.session()).await?;
+        let session = NewSession::in_place_of(context.app(), context.caller()).await?;
         let user = accounts::change_password(
             context.app(),
             context.client(),
@@ -197,5 +234,26 @@ impl UserMutations {
             Secret::from(new),
         );
         Ok(User(user.await?))
+    }
+
+    /// Deletes your account, for good: your files with their shares, links and tickets, your drops, groups, unfinished uploads,
+    /// sessions and API tokens. From the answer on nothing of them opens anything; their bytes leave the disk a little later.
+    /// What is recorded of them stays without your name and address.
+    ///
+    /// `BAD_USER_INPUT` when the password is wrong, `RATE_LIMITED` when it was wrong too often; `CONFLICT` for the last
+    /// administrator. No API token may do this. For an account without a password any text will do, in a session that began
+    /// within the last ten minutes at `/auth/oidc?anew`, where the provider makes you sign in again; `FORBIDDEN` in any other.
+    async fn delete_account(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Your password.")] password: String,
+    ) -> Result<bool> {
+        let user = context.actor().credential_owner()?;
+        let password = Secret::from(password);
+        let (app, client) = (context.app(), context.client());
+        let anew_at = session::signed_in_anew_at(app, context.session()).await?;
+        accounts::delete_own(app, client, user, anew_at, password).await?;
+        session::end(context.app(), context.session()).await?;
+        Ok(true)
     }
 }

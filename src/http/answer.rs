@@ -1,19 +1,19 @@
 //! Answers of the GraphQL route: their status, their headers, and the form of what was refused (GraphQL over HTTP §6).
 
+use super::{negotiation::MediaType, problem, request_id};
+use crate::{
+    config::AnswerLimits,
+    error::{Code, Error},
+    graphql::{self, too_large, write_json, written_length},
+};
 use async_graphql::{Response as GraphQlResponse, ServerError};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 
-use super::{negotiation::MediaType, problem, request_id};
-use crate::{
-    config::AnswerLimits,
-    error::{Code, Error},
-    graphql::{self, too_large},
-};
-
+/// About what an answer without errors has around its data.
+const ENVELOPE_BYTES: usize = 16;
 /// The most errors an answer has.
 const ERRORS_MAX: usize = 20;
 
@@ -33,12 +33,29 @@ impl From<Error> for RequestError {
 }
 
 /// A response as clients read it, its data in the order they asked.
-#[derive(Serialize)]
 struct Body<'r> {
-    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'r async_graphql::Value>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'r [ServerError],
+}
+
+impl Body<'_> {
+    fn written(&self) -> serde_json::Result<Vec<u8>> {
+        let mut text = Vec::with_capacity(self.data.map_or(0, written_length) + ENVELOPE_BYTES);
+        text.push(b'{');
+        if let Some(data) = self.data {
+            text.extend(br#""data":"#);
+            write_json(&mut text, data)?;
+        }
+        if !self.errors.is_empty() {
+            text.extend(match self.data {
+                Some(_) => br#","errors":"#.as_slice(),
+                None => br#""errors":"#,
+            });
+            serde_json::to_writer(&mut text, self.errors)?;
+        }
+        text.push(b'}');
+        Ok(text)
+    }
 }
 
 /// What the client gets: what ran, or why nothing did.
@@ -59,28 +76,16 @@ fn executed(
     limits: AnswerLimits,
     mut response: GraphQlResponse,
 ) -> Response {
-    let ran =
-        response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
+    let ran = ran(&response);
     let retry_after = response.errors.iter().find_map(retry_after);
-    cut_list(&mut response.errors);
-    for error in &mut response.errors {
-        finish(error);
-    }
     let status = if ran {
         StatusCode::OK
     } else {
         media_type.status(StatusCode::BAD_REQUEST)
     };
-    let body = Body {
-        data: ran.then_some(&response.data),
-        errors: &response.errors,
-    };
-    let body = match serde_json::to_vec(&body) {
-        // Written out, some characters take more than the budget knew.
-        Ok(body) if body.len() > limits.bytes => {
-            return refused(media_type, too_large("bytes", limits.bytes).into());
-        }
-        body => body,
+    let body = match written(limits, &mut response) {
+        Ok(body) => body,
+        Err(error) => return refused(media_type, error.into()),
     };
     let mut answer = json(media_type, status, body);
     if let Some(seconds) = retry_after {
@@ -89,6 +94,47 @@ fn executed(
             .insert(header::RETRY_AFTER, seconds.into());
     }
     answer
+}
+
+fn ran(response: &GraphQlResponse) -> bool {
+    response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty())
+}
+
+/// A response as clients read it; or why it cannot be sent.
+pub fn written(
+    limits: AnswerLimits,
+    response: &mut GraphQlResponse,
+) -> Result<serde_json::Result<Vec<u8>>, Error> {
+    let ran = ran(response);
+    finish_all(&mut response.errors);
+    let body = Body {
+        data: ran.then_some(&response.data),
+        errors: &response.errors,
+    };
+    match body.written() {
+        // Written out, some characters take more than the budget knew.
+        Ok(body) if body.len() > limits.bytes => Err(too_large("bytes", limits.bytes)),
+        body => Ok(body),
+    }
+}
+
+/// Errors as clients read them, without data: for transports that have a message for those.
+pub fn written_errors(mut errors: Vec<ServerError>) -> serde_json::Result<Vec<u8>> {
+    finish_all(&mut errors);
+    serde_json::to_vec(&errors)
+}
+
+/// The error of a request that never ran, as one of a response.
+pub fn server_error(error: Error) -> ServerError {
+    let mut error =
+        async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
+    error.locations.clear();
+    error
+}
+
+fn finish_all(errors: &mut Vec<ServerError>) {
+    cut_list(errors);
+    errors.iter_mut().for_each(finish);
 }
 
 /// Cuts a list of errors that is too long. The last one that stays says how many were left out.
@@ -138,16 +184,14 @@ fn refused(media_type: MediaType, RequestError { error, status }: RequestError) 
         false => telling,
     };
     let challenge = error.code == Code::Unauthenticated;
-    let mut server_error =
-        async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
-    server_error.locations.clear();
+    let mut server_error = server_error(error);
     finish(&mut server_error);
     let retry_after = retry_after(&server_error);
     let body = Body {
         data: None,
         errors: &[server_error],
     };
-    let mut answer = json(media_type, status, serde_json::to_vec(&body));
+    let mut answer = json(media_type, status, body.written());
     if challenge {
         answer
             .headers_mut()

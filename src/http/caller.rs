@@ -7,7 +7,7 @@ use axum::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use tower_sessions::Session;
 
-use super::Context;
+use super::{Context, headers::one};
 use crate::{
     auth::{self, Actor, Caller, client::ClientAddress},
     config::Secret,
@@ -25,7 +25,7 @@ impl FromRequestParts<Context> for Caller {
         let app = &context.app;
         let session = part::<Session>(parts)?;
         let client = part::<ClientAddress>(parts)?;
-        let actor = match authorization(&parts.headers) {
+        let actor = match authorization(&parts.headers)? {
             Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => {
                 auth::api_token::actor(app, secret).await?
             }
@@ -39,8 +39,18 @@ impl FromRequestParts<Context> for Caller {
             actor,
             session,
             client,
+            user_agent: user_agent(&parts.headers),
         })
     }
+}
+
+/// The longest name of a program that is kept: browsers' have about 120 characters.
+const USER_AGENT_MAX: usize = 255;
+
+/// `User-Agent` (RFC 9110 §10.1.5), cut to a length.
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let name = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(name.chars().take(USER_AGENT_MAX).collect())
 }
 
 /// What a layer around the route has added to the request.
@@ -51,10 +61,13 @@ fn part<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T> {
 
 /// The scheme and what follows it of `Authorization: Bearer …` (RFC 6750 §2.1) or `Drop …`. Other schemes are no credentials
 /// here.
-fn authorization(headers: &HeaderMap) -> Option<(&str, &str)> {
-    let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, secret) = authorization.split_once(' ').unwrap_or((authorization, ""));
-    Some((scheme, secret.trim()))
+fn authorization(headers: &HeaderMap) -> Result<Option<(&str, &str)>> {
+    let authorization = one(headers, &header::AUTHORIZATION)?;
+    let authorization = authorization.and_then(|value| value.to_str().ok());
+    Ok(authorization.map(|value| {
+        let (scheme, secret) = value.split_once(' ').unwrap_or((value, ""));
+        (scheme, secret.trim())
+    }))
 }
 
 /// A drop's token, and its password where one follows after a colon: in base64url (RFC 4648 §5) without padding.

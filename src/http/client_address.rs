@@ -1,21 +1,16 @@
 //! Tells every handler where its request comes from.
 
-use axum::{
-    extract::{Request, State},
-    http::HeaderName,
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, http::HeaderName};
 
 use crate::{
-    app::SharedApp,
+    app::App,
     auth::client::{ClientAddress, Peer},
 };
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Adds a [`ClientAddress`], from the [`Peer`] that the server noted and what trusted proxies say.
-pub async fn determine(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
+pub fn determine(app: &App, request: &mut Request) {
     let forwarded = request.headers().get_all(X_FORWARDED_FOR).into_iter();
     // What is not ASCII stands for no address, and hides no other.
     let forwarded = forwarded.map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -25,5 +20,4 @@ pub async fn determine(State(app): State<SharedApp>, mut request: Request, next:
         None => ClientAddress::default(),
     };
     request.extensions_mut().insert(address);
-    next.run(request).await
 }

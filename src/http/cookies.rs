@@ -22,6 +22,9 @@ pub async fn keep_session(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if !request.headers().contains_key(header::COOKIE) {
+        return next.run(request).await;
+    }
     let named = sessions(request.headers(), name);
     let mut kept = named.first();
     if named.len() > 1 {
@@ -40,30 +43,35 @@ pub async fn keep_session(
 }
 
 /// The different sessions that cookies called `name` are of, in the order in which they were sent.
-///
-/// Pairs end at a semicolon, whatever stands around it (RFC 6265bis §5.7): quotes that another cookie leaves open hide
-/// nothing. Around a value they are left out, as the older specifications wrote it (RFC 2109 `$Version="1"; name="value"`).
 fn sessions(headers: &HeaderMap, name: &str) -> Vec<Id> {
-    let lines = headers.get_all(header::COOKIE).into_iter();
-    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
     let mut named = Vec::new();
-    for pair in pairs {
-        let Some(at) = pair.iter().position(|byte| *byte == b'=') else {
-            continue;
-        };
-        let (key, value) = (pair[..at].trim_ascii(), pair[at + 1..].trim_ascii());
-        if key != name.as_bytes() {
-            continue;
+    for id in values(headers, name).filter_map(|value| value.parse::<Id>().ok()) {
+        if !named.contains(&id) {
+            named.push(id);
         }
-        let quoted = value
-            .strip_prefix(b"\"")
-            .and_then(|rest| rest.strip_suffix(b"\""));
-        let id = str::from_utf8(quoted.unwrap_or(value)).ok();
-        let id = id.and_then(|id| id.parse::<Id>().ok());
-        named.extend(id.filter(|id| !named.contains(id)));
         if named.len() == NAMED_MAX {
             break;
         }
     }
     named
+}
+
+/// What cookies called `name` say, in the order in which they were sent.
+///
+/// Pairs end at a semicolon, whatever stands around it (RFC 6265bis §5.7): quotes that another cookie leaves open hide
+/// nothing. Around a value they are left out, as the older specifications wrote it (RFC 2109 `$Version="1"; name="value"`).
+pub fn values<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h str> {
+    let lines = headers.get_all(header::COOKIE).into_iter();
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(move |pair| {
+        let at = pair.iter().position(|byte| *byte == b'=')?;
+        let (key, value) = (pair[..at].trim_ascii(), pair[at + 1..].trim_ascii());
+        if key != name.as_bytes() {
+            return None;
+        }
+        let quoted = value
+            .strip_prefix(b"\"")
+            .and_then(|rest| rest.strip_suffix(b"\""));
+        str::from_utf8(quoted.unwrap_or(value)).ok()
+    })
 }

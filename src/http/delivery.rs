@@ -1,10 +1,6 @@
 //! Delivery: a ticket is redeemed, and the bytes leave by nginx (X_ACCEL) or from here (DIRECT).
 
-use std::{
-    ops::Range,
-    pin::Pin,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{io, ops::Range, pin::Pin, sync::LazyLock, time::SystemTime};
 
 use axum::{
     Extension,
@@ -28,11 +24,25 @@ use crate::{
         tickets::{self, Disposition, Purpose},
     },
     error::{Code, Error, Result},
-    hex,
+    metrics::Redemptions,
     storage::{Content, ContentKey, Redirect},
 };
 
+mod conditions;
+
+use conditions::Validators;
+
+/// What metrics call a redemption that was not refused.
+const OK: &str = "OK";
+
+static REDEMPTIONS: LazyLock<Redemptions> = LazyLock::new(|| {
+    let refusals = Code::ALL.iter().map(|code| code.as_str());
+    Redemptions::with([OK].into_iter().chain(refusals))
+});
+
 const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+/// nginx asks again with this, where the store does not have what an X-Accel-Redirect named.
+const X_STORE_MISSING: HeaderName = HeaderName::from_static("x-store-missing");
 
 /// Redeems a ticket. Every request is checked anew; the ticket gates the start of a transfer, not its end. A refusal is a page
 /// for a browser that shows one.
@@ -45,7 +55,9 @@ pub async fn redeem(
     let wants_page = negotiation::wants_page(request.headers());
     // Bytes that are not UTF-8 are no ticket either.
     let ticket = plain_pages::token(ticket);
-    match deliver(&app, &client, &ticket, request).await {
+    let answer = deliver(&app, &client, &ticket, request).await;
+    REDEMPTIONS.count(answer.as_ref().map_or_else(|it| it.code.as_str(), |_| OK));
+    match answer {
         Ok(answer) => answer,
         Err(error) if wants_page => plain_pages::refusal(error),
         Err(error) => error.into_response(),
@@ -67,7 +79,10 @@ async fn deliver(
         .ok_or_else(|| Error::internal("a content key in the database is malformed"))?;
     let headers = content_headers(&file, disposition)?;
     match app.config.tickets.delivery {
-        Delivery::XAccel => x_accel(app, &key, headers),
+        Delivery::XAccel if request.headers().contains_key(X_STORE_MISSING) => {
+            Err(missing(app, &key, &file).await)
+        }
+        Delivery::XAccel => x_accel(app, &key, &file, headers, &request),
         Delivery::Direct => direct(app, &key, &file, headers, request).await,
     }
 }
@@ -100,10 +115,34 @@ fn content_headers(file: &file::Model, disposition: Disposition) -> Result<Heade
     ]))
 }
 
-fn x_accel(app: &App, key: &ContentKey, headers: HeaderMap) -> Result<Response> {
-    let Redirect { path } = app.storage.locate(key);
+/// What nginx sends. Of a store's answer it takes the bytes alone: so the validators are told to it, and conditions answered
+/// here, by the same logic as in direct delivery.
+fn x_accel(
+    app: &App,
+    key: &ContentKey,
+    file: &file::Model,
+    headers: HeaderMap,
+    request: &Request,
+) -> Result<Response> {
+    let Redirect { path, is_store } = app.storage.locate(key, request.method() == Method::HEAD);
     let path = HeaderValue::try_from(path).map_err(Error::internal)?;
-    Ok(([(X_ACCEL_REDIRECT, path)], headers).into_response())
+    let mut response = ([(X_ACCEL_REDIRECT, path)], headers.clone()).into_response();
+    if !is_store {
+        return Ok(response);
+    }
+    let validators = Validators::of(file)?;
+    match conditions::answer(&validators, request)? {
+        Some(mut answer) if answer.status() == StatusCode::NOT_MODIFIED => {
+            answer.headers_mut().extend(headers);
+            make_safe(&mut answer);
+            Ok(answer)
+        }
+        Some(refusal) => Ok(refusal),
+        None => {
+            response.headers_mut().extend(validators.headers()?);
+            Ok(response)
+        }
+    }
 }
 
 async fn direct(
@@ -116,29 +155,50 @@ async fn direct(
     if asks_several_ranges(request.headers()) {
         request.headers_mut().remove(header::RANGE);
     }
-    // Purged between the check and now.
-    let content = app
-        .storage
-        .open(key)
-        .await?
-        .ok_or_else(|| Error::new(Code::FileGone, "This file has been deleted."))?;
     let content = Download {
-        content,
+        content: content(app, key, file).await?,
         content_type: headers[header::CONTENT_TYPE].clone(),
-        etag: HeaderValue::try_from(format!("\"{}\"", hex::encode(&file.sha256)))
-            .map_err(Error::internal)?,
-        modified: UNIX_EPOCH
-            + Duration::from_millis(u64::try_from(file.created_at.0).unwrap_or_default()),
+        validators: Validators::of(file)?,
     };
     let mut response = http_serve::serve(content, &request).map(Body::new);
     response.headers_mut().extend(headers);
+    make_safe(&mut response);
+    Ok(response)
+}
+
+async fn content(app: &App, key: &ContentKey, file: &file::Model) -> Result<Content> {
+    // Purged between the check and now.
+    let gone = || Error::new(Code::FileGone, "This file has been deleted.");
+    let content = app.storage.open(key).await?.ok_or_else(gone)?;
+    let (found, size) = (content.len(), file.size);
+    match i64::try_from(found) == Ok(size) {
+        true => Ok(content),
+        // Damage, or somebody else's answer in the place of the store's. `verify` tells which.
+        false => {
+            let what = format!("the content {key} has {found} bytes, and was stored with {size}");
+            Err(Error::exhausted(Code::Unavailable).caused_by(io::Error::other(what)))
+        }
+    }
+}
+
+/// Why nginx did not find the content. nginx sees the same answer whether an object or the whole bucket is gone.
+async fn missing(app: &App, key: &ContentKey, file: &file::Model) -> Error {
+    match content(app, key, file).await {
+        Err(error) => error,
+        Ok(_) => Error::new(
+            Code::Unavailable,
+            "The object store did not have this file, and has it now.",
+        ),
+    }
+}
+
+fn make_safe(response: &mut Response) {
     response
         .headers_mut()
         .extend(SAFETY.map(|(name, value)| (name, HeaderValue::from_static(value))));
     if response.status() == StatusCode::NOT_MODIFIED {
         response.headers_mut().remove(header::CONTENT_TYPE);
     }
-    Ok(response)
 }
 
 /// The same lines as in nginx's internal location.
@@ -159,12 +219,11 @@ fn asks_several_ranges(headers: &HeaderMap) -> bool {
         .is_some_and(|ranges| ranges.as_bytes().contains(&b','))
 }
 
-/// Content with the validators that the database has for it: strong, and the same on every instance.
+/// Content with its validators.
 struct Download {
     content: Content,
     content_type: HeaderValue,
-    etag: HeaderValue,
-    modified: SystemTime,
+    validators: Validators,
 }
 
 impl Entity for Download {
@@ -187,10 +246,10 @@ impl Entity for Download {
     }
 
     fn etag(&self) -> Option<HeaderValue> {
-        Some(self.etag.clone())
+        Some(self.validators.etag.clone())
     }
 
     fn last_modified(&self) -> Option<SystemTime> {
-        Some(self.modified)
+        Some(self.validators.modified)
     }
 }

@@ -30,6 +30,9 @@ use crate::{
 /// More than any password that a drop can have.
 const PASSWORD_BYTES: usize = 4 * 1024;
 
+/// Sends the files of the form by tus.
+const SCRIPT: &str = "src/strangers/drop.ts";
+
 /// `GET /drop/{token}`
 pub async fn get(
     State(Context { app, .. }): State<Context>,
@@ -159,7 +162,7 @@ fn page(look: &Look, status: StatusCode, complaint: &str) -> Response {
             body += &format!("<p>A file may have {}.\n", Text(&plain_pages::size(size)));
         }
         if let Some(left) = visitor.files_left() {
-            body += &format!("<p>Files that may still be left: {left}\n");
+            body += &format!("<p id=\"left\">Files that may still be left: {left}\n");
         }
     }
     body += "<form method=\"post\" enctype=\"multipart/form-data\">\n";
@@ -168,5 +171,5 @@ fn page(look: &Look, status: StatusCode, complaint: &str) -> Response {
     }
     body += "<p><label>Files <input type=\"file\" name=\"file\" multiple required></label>\n\
              <p><button>Leave</button>\n</form>\n";
-    plain_pages::page(status, &look.face.name, &body)
+    plain_pages::page_with(Some(SCRIPT), status, &look.face.name, &body)
 }

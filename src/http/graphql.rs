@@ -3,7 +3,7 @@
 //! Follows the GraphQL-over-HTTP specification. The credentials are checked before the body is read, the document is
 //! measured before it runs, and batches are refused.
 
-use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
+use async_graphql::{Response as GraphQlResponse, ServerError, parser::types::OperationType};
 use axum::{
     body::Body,
     extract::{FromRequestParts, Path, Request, State},
@@ -16,18 +16,21 @@ use super::{
     answer::{RequestError, not_acceptable, respond},
     body::read_whole,
     disposition::{self, Spelling},
-    graphiql, multipart, negotiation,
+    graphiql,
+    headers::one,
+    live, multipart, negotiation,
     negotiation::MediaType,
     params::{self, Params},
     persisted, problem,
 };
 use crate::{
     access::Destination,
-    auth::{Actor, Caller},
+    auth::{Actor, Caller, client::ClientAddress},
     config::GraphiQl,
     domain::drops,
     error::{Code, Error, Result},
-    graphql::{self, Asked, Asker, ReceivedFiles, Unfit},
+    graphql::{self, Asked, Asker, Prepared, ReceivedFiles, Unfit},
+    traces,
 };
 
 /// `POST /graphql`: JSON, or the multipart request specification.
@@ -44,9 +47,12 @@ pub async fn post(State(context): State<Context>, request: Request) -> Response 
     respond(media_type, context.app.config.answer_limits(), answer.await)
 }
 
-/// `GET /graphql`: a query by URL; or GraphiQL, for a browser.
+/// `GET /graphql`: a query by URL; or GraphiQL, for a browser; or a WebSocket, for subscriptions.
 pub async fn get(State(context): State<Context>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
+    if live::is_asked_for(&parts.headers) {
+        return live::upgrade(&context, parts).await;
+    }
     if context.app.config.graphql.graphiql == GraphiQl::On
         && negotiation::wants_page(&parts.headers)
     {
@@ -89,8 +95,7 @@ async fn read(
             "Compressed bodies are not accepted; send the request as it is.",
         ));
     }
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
+    let content_type = one(headers, &header::CONTENT_TYPE)?
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let essence = content_type
@@ -117,7 +122,8 @@ async fn read(
                 expected,
                 spelling: Spelling::of(headers),
             };
-            let received = multipart::read(&context.app, &into, head, body).await;
+            // Behind a pointer: a request without files would be as large otherwise, and is moved.
+            let received = Box::pin(multipart::read(&context.app, &into, head, body)).await;
             Ok(match actor {
                 Actor::Drop(_) => received.map_err(drops::for_visitor)?,
                 _ => received?,
@@ -160,6 +166,39 @@ async fn run(
     is_get: bool,
 ) -> Result<GraphQlResponse, RequestError> {
     let Context { app, schema, .. } = context;
+    let prepared = match prepare(context, &caller.client, params).await? {
+        Ok(prepared) => prepared,
+        Err(errors) => return Ok(GraphQlResponse::from_errors(errors)),
+    };
+    if is_get && prepared.operation.ty != OperationType::Query {
+        return Err(RequestError {
+            error: Error::new(
+                Code::BadUserInput,
+                "Only queries run by GET; send this by POST.",
+            ),
+            status: Some(StatusCode::METHOD_NOT_ALLOWED),
+        });
+    }
+    let kind = match prepared.operation.ty {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => {
+            let detail = "Subscriptions come by a WebSocket at this address, by the protocol graphql-transport-ws.";
+            return Err(Error::bad_input("query", detail).into());
+        }
+    };
+    traces::operation(kind);
+    let asker = Asker::new(app, caller, files, is_get);
+    Ok(graphql::execute(schema, &prepared, asker).await?)
+}
+
+/// The operation that `params` ask for, by any transport; or what keeps the document from running.
+pub async fn prepare(
+    context: &Context,
+    client: &ClientAddress,
+    params: Params,
+) -> Result<Result<Prepared, Vec<ServerError>>, RequestError> {
+    let Context { app, schema, .. } = context;
     let persisted = &schema.persisted;
     let (query, hash) = persisted::query(persisted, params.query, params.extensions.as_ref())?;
     let asked = Asked {
@@ -175,20 +214,10 @@ async fn run(
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(Unfit::Refused(error)) => return Err(error.into()),
-        Err(Unfit::Invalid(errors)) => return Ok(GraphQlResponse::from_errors(errors)),
+        Err(Unfit::Invalid(errors)) => return Ok(Err(errors)),
     };
     if let Some(hash) = hash {
-        persisted.keep(&caller.client, hash, &prepared.parsed);
+        persisted.keep(client, hash, &prepared.parsed);
     }
-    if is_get && prepared.operation.ty != OperationType::Query {
-        return Err(RequestError {
-            error: Error::new(
-                Code::BadUserInput,
-                "Only queries run by GET; send this by POST.",
-            ),
-            status: Some(StatusCode::METHOD_NOT_ALLOWED),
-        });
-    }
-    let asker = Asker::new(app, caller, files, is_get);
-    Ok(graphql::execute(schema, &prepared, asker).await?)
+    Ok(Ok(prepared))
 }

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -57,9 +57,15 @@ pub async fn alive() -> PlainText {
     ([(header::CACHE_CONTROL, "no-store")], "alive\n")
 }
 
-/// 200 when the database and the storage can be used and no task stands still, as of a second ago at most; 503
-/// `UNAVAILABLE` otherwise, which says what is wrong.
+/// 200 when the database and the storage can be used, no task stands still, as of a second ago at most, and the server does not
+/// drain; 503 `UNAVAILABLE` otherwise, which says what is wrong.
 pub async fn ready(State(Context { app, readiness, .. }): State<Context>) -> Result<PlainText> {
+    if app.is_draining.load(Ordering::Relaxed) {
+        return Err(Error::new(
+            Code::Unavailable,
+            "The server is about to stop.",
+        ));
+    }
     let faults = readiness.faults(&app).await?;
     if !faults.is_empty() {
         return Err(Error::new(Code::Unavailable, faults.join(" ")));

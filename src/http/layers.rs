@@ -1,4 +1,4 @@
-//! The layers: request ids, the log and panics around every route; CORS, cross-site checks, body deadlines and sessions
+//! The layers: request ids, metrics, the log and panics around every route; CORS, cross-site checks, body deadlines and sessions
 //! around routes whose callers sign in; cross-site checks and body deadlines around forms.
 
 use std::{any::Any, sync::Arc, time::Duration};
@@ -7,10 +7,11 @@ use axum::{
     Router,
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use tower::util::option_layer;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowHeaders, AllowOrigin, CorsLayer},
@@ -20,49 +21,46 @@ use tower_http::{
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use tracing::Span;
 
-use super::{body_pace, client_address, cookies, pages, problem, profile::Profile, request_id};
+mod shared;
+
+use shared::Shared;
+
+use super::{
+    body_pace, client_address, cookies, measured, pages, problem, profile::Profile, request_id,
+};
 use crate::{
     app::SharedApp,
     auth::session::Store,
     config::Config,
     error::{Code, Error},
+    traces,
 };
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What every route is inside of. The last layer added is the first to see a request.
+/// What every route is inside of. The first layer is the first to see a request. They are added as one, since axum puts the future of
+/// each layer that is added by itself behind a pointer.
 pub fn every(app: &SharedApp, router: Router) -> Router {
-    router
-        .layer(middleware::from_fn_with_state(
-            SharedApp::clone(app),
-            client_address::determine,
-        ))
-        .layer(middleware::from_fn(only_chunked))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(
-            TraceLayer::new_for_http()
-                .make_span_with(span)
-                .on_request(())
-                .on_failure(())
-                .on_response(log),
-        )
-        .layer(middleware::from_fn(request_id::assign))
+    router.layer((
+        Shared,
+        middleware::from_fn(measured::around),
+        TraceLayer::new_for_http()
+            .make_span_with(span)
+            .on_request(())
+            .on_failure(())
+            .on_response(log),
+        CatchPanicLayer::custom(panicked),
+        middleware::from_fn_with_state(SharedApp::clone(app), admit),
+    ))
 }
 
-/// 501 for a body in a transfer coding other than `chunked` (RFC 9112 §6.1), which nobody would undo. What else makes a
+/// Does two things in one layer, since a layer costs more than either: notes the client's address, and refuses some bodies.
+///
+/// 501 is for a body in a transfer coding other than `chunked` (RFC 9112 §6.1), which nobody would undo. What else makes a
 /// request's end doubtful, hyper refuses, or follows `chunked` and closes the connection (§6.3).
-async fn only_chunked(request: Request, next: Next) -> Response {
-    let mut codings = request
-        .headers()
-        .get_all(header::TRANSFER_ENCODING)
-        .into_iter();
-    let is_plain = match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
-        // Chunked twice, in two lines or in one.
-        (Some(_), Some(_)) => false,
-    };
-    if !is_plain {
+async fn admit(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
+    client_address::determine(&app, &mut request);
+    if !is_plain(request.headers()) {
         let error = Error::new(
             Code::BadUserInput,
             "Bodies are sent as they are, or chunked once; no other transfer coding is understood.",
@@ -74,6 +72,17 @@ async fn only_chunked(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// Whether a body comes as it is, or chunked once.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).into_iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        // Chunked twice, in two lines or in one.
+        (Some(_), Some(_)) => false,
+    }
+}
+
 /// What a route with `methods` is inside of as well, if its callers sign in. Pages of allowed origins may read `read` of
 /// an answer.
 pub fn signed_in<S: Clone + Send + Sync + 'static>(
@@ -83,29 +92,31 @@ pub fn signed_in<S: Clone + Send + Sync + 'static>(
     read: Vec<HeaderName>,
     router: Router<S>,
 ) -> Router<S> {
-    let (store, name) = (Store::new(app), session_cookie(&app.config));
-    let router = router
-        .layer(sessions(app, store.clone(), name))
-        .layer(middleware::from_fn_with_state(
-            (store, name),
-            cookies::keep_session,
-        ))
-        .layer(csrf(&app.config, profile))
-        .layer(middleware::from_fn_with_state(
-            web_views(&app.config),
-            admit_web_views,
-        ));
-    // Around whatever may refuse: the rest of a refused body is read before the connection closes.
-    with_body(app, router).layer(cors(&app.config, methods, read))
+    let web_views = web_views(&app.config);
+    // A layer that has nothing to do costs as much as one that has.
+    let web_views =
+        (!web_views.is_empty()).then(|| middleware::from_fn_with_state(web_views, admit_web_views));
+    with_session(app, router).layer((
+        Shared,
+        cors(&app.config, methods, read),
+        // Around whatever may refuse: the rest of a refused body is read before the connection closes.
+        middleware::from_fn_with_state(SharedApp::clone(app), body_pace::enforce),
+        option_layer(web_views),
+        csrf(&app.config, profile),
+    ))
 }
 
-/// What a route is inside of that reads a body.
-pub fn with_body<S: Clone + Send + Sync + 'static>(
+/// What a route is inside of that knows sessions.
+pub fn with_session<S: Clone + Send + Sync + 'static>(
     app: &SharedApp,
     router: Router<S>,
 ) -> Router<S> {
-    let app = SharedApp::clone(app);
-    router.layer(middleware::from_fn_with_state(app, body_pace::enforce))
+    let (store, name) = (Store::new(app), session_cookie(&app.config));
+    router.layer((
+        Shared,
+        middleware::from_fn_with_state((store.clone(), name), cookies::keep_session),
+        sessions(app, store, name),
+    ))
 }
 
 /// What a route is inside of that people send a form.
@@ -114,7 +125,11 @@ pub fn with_form<S: Clone + Send + Sync + 'static>(
     profile: Profile,
     router: Router<S>,
 ) -> Router<S> {
-    with_body(app, router.layer(csrf(&app.config, profile)))
+    router.layer((
+        Shared,
+        middleware::from_fn_with_state(SharedApp::clone(app), body_pace::enforce),
+        csrf(&app.config, profile),
+    ))
 }
 
 /// What a route with `methods` is inside of as well, if pages of allowed origins may show or fetch what it answers.
@@ -128,7 +143,7 @@ pub fn shown<S: Clone + Send + Sync + 'static>(
         return router;
     }
     let pages = (SharedApp::clone(app), methods);
-    router.layer(middleware::from_fn_with_state(pages, pages::admit))
+    router.layer((Shared, middleware::from_fn_with_state(pages, pages::admit)))
 }
 
 /// A browser takes a `__Host-` cookie from the site itself only (RFC 6265bis §4.1.3.2).
@@ -242,11 +257,12 @@ fn span(request: &Request) -> Span {
     )
 }
 
-fn log(response: &Response, latency: Duration, _span: &Span) {
+fn log<B>(response: &Response<B>, latency: Duration, _span: &Span) {
     let milliseconds = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(
         status = response.status().as_u16(),
         milliseconds,
+        trace_id = traces::current().map(tracing::field::display),
         "answered"
     );
 }

@@ -11,6 +11,7 @@ use crate::{app::SharedApp, graphql::Schema};
 mod answer;
 mod body;
 mod body_pace;
+mod bundle;
 mod caller;
 mod client_address;
 mod cookies;
@@ -19,11 +20,16 @@ pub mod disposition;
 mod drops;
 mod graphiql;
 mod graphql;
+mod headers;
 mod health;
 mod layers;
 mod links;
+mod live;
+mod measured;
 mod multipart;
 mod negotiation;
+mod oidc;
+mod page;
 mod pages;
 mod params;
 mod persisted;
@@ -33,6 +39,7 @@ mod profile;
 mod request_id;
 mod tus;
 
+pub use live::Sockets;
 pub use profile::Profile;
 
 /// What handlers share.
@@ -41,6 +48,7 @@ pub struct Context {
     pub app: SharedApp,
     pub schema: Schema,
     readiness: health::Readiness,
+    sockets: Sockets,
 }
 
 /// One line of the route table.
@@ -54,6 +62,18 @@ pub struct Route {
 
 /// Every route there is.
 pub const ROUTES: &[Route] = &[
+    Route {
+        path: "/",
+        methods: &[Method::GET, Method::HEAD],
+        handler: || get(page::files),
+        profile: Profile::Public,
+    },
+    Route {
+        path: "/app/{*path}",
+        methods: &[Method::GET, Method::HEAD],
+        handler: || get(page::part),
+        profile: Profile::Public,
+    },
     Route {
         path: "/graphql",
         methods: &[Method::GET, Method::POST],
@@ -97,6 +117,18 @@ pub const ROUTES: &[Route] = &[
         profile: Profile::Tus,
     },
     Route {
+        path: "/auth/oidc",
+        methods: &[Method::GET],
+        handler: || get(oidc::begin),
+        profile: Profile::Public,
+    },
+    Route {
+        path: oidc::CALLBACK,
+        methods: &[Method::GET],
+        handler: || get(oidc::come_back),
+        profile: Profile::Return,
+    },
+    Route {
         path: "/healthz",
         methods: &[Method::GET],
         handler: || get(health::alive),
@@ -112,10 +144,16 @@ pub const ROUTES: &[Route] = &[
 
 /// The whole server as one service.
 pub fn router(app: &SharedApp) -> Router {
+    router_with(app, Sockets::new(app))
+}
+
+/// The same, of which `sockets` are the WebSockets.
+pub fn router_with(app: &SharedApp, sockets: Sockets) -> Router {
     let context = Context {
         app: SharedApp::clone(app),
         schema: crate::graphql::schema(app),
         readiness: health::Readiness::default(),
+        sockets,
     };
     let mut router = Router::new();
     for route in ROUTES {

@@ -1,6 +1,6 @@
 //! Which of the media types of GraphQL over HTTP a client wants back (RFC 9110 §12.5.1).
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// The media types an answer can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,9 @@ impl MediaType {
     /// The best of what the client accepts, `None` when it accepts neither. Clients that do not care get JSON, which
     /// old ones expect.
     pub fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let json = quality(headers, "application", "json");
-        let response = quality(headers, "application", "graphql-response+json");
+        let json = quality(headers, ["application/json", "application/*", "*/*"]);
+        let of_response = ["application/graphql-response+json", "application/*", "*/*"];
+        let response = quality(headers, of_response);
         let named = names(headers, "application/graphql-response+json");
         match (response > 0, json > 0) {
             (true, true) if named && response >= json => Some(Self::GraphQlResponse),
@@ -48,6 +49,24 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
     names(headers, "text/html") && !api.iter().any(|media_type| names(headers, media_type))
 }
 
+/// The one of `languages` that a person wants most (RFC 9110 §12.5.4), or else the first.
+pub fn language<'l>(headers: &HeaderMap, languages: &[&'l str]) -> &'l str {
+    let mut wanted = ("", 0);
+    for (range, quality) in ranges(headers, &header::ACCEPT_LANGUAGE) {
+        let primary = range.split('-').next().unwrap_or_default();
+        let spoken = languages.iter().find(|it| primary.eq_ignore_ascii_case(it));
+        if let Some(language) = spoken
+            && quality > wanted.1
+        {
+            wanted = (language, quality);
+        }
+    }
+    match wanted.1 {
+        0 => languages.first().copied().unwrap_or_default(),
+        _ => wanted.0,
+    }
+}
+
 /// Whether a browser says that a page of another site made it ask.
 pub fn is_of_another_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site");
@@ -55,29 +74,31 @@ pub fn is_of_another_site(headers: &HeaderMap) -> bool {
 }
 
 fn names(headers: &HeaderMap, media_type: &str) -> bool {
-    ranges(headers).any(|(range, quality)| range.eq_ignore_ascii_case(media_type) && quality > 0)
+    ranges(headers, &header::ACCEPT)
+        .any(|(range, quality)| range.eq_ignore_ascii_case(media_type) && quality > 0)
 }
 
-/// How much the client wants a type, in thousandths: the most specific range that matches counts.
-fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> u16 {
+/// How much the client wants a type, in thousandths. Of the ranges that it is in, the most specific one that is sent counts.
+fn quality(headers: &HeaderMap, specific_first: [&str; 3]) -> u16 {
     if !headers.contains_key(header::ACCEPT) {
         return 1000;
     }
-    let full = format!("{kind}/{subtype}");
-    let group = format!("{kind}/*");
-    let of = |wanted: &str| {
-        ranges(headers)
-            .find(|(range, _)| range.eq_ignore_ascii_case(wanted))
-            .map(|(_, quality)| quality)
-    };
-    of(&full)
-        .or_else(|| of(&group))
-        .or_else(|| of("*/*"))
-        .unwrap_or(0)
+    let mut counts = (specific_first.len(), 0);
+    for (range, quality) in ranges(headers, &header::ACCEPT) {
+        let mut names = specific_first.iter();
+        match names.position(|name| range.eq_ignore_ascii_case(name)) {
+            Some(place) if place < counts.0 => counts = (place, quality),
+            _ => {}
+        }
+    }
+    counts.1
 }
 
-fn ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, u16)> {
-    let lists = headers.get_all(header::ACCEPT).into_iter();
+fn ranges<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = (&'h str, u16)> + use<'h> {
+    let lists = headers.get_all(name).into_iter();
     let items = lists
         .filter_map(|list| list.to_str().ok())
         .flat_map(|list| list.split(','));
@@ -105,6 +126,24 @@ mod tests {
         let headers =
             HeaderMap::from_iter([(header::ACCEPT, HeaderValue::try_from(accept).unwrap())]);
         MediaType::accepted(&headers)
+    }
+
+    #[test]
+    fn the_language_is_the_one_that_is_wanted_most() {
+        for (wanted, expected) in [
+            ("de", "de"),
+            ("de-AT, en;q=0.9", "de"),
+            ("en-GB, de;q=0.9", "en"),
+            ("fr, de;q=0.4, en;q=0.3", "de"),
+            ("fr", "en"),
+            ("de;q=0", "en"),
+            ("*", "en"),
+        ] {
+            let wanted = HeaderValue::try_from(wanted).unwrap();
+            let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, wanted)]);
+            assert_eq!(language(&headers, &["en", "de"]), expected, "{headers:?}");
+        }
+        assert_eq!(language(&HeaderMap::new(), &["en", "de"]), "en");
     }
 
     #[test]

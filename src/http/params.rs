@@ -45,6 +45,17 @@ pub fn of_json(json: &[u8]) -> Result<Params> {
     Ok(Params::without_empty_name(params))
 }
 
+/// The request that a value spells, for transports that carry it inside something else.
+pub fn of_value(value: Value) -> Result<Params> {
+    let params = serde_json::from_value(value).map_err(|error| {
+        Error::new(
+            Code::BadUserInput,
+            format!("This is not a GraphQL request: {error}."),
+        )
+    })?;
+    Ok(Params::without_empty_name(params))
+}
+
 pub fn of_url(query: &str) -> Result<Params> {
     let mut members = Map::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
@@ -59,13 +70,12 @@ pub fn of_url(query: &str) -> Result<Params> {
             })?,
             _ => continue,
         };
-        members.insert(name.into_owned(), value);
+        if members.insert(name.to_string(), value).is_some() {
+            return Err(Error::new(
+                Code::BadUserInput,
+                format!("`{name}` is given twice."),
+            ));
+        }
     }
-    let params = serde_json::from_value(members.into()).map_err(|error| {
-        Error::new(
-            Code::BadUserInput,
-            format!("This is not a GraphQL request: {error}."),
-        )
-    })?;
-    Ok(Params::without_empty_name(params))
+    of_value(members.into())
 }

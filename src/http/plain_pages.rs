@@ -1,4 +1,5 @@
-//! Plain pages for people without an account: HTML that works without scripts, and has no style of its own.
+//! Plain pages for people without an account: HTML that works without scripts. What the page for people has for them, a style
+//! sheet and a script for drops, is there where it was built into this binary.
 
 use std::fmt::{self, Write};
 
@@ -8,11 +9,22 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use super::page;
 use crate::error::Error;
 
-/// Nothing but the page's own text and form. Its form goes to its own address, and what that redirects to is ours.
-const POLICY: &str =
-    "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The page's own text and form, and our style sheet with its picture. Its form goes to its own address, and what that
+/// redirects to is ours.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+                      frame-ancestors 'none'";
+
+/// The same with our script, which calls the API.
+const POLICY_WITH_SCRIPT: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; \
+                                  form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+                                  require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// Sources below `web/app/`.
+const STYLE: &str = "src/strangers/plain.css";
+const ICON: &str = "src/style/icon.svg";
 
 /// The page's form says from which site it comes, and never from which address. Under `no-referrer`, which the header says for
 /// everything else, a browser would send `Origin: null`, as it does for a page of another site that hides what it is.
@@ -56,16 +68,47 @@ impl fmt::Display for Text<'_> {
 
 /// A page with this title, which is also its heading, and this HTML below.
 pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
+    page_with(None, status, title, body)
+}
+
+/// The same with the script that `web/app/` makes of `source`, without which it works as well.
+pub fn page_with(source: Option<&str>, status: StatusCode, title: &str, body: &str) -> Response {
+    whole("en", source, status, title, body)
+}
+
+/// A page without a script, in a language (BCP 47).
+pub fn page_in(language: &str, status: StatusCode, title: &str, body: &str) -> Response {
+    whole(language, None, status, title, body)
+}
+
+fn whole(
+    language: &str,
+    source: Option<&str>,
+    status: StatusCode,
+    title: &str,
+    body: &str,
+) -> Response {
     let title = Text(title);
+    let mut head = String::new();
+    for (relation, source) in [("stylesheet", STYLE), ("icon", ICON)] {
+        if let Some(file) = page::made_of(source) {
+            head += &format!("<link rel=\"{relation}\" href=\"{file}\">\n");
+        }
+    }
+    let script = source.and_then(page::made_of);
+    if let Some(script) = script {
+        head += &format!("<script type=\"module\" src=\"{script}\"></script>\n");
+    }
     let html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+        "<!doctype html>\n<html lang=\"{language}\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"referrer\" content=\"{REFERRER_POLICY_OF_FORMS}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n{head}<title>{title}</title>\n\
          <main>\n<h1><bdi>{title}</bdi></h1>\n{body}</main>\n</html>\n"
     );
+    let policy = script.map_or(POLICY, |_| POLICY_WITH_SCRIPT);
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, policy),
     ];
     (status, headers, SECRET_ADDRESS, html).into_response()
 }

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{answer, layers, plain_pages, request_id::X_REQUEST_ID, tus};
+use super::{answer, layers, oidc, plain_pages, request_id::X_REQUEST_ID, tus};
 use crate::{app::SharedApp, error::Error};
 
 /// What a route is to the programs and browsers that call it.
@@ -22,6 +22,8 @@ pub enum Profile {
     /// The same, and people send it a form, which may hold a password: a page of another site sends none, or it would use up the
     /// tries of whoever looks at that page.
     Form,
+    /// Another site sends browsers here, and what they bring signs them in. No page of another site may read it.
+    Return,
     /// It knows no cookies, as above: a ticket says it all. Pages of allowed origins may show and fetch what it opens.
     Ticket,
 }
@@ -47,6 +49,10 @@ impl Profile {
             }
             Self::Public => router,
             Self::Form => layers::with_form(app, self, router),
+            Self::Return => {
+                let router = layers::with_session(app, router);
+                router.layer(middleware::from_fn(oidc::find_attempt))
+            }
             Self::Ticket => layers::shown(app, methods, router),
         }
     }
@@ -55,7 +61,7 @@ impl Profile {
     pub fn refuse(self, error: Error) -> Response {
         match self {
             Self::Api => answer::request_error(error),
-            Self::Form => plain_pages::refusal(error),
+            Self::Form | Self::Return => plain_pages::refusal(error),
             Self::Tus | Self::Public | Self::Ticket => error.into_response(),
         }
     }
@@ -78,6 +84,7 @@ mod tests {
             (Profile::Tus, "application/problem+json"),
             (Profile::Public, "application/problem+json"),
             (Profile::Form, "text/html; charset=utf-8"),
+            (Profile::Return, "text/html; charset=utf-8"),
             (Profile::Ticket, "application/problem+json"),
         ] {
             let refusal = profile.refuse(Error::new(Code::CsrfRefused, "No."));

@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::{
 };
 
 use super::{Queue, State};
-use crate::config::LogFormat;
+use crate::{config::LogFormat, metrics};
 
 /// How long lines gather before they are written together: waking the thread for each would cost more than the writing.
 const GATHER: Duration = Duration::from_millis(5);
@@ -77,12 +77,13 @@ impl<W: Write> Pen<W> {
     /// Writes `text`, behind which so many lines were lost.
     fn write(&mut self, text: &[u8], behind: u64, format: LogFormat) {
         self.tell(format);
-        self.lost += match self.lost {
+        let unwritten = match self.lost {
             0 => self.put(text),
             // What could not be said in one line will not be said in more.
             _ => lines(text),
         };
-        self.lost += behind;
+        metrics::dropped(metrics::LOG, unwritten + behind);
+        self.lost += unwritten + behind;
         self.tell(format);
     }
 

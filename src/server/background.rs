@@ -10,7 +10,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
     app::SharedApp,
-    domain::{events, uploads},
+    domain::{events, uploads, webhooks},
     janitor,
 };
 
@@ -24,6 +24,7 @@ pub struct Background {
     no_more_events: oneshot::Sender<()>,
     /// What is safe to end at any time.
     others: Vec<JoinHandle<()>>,
+    app: SharedApp,
 }
 
 impl Background {
@@ -46,10 +47,17 @@ impl Background {
         let aborted = keep(app, uploads::TASK, |app| async move {
             uploads::run(&app).await;
         });
+        let [places, wake] = events::TASKS;
+        let places = keep(app, places, |app| async move {
+            events::give_places(&app).await;
+        });
+        let wake = keep(app, wake, |app| async move { events::wake(&app).await });
+        let webhooks = keep(app, webhooks::TASK, webhooks::run);
         Self {
             events,
             no_more_events,
-            others: vec![aborted],
+            others: vec![aborted, places, wake, webhooks],
+            app: SharedApp::clone(app),
         }
     }
 
@@ -62,6 +70,7 @@ impl Background {
         if !matches!(written, Ok(Ok(()))) {
             tracing::error!("the last events are lost");
         }
+        webhooks::let_go(&self.app).await;
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     auth::client::{ClientAddress, Peer},
     config::Config,
     log_limit::LogLimit,
+    metrics,
     pace::Wait,
 };
 
@@ -53,14 +54,20 @@ struct Taken {
     _leave: oneshot::Sender<()>,
 }
 
-/// A connection that was admitted. Its place is free again when this is dropped.
+/// A connection that was admitted.
 #[derive(Debug)]
 pub struct Admission {
-    crowd: Arc<Crowd>,
-    number: u64,
+    pub place: Place,
     pub wait: Arc<Wait>,
     /// Ends when the connection has to give way.
     pub leave: oneshot::Receiver<()>,
+}
+
+/// A connection's place, which is free again when this is dropped. The stream holds it: it may go on as a WebSocket.
+#[derive(Debug)]
+pub struct Place {
+    crowd: Arc<Crowd>,
+    number: u64,
 }
 
 impl Crowd {
@@ -88,8 +95,7 @@ impl Crowd {
                 Ok((number, wait, leave)) => {
                     let crowd = Arc::clone(self);
                     return Some(Admission {
-                        crowd,
-                        number,
+                        place: Place { crowd, number },
                         wait,
                         leave,
                     });
@@ -148,6 +154,7 @@ impl Places {
             _leave,
         };
         self.taken.insert(number, taken);
+        metrics::set_number(metrics::CONNECTIONS, self.taken.len());
         Ok((number, wait, leave))
     }
 
@@ -161,10 +168,12 @@ impl Places {
 
     /// No matter if it is free already: its connection was told to leave.
     fn free(&mut self, number: u64) {
+        let taken = self.taken.remove(&number);
+        metrics::set_number(metrics::CONNECTIONS, self.taken.len());
         let Some(Taken {
             network: Some(network),
             ..
-        }) = self.taken.remove(&number)
+        }) = taken
         else {
             return;
         };
@@ -187,7 +196,7 @@ impl Places {
     }
 }
 
-impl Drop for Admission {
+impl Drop for Place {
     fn drop(&mut self) {
         self.crowd.places().free(self.number);
     }

@@ -14,8 +14,10 @@ use tokio::{
     time::Sleep,
 };
 
+use super::crowd::Place;
 use crate::{
     config::Config,
+    metrics,
     pace::{Pace, Wait},
 };
 
@@ -36,12 +38,13 @@ pub struct Watched {
     /// `None` for a proxy of the operator's, which has a patience of its own and takes large pieces at a time.
     taking: Option<Pace>,
     is_blocked: bool,
+    _place: Place,
 }
 
 impl Watched {
     pub fn new(
         stream: Box<dyn Stream>,
-        wait: Arc<Wait>,
+        (wait, place): (Arc<Wait>, Place),
         config: &Config,
         takes_its_time: bool,
     ) -> Self {
@@ -52,6 +55,7 @@ impl Watched {
             head: None,
             taking: (!takes_its_time).then(|| Pace::new(config)),
             is_blocked: false,
+            _place: place,
         }
     }
 
@@ -78,6 +82,7 @@ impl Watched {
     ) -> Poll<io::Result<usize>> {
         match &wrote {
             Poll::Ready(Ok(bytes)) => {
+                metrics::SENT.increment(*bytes as u64);
                 if let Some(taking) = &mut self.taking {
                     taking.moved(*bytes);
                 }
@@ -112,7 +117,9 @@ impl AsyncRead for Watched {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        metrics::RECEIVED.increment((buffer.filled().len() - before) as u64);
         if read.is_pending() && self.poll_head_late(context).is_ready() {
             return Poll::Ready(Err(late("the head of a request comes too slowly")));
         }

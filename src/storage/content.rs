@@ -1,21 +1,29 @@
 //! Finished content, open to read.
 
-use std::{io, ops::Range};
+use std::{fs::File, io, ops::Range};
 
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{Stream, TryStreamExt, future::Either};
 
-use super::local::Reader;
+use super::{local, s3};
 use crate::error::Result;
 
-/// The bytes of one content. They stay readable when they are removed meanwhile.
+/// The bytes of one content. They stay readable when they are removed meanwhile; those of a store as far as they are on
+/// their way.
 #[derive(Debug)]
 pub enum Content {
     /// A file of this machine.
-    Local(Reader),
+    Local(local::Reader),
+    /// An object of a store.
+    S3(s3::Reader),
 }
 
 impl Content {
+    /// The bytes of a file that lies outside of the storage. Blocks.
+    pub fn of_file(file: File) -> io::Result<Self> {
+        local::Reader::of(file).map(Self::Local)
+    }
+
     /// How many bytes it has.
     #[expect(
         clippy::len_without_is_empty,
@@ -24,6 +32,7 @@ impl Content {
     pub fn len(&self) -> u64 {
         match self {
             Self::Local(reader) => reader.len(),
+            Self::S3(reader) => reader.len(),
         }
     }
 
@@ -34,7 +43,8 @@ impl Content {
         range: Range<u64>,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + use<> {
         match self {
-            Self::Local(reader) => reader.range(range),
+            Self::Local(reader) => Either::Left(reader.range(range)),
+            Self::S3(reader) => Either::Right(reader.range(range)),
         }
     }
 

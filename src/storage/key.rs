@@ -29,6 +29,11 @@ impl ContentKey {
         [&self.0[..2], &self.0[..4]]
     }
 
+    /// What it is called in an object store, behind the prefix.
+    pub(super) fn object_name(&self) -> String {
+        format!("content/{}", self.path())
+    }
+
     /// Where it lies below the content directory: `ab/cd/abcd…`.
     pub fn path(&self) -> String {
         format!("{}/{}/{}", &self.0[0..2], &self.0[2..4], self.0)

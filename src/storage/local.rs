@@ -12,15 +12,15 @@ use std::{
 use entity::Timestamp;
 use futures_util::Stream;
 
-use super::{ContentKey, Hold, Room, Writer, blocking};
+use super::{ContentKey, Hold, MarkKind, Room, Writer, blocking};
 use crate::{
     batch::Batches,
     clock,
     disk::{check_room, sync_dir},
-    error::Result,
-    tasks::Tasks,
+    error::{Error, Result},
 };
 
+mod finish;
 mod hold;
 mod listing;
 mod mark;
@@ -28,6 +28,7 @@ mod opening;
 mod reader;
 mod staged;
 
+use finish::{finish, finish_batches};
 use mark::Mark;
 pub use reader::Reader;
 pub use staged::Staged;
@@ -35,10 +36,6 @@ pub use staged::Staged;
 /// nginx's group may read; nobody else may.
 const DIRECTORY_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
-
-/// Small contents that are finished by one thread, one after the other, and threads that do so.
-const FINISH_MAX: usize = 8;
-const FINISH_AT_ONCE: usize = 4;
 
 /// A content directory.
 #[derive(Debug)]
@@ -99,6 +96,31 @@ impl Local {
         .await
     }
 
+    pub(super) async fn copy(
+        &self,
+        from: &ContentKey,
+        to: &ContentKey,
+        bytes: u64,
+    ) -> Result<Option<Writer>> {
+        let places = [
+            self.staging.join(from.as_str()),
+            self.content.join(from.path()),
+        ];
+        let path = self.staging.join(to.as_str());
+        let (mark, room, to) = (self.mark.clone(), self.room.clone(), to.clone());
+        blocking(move || {
+            mark.look()?;
+            let claim = room.claim(bytes)?;
+            let copied = hold::copy(&places, &path, bytes)?;
+            drop(claim);
+            Ok(copied.map(|file| {
+                let staged = Staged::new(to, path, room).reopened(file, None, false);
+                Writer::Local(Box::new(staged))
+            }))
+        })
+        .await
+    }
+
     /// Small content is finished several at a time: waking a thread for each would cost more than the writing.
     pub(super) async fn finish(&self, staged: Staged) -> Result<u64> {
         if !staged.is_on_disk() {
@@ -106,7 +128,9 @@ impl Local {
         }
         let (content, durable) = (Arc::clone(&self.content), self.durable.clone());
         let mark = self.mark.clone();
-        blocking(move || finish(&content, &mark, &durable, staged)).await
+        let finished = blocking(move || Ok(finish(&content, &mark, &durable, vec![staged])));
+        let finished = finished.await?.into_iter().next();
+        Ok(finished.ok_or_else(|| Error::internal("finishing one file gave no result"))??)
     }
 
     pub(super) async fn unstage(&self, key: &ContentKey) -> Result<()> {
@@ -177,61 +201,6 @@ impl Local {
         blocking(move || mark.check()).await?;
         check_room(&self.staging).await
     }
-}
-
-fn finish_batches(
-    content: &Arc<Path>,
-    mark: &Mark,
-    durable: &Durable,
-    tasks: &Tasks,
-) -> Batches<Staged, Result<u64>> {
-    let (content, mark, durable) = (Arc::clone(content), mark.clone(), durable.clone());
-    let name = "small contents";
-    Batches::start(
-        tasks,
-        name,
-        FINISH_MAX,
-        FINISH_AT_ONCE,
-        move |batch: Vec<Staged>| {
-            let (content, mark) = (Arc::clone(&content), mark.clone());
-            let durable = durable.clone();
-            let each = move |staged| Ok(finish(&content, &mark, &durable, staged)?);
-            blocking(move || Ok(batch.into_iter().map(each).collect()))
-        },
-    )
-}
-
-/// The order is the promise: bytes, then name, then the directories that lead to the name. Says how many bytes there are.
-fn finish(content: &Path, mark: &Mark, durable: &Durable, mut staged: Staged) -> io::Result<u64> {
-    // Below an unmounted disk, content would be gone as soon as the disk is back.
-    mark.look()?;
-    let key = staged.key().clone();
-    let to = content.join(key.path());
-    let inner = parent(&to);
-    let outer = parent(inner);
-    let [outer_digits, inner_digits] = key.directories();
-    let known = [durable.has(outer_digits), durable.has(inner_digits)];
-    // Made before the bytes are synced: a file system with a journal then writes all of it at once, and the directories'
-    // own syncs find nothing left to do.
-    if !known[1] {
-        make_dir(outer)?;
-        make_dir(inner)?;
-    }
-    let bytes = staged.sync()?;
-    if !known[1] {
-        sync_dir(outer)?;
-        if !known[0] {
-            sync_dir(content)?;
-        }
-        durable.add([outer_digits, inner_digits]);
-    }
-    fs::rename(staged.path(), &to)?;
-    sync_dir(inner)?;
-    if staged.has_durable_name() {
-        // It would come back with a power loss.
-        sync_dir(parent(staged.path()))?;
-    }
-    Ok(bytes)
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {

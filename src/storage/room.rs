@@ -16,7 +16,8 @@ const RESERVE_PART: u64 = 8;
 /// What uploads may take of the disks that they fill. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Room {
-    content: Arc<Path>,
+    /// Of content in a directory of this machine.
+    content: Option<Arc<Path>>,
     /// Of a database on this machine. Each upload takes a little of its disk.
     database: Option<Arc<Path>>,
     reserve: Option<u64>,
@@ -32,10 +33,11 @@ pub struct Claim<'r> {
 }
 
 impl Room {
-    /// `reserve` is to stay free on the disks of `content` and `database`; `None` goes by the size of each.
-    pub fn new(content: &Path, database: Option<PathBuf>, reserve: Option<u64>) -> Self {
+    /// `reserve` is to stay free on the disks of `content` and `database`, as far as they are disks of this machine; `None` goes
+    /// by the size of each.
+    pub fn new(content: Option<&Path>, database: Option<PathBuf>, reserve: Option<u64>) -> Self {
         Self {
-            content: content.into(),
+            content: content.map(Arc::from),
             database: database.map(Arc::from),
             reserve,
             claimed: Arc::default(),
@@ -46,7 +48,9 @@ impl Room {
     pub fn claim(&self, bytes: u64) -> io::Result<Claim<'_>> {
         let claimed = self.claimed.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let claim = Claim { room: self, bytes };
-        self.check(&self.content, claimed)?;
+        if let Some(content) = &self.content {
+            self.check(content, claimed)?;
+        }
         if let Some(database) = &self.database {
             self.check(database, 0)?;
         }
@@ -87,8 +91,8 @@ mod tests {
 
     #[test]
     fn claims_side_by_side_count_together() {
-        let here = Path::new(".");
-        let free = rustix::fs::statvfs(here).unwrap();
+        let here = Some(Path::new("."));
+        let free = rustix::fs::statvfs(".").unwrap();
         let free = free.f_bavail * free.f_frsize;
         let room = Room::new(here, None, Some(0));
         let most = free / 4 * 3;

@@ -68,7 +68,7 @@ const MISTAKES = [
   'nullable variable', 'variable of a list', 'wrong default', 'null default', 'unknown directive', 'misplaced directive',
   'directive twice', 'directive without argument', 'directive by text', 'value absent', 'value null', 'value of another type',
   'value unknown to the enum', 'value too deep', 'value out of range', 'value not whole', 'null in a list', 'text for a boolean',
-  'damage', 'number with zeros', 'escape', 'unknown operation', 'no such operation type', 'empty parentheses', 'empty braces',
+  'damage', 'number with zeros', 'escape', 'unknown operation', 'another operation type', 'empty parentheses', 'empty braces',
 ]; // prettier-ignore
 
 class Document {
@@ -303,7 +303,7 @@ class Document {
     let kind = isMutation ? 'mutation' : 'query';
     const selections = this.selections(root, 3);
     if (this.wrong('unused variable')) this.definitions.push('$unused: Int');
-    if (this.wrong('no such operation type')) kind = 'subscription';
+    if (this.wrong('another operation type')) kind = 'subscription';
     const isNamed = chance(60) || ['operation twice', 'nameless among named'].includes(this.mistake);
     const name = isNamed ? this.name('Q') : '';
     const definitions = this.definitions.length ? `(${this.definitions.join(', ')})` : '';
@@ -334,7 +334,13 @@ const refusal = ({ query, operationName, variables }) => {
   } catch (error) {
     return error.message;
   }
-  const [error] = validate(schema, document);
+  let error;
+  try {
+    [error] = validate(schema, document);
+  } catch (thrown) {
+    // Its rule about roots of subscriptions looks for the value of a variable that decides about one, and has none.
+    error = thrown;
+  }
   if (error) return error.message;
   const operation = getOperationAST(document, operationName);
   if (!operation) return 'no such operation';

@@ -134,6 +134,11 @@ for (const { query, type, list } of FRAGMENTS) {
     assert.equal(node.id, id, query);
     continue;
   }
+  if (query === 'JourneyQueryUsersPagesQuery') {
+    // Alice looks after nobody's account.
+    await assert.rejects(run(query, { count: 1, cursor: null }), /Only administrators/);
+    continue;
+  }
   const seen = [];
   for (let cursor = null, more = true; more;) {
     const data = await run(query, { ...(id && { id }), count: 1, cursor });

@@ -99,7 +99,12 @@ async fn a_busy_day(server: &Serving) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_the_log_or_in_the_database() {
-    for (format, level) in [("json", "info"), ("text", "debug")] {
+    for (format, level) in [
+        ("json", "info"),
+        ("text", "debug"),
+        ("text", "trace"),
+        ("json", "trace,tower_http::csrf::service=trace"),
+    ] {
         let program = Program::new()
             .await
             .set("LOG_FORMAT", format)

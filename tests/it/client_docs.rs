@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     browser::browse,
     clients::{clients, node_at, python_at},
-    support::{Person, Program, TestApp, nginx::free_port},
+    support::{Person, Program, TestApp, live::BEGINNING, nginx::free_port},
 };
 
 const PAGE: &str = include_str!("../../docs/clients.md");
@@ -237,4 +237,77 @@ fn the_readme_leads_to_the_page() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = std::fs::read_to_string(readme).unwrap();
     assert!(readme.contains("(docs/clients.md)"));
+}
+
+/// What the snippets for the live feed print of it, while a file is uploaded: they have signed in and made a token before.
+async fn follows(run: impl FnOnce(String, String) -> String + Send + 'static) {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let token = alice.token("[READ]").await;
+    let base = server.base.clone();
+    let following = tokio::task::spawn_blocking(move || run(base, token));
+    // The feed is followed from its beginning, so it does not matter when.
+    alice.upload("hello.txt", b"hello").await;
+    let printed = following.await.unwrap();
+    assert_eq!(
+        printed,
+        "SIGNED_UP\nAPI_TOKEN_CREATED\nUPLOADED hello.txt\n"
+    );
+}
+
+/// The same for the snippet `name` in JavaScript. Node has no WebSocket of its own in every version.
+async fn follows_as_page(name: &'static str) {
+    follows(move |base, token| {
+        let uses = format!(
+            "
+            await follow('{token}', '{BEGINNING}', ({{ kind, file }}) => {{
+              console.log(file ? `${{kind}} ${{file.name}}` : kind);
+              return kind !== 'UPLOADED';
+            }});
+            process.exit(0);
+            "
+        );
+        run_as_page(&format!("{WEB_SOCKET}{}{uses}", program(name, &base)))
+    })
+    .await;
+}
+
+const WEB_SOCKET: &str = "import WebSocket from 'ws';\nglobalThis.WebSocket ??= WebSocket;\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snippet_for_graphql_ws_follows_the_feed() {
+    follows_as_page("live-graphql-ws").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snippet_for_apollo_client_follows_the_feed() {
+    follows_as_page("live-apollo").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snippet_for_urql_follows_the_feed() {
+    follows_as_page("live-urql").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snippet_for_gql_follows_the_feed() {
+    follows(|base, token| {
+        let uses = format!(
+            "
+
+async def main():
+    async for event in follow({token:?}, {BEGINNING:?}):
+        print(event['kind'], *([event['file']['name']] if event['file'] else []))
+        if event['kind'] == 'UPLOADED':
+            return
+
+asyncio.run(main())
+"
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("live.py");
+        std::fs::write(&path, program("live-gql", &base) + &uses).unwrap();
+        python_at(directory.path(), &path)
+    })
+    .await;
 }

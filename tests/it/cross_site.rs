@@ -294,8 +294,10 @@ async fn every_route_refuses_pages_of_other_sites_as_its_profile_does() {
         let (status, form) = match route.profile {
             Profile::Api => (403, "application/graphql-response+json; charset=utf-8"),
             Profile::Tus => (403, "application/problem+json"),
-            // It takes no cookies, and this method neither.
-            Profile::Public | Profile::Ticket => (405, "application/problem+json"),
+            // It takes no cookies, and this method neither; or no such method.
+            Profile::Public | Profile::Ticket | Profile::Return => {
+                (405, "application/problem+json")
+            }
             // People see it.
             Profile::Form => (403, "text/html; charset=utf-8"),
         };
@@ -315,7 +317,7 @@ async fn every_route_tells_pages_of_allowed_origins_what_its_profile_lets_them_d
         let methods = route.methods.iter().map(Method::as_str);
         let expected: Option<Vec<_>> = match route.profile {
             Profile::Api | Profile::Tus | Profile::Ticket => Some(methods.collect()),
-            Profile::Public | Profile::Form => None,
+            Profile::Public | Profile::Form | Profile::Return => None,
         };
         assert_eq!(told, expected, "{}", route.path);
         let allowed = answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);

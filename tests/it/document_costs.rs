@@ -1,6 +1,6 @@
 //! What a document costs is counted before it is validated: all of it, and as much as it may come to.
 
-use std::time::Instant;
+use std::{ffi::OsStr, path::Path, time::Instant};
 
 use serde_json::json;
 
@@ -256,4 +256,37 @@ async fn no_string_hides_brackets_from_the_first_look() {
     }
     let text = anyone.ask("{ __typename }").await;
     assert_eq!(text.text("/__typename"), "Query");
+}
+
+/// A list inside a list is asked for once for each row of the outer one, and a loader makes one question of these.
+#[test]
+fn pages_inside_pages_are_read_by_loaders() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/graphql");
+    let (mut inner, mut of) = (Vec::new(), String::new());
+    for entry in std::fs::read_dir(sources).unwrap() {
+        let path = entry.unwrap().path();
+        let Some("rs") = path.extension().and_then(OsStr::to_str) else {
+            continue;
+        };
+        let source = std::fs::read_to_string(&path).unwrap();
+        for function in source.split("    async fn ").skip(1) {
+            let before = &source[..function.as_ptr() as usize - source.as_ptr() as usize];
+            if let Some((_, name)) = before.rsplit_once("\nimpl ") {
+                name.split_whitespace().next().unwrap().clone_into(&mut of);
+            }
+            let (name, body) = function.split_once('(').unwrap();
+            let body = body.split("\n    }\n").next().unwrap();
+            let is_list = body.contains("Connection> {");
+            if is_list && !of.ends_with("Queries") {
+                inner.push(format!("{of}.{name}"));
+                assert!(
+                    body.contains(".loads().row("),
+                    "{of}.{name} asks for each row"
+                );
+            }
+        }
+    }
+    inner.sort();
+    let expected = ["Drop.files", "File.events", "File.shares", "Group.members"];
+    assert_eq!(inner, expected);
 }

@@ -222,14 +222,19 @@ async fn what_a_visitor_announces_takes_nothing_and_tells_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn so_many_uploads_by_one_drop_are_under_way_and_no_more() {
-    let here = TestApp::start_with(|options| options.max_uploads_per_drop = "3".into()).await;
+    let here = TestApp::start_with(|options| {
+        options.max_uploads_per_drop = "3".into();
+        options.drop_percent_per_address = "100".into();
+    })
+    .await;
     let there = here.another().await;
     let alice = here.person("alice").await;
     let drop = alice.drop_with(json!({})).await;
     let other = alice.drop_with(json!({})).await;
     let begun = join_all((0..12).map(|n| {
         let server = if n % 2 == 0 { &here } else { &there };
-        begin_to_leave(server, &drop.token)
+        // Wherever they come from.
+        begin_to_leave_from(server, &drop.token, Some(format!("203.0.113.{n}")))
     }));
     let begun = begun.await;
     here.eventually("the others are refused", async |_| {
@@ -343,7 +348,12 @@ async fn what_is_refused_takes_no_place_from_what_comes_at_the_same_moment() {
 
 /// An upload by a drop of which a byte has come.
 async fn begin_to_leave(server: &TestApp, token: &str) -> SlowUpload {
+    begin_to_leave_from(server, token, None).await
+}
+
+async fn begin_to_leave_from(server: &TestApp, token: &str, address: Option<String>) -> SlowUpload {
     let visitor = server.anonymous().dropping(token, None);
+    let visitor = address.map_or_else(|| visitor.clone(), |address| visitor.from(&address));
     let upload = visitor.leave_slowly().await;
     upload.send(b"a".to_vec()).await;
     upload

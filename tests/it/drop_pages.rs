@@ -3,7 +3,11 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Download, Parts, TestApp, link::fetch, multipart::CONTENT_TYPE};
+use crate::support::{
+    Download, Parts, TestApp,
+    link::{fetch, without_ours},
+    multipart::CONTENT_TYPE,
+};
 
 /// Sends the page's form.
 async fn send(url: &str, form: Vec<u8>) -> Download {
@@ -15,11 +19,11 @@ async fn send(url: &str, form: Vec<u8>) -> Download {
 fn text(page: &Download) -> String {
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(page.header("referrer-policy"), "no-referrer");
-    assert!(
-        page.header("content-security-policy")
-            .starts_with("default-src 'none'; form-action 'self'")
-    );
-    let html = String::from_utf8(page.bytes.clone()).unwrap();
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; style-src 'self';"));
+    assert!(policy.contains("form-action 'self'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let html = without_ours(&String::from_utf8(page.bytes.clone()).unwrap());
     assert!(
         !html.contains("<script") && !html.contains("style"),
         "{html}"

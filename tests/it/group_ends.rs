@@ -1,6 +1,13 @@
 //! What becomes of groups and their shares when the group, its owner or a membership ends; and what the trail says of it.
 
-use cloakroom::domain::accounts;
+use cloakroom::{
+    access,
+    auth::{api_token, client::ClientAddress},
+    domain::{
+        accounts,
+        shares::{self, Grantee},
+    },
+};
 use entity::{group, user};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
@@ -53,7 +60,7 @@ async fn a_deleted_group_takes_its_shares_along_and_leaves_a_trail() {
         assert_eq!(refused.code(), "NOT_FOUND", "{refused:?}");
     }
     assert_eq!(server.rows("share").await, 1);
-    assert_eq!(server.rows("\"group\"").await, 1);
+    assert_eq!(server.rows("group").await, 1);
     assert_eq!(server.rows("group_member").await, 2);
     assert_eq!(carol.list("sharedWithMe").await, json!([{ "id": alices }]));
     // Bob reads in the trail of his file that Alice ended the share.
@@ -152,4 +159,30 @@ async fn with_its_owner_s_row_a_group_goes_and_with_it_its_shares() {
     let groups = server.app.db.all(group::Entity::find()).await.unwrap();
     assert_eq!(groups.len(), 1);
     assert_eq!(server.rows("share").await, 1);
+}
+
+/// Whoever was a member when the request came, and is none when the share would be made.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_while_sharing_with_a_group_shares_nothing_with_it() {
+    let server = TestApp::start().await;
+    let (app, alice, bob) = (
+        &server.app,
+        server.person("alice").await,
+        server.person("bob").await,
+    );
+    let group = alice.group_of(&["bob"]).await;
+    let file = bob.upload("a.txt", b"a").await;
+    let secret = bob.token("[READ, WRITE]").await;
+    let actor = api_token::actor(app, &secret).await.unwrap();
+    let viewer = actor.reader().unwrap();
+    let owned = access::owned_file(app, viewer, file.parse().unwrap()).await;
+    let member = access::readable_group(app, viewer, group.parse().unwrap()).await;
+    let (owned, member) = (owned.unwrap(), member.unwrap());
+
+    alice.remove_member(&group, "bob").await.data("/group");
+
+    let client = ClientAddress::default();
+    let shared = shares::create(app, &client, &owned, Grantee::Group(&member), None).await;
+    assert_eq!(shared.unwrap_err().code.as_str(), "NOT_FOUND");
+    assert_eq!(server.rows("share").await, 0);
 }

@@ -197,7 +197,7 @@ async fn what_comes_while_a_group_is_deleted_is_done_before_or_refused() {
         }
         assert!(["", "ACCESS_REVOKED"].contains(&redeemed.code().as_str()));
         assert_eq!(bob.get(&ticket).await.code(), "ACCESS_REVOKED");
-        for table in ["share", "\"group\"", "group_member"] {
+        for table in ["share", "group", "group_member"] {
             assert_eq!(here.rows(table).await, 0, "round {round}: {table}");
         }
     }
@@ -232,7 +232,7 @@ async fn a_group_with_very_many_shares_grants_nothing_at_once_and_goes_by_and_by
     assert_eq!(refused.code(), "NOT_FOUND");
     assert_eq!(server.rows("share").await, 1 + FILES as i64 - 1000);
     tokio::join!(server.sweep(), server.sweep());
-    for table in ["share", "\"group\"", "group_member"] {
+    for table in ["share", "group", "group_member"] {
         assert_eq!(server.rows(table).await, 0, "{table}");
     }
     let revoked = "SELECT COUNT(DISTINCT detail) AS number FROM event WHERE kind = 'SHARE_REVOKED'";

@@ -71,6 +71,29 @@ async fn groups_and_members_page_as_other_lists_do() {
             assert_eq!((refused.code(), refused.field()), ("BAD_USER_INPUT", field));
         }
     }
+    // Pages of members inside a page of groups, each of its own group.
+    bob.leave_group(&groups[2]).await.data("/leaveGroup");
+    let inside = "{ groups { nodes { first: members(first: 1) { nodes { username } pageInfo { hasNextPage } }
+        last: members(last: 2) { nodes { username } pageInfo { hasPreviousPage } } } } }";
+    let inside = alice.ask(inside).await.data("/groups/nodes");
+    let names = |nodes: &[&str]| -> Vec<_> {
+        nodes
+            .iter()
+            .map(|name| json!({ "username": name }))
+            .collect()
+    };
+    let page = |first: &str, last: [&str; 2], more: bool| {
+        json!({
+            "first": { "nodes": names(&[first]), "pageInfo": { "hasNextPage": true } },
+            "last": { "nodes": names(&last), "pageInfo": { "hasPreviousPage": more } },
+        })
+    };
+    let expected = json!([
+        page("carol", ["carol", "alice"], false),
+        page("carol", ["bob", "alice"], true),
+        page("carol", ["bob", "alice"], true),
+    ]);
+    assert_eq!(inside, expected);
     // As many fields as the largest pages inside each other come to are too many.
     let nested = "{ groups(first: 100) { nodes { members(first: 100) { nodes { username } } } } }";
     assert_eq!(alice.ask(nested).await.code(), "QUERY_TOO_COMPLEX");

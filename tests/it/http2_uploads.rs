@@ -25,6 +25,7 @@ async fn server(instead: Vec<(&'static str, &'static str)>) -> (TestApp, Person,
     let site = Site {
         directives: format!("; listen 127.0.0.1:{port} http2"),
         instead,
+        ..Site::default()
     };
     let server = TestApp::behind_site(&site, |_| {}).await;
     let alice = server.person("alice").await;

@@ -11,7 +11,6 @@ async fn addresses_and_methods_that_are_none_are_problems() {
     let server = TestApp::start().await;
     let client = server.anonymous().client;
     for (method, path, status, code, allow) in [
-        (Method::GET, "/", 404, "NOT_FOUND", None),
         (Method::GET, "/nothing?x=y", 404, "NOT_FOUND", None),
         (Method::POST, "/graphql/", 404, "NOT_FOUND", None),
         (Method::GET, "/_content/00/00/00", 404, "NOT_FOUND", None),

@@ -17,11 +17,13 @@ use crate::support::{
 };
 
 /// All commands that work with what a server has.
-const COMMANDS: [&[&str]; 6] = [
+const COMMANDS: [&[&str]; 8] = [
     &["create-user", "alice"],
     &["set-password", "alice"],
     &["disable-user", "alice"],
     &["enable-user", "alice"],
+    &["export", "--user", "alice", "/nowhere/export"],
+    &["import", "--user", "alice", "/nowhere/export"],
     &["verify"],
     &["verify", "--deep", "--repair", "--older-than", "0s"],
 ];

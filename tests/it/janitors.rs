@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cloakroom::storage::ContentKey;
-use entity::{discarded_content, upload, user};
+use cloakroom::{metrics, storage::ContentKey};
+use entity::{upload, user};
 use sea_orm::{ActiveModelTrait, EntityTrait};
 use serde_json::json;
 
@@ -231,6 +231,68 @@ async fn a_clock_that_is_set_back_destroys_nothing_early() {
     assert_eq!(rows(&server).await, before);
 }
 
+/// Each finds rows that the other has just removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_janitors_empty_the_trash_side_by_side() {
+    metrics::turn_on("test");
+    let server = TestApp::start_with(|options| options.clock_grace = "0s".to_owned()).await;
+    let other = server.another().await;
+    let alice = server.person("alice").await;
+    for _ in 0..60 {
+        let file = alice.upload("a.txt", b"hello").await;
+        alice.delete(&file).await.data("/deleteFile");
+    }
+    for instance in [&server, &other] {
+        instance.advance(100 * DAY);
+    }
+
+    tokio::join!(server.sweep(), other.sweep());
+
+    server.nothing_stays().await;
+    let written = metrics::written();
+    let failed = written.lines().find(|line| {
+        let failures = line.strip_prefix(r#"cloakroom_sweep_errors_total{sweep="trash"}"#);
+        failures.is_some_and(|it| it != " 0")
+    });
+    assert_eq!(failed, None);
+}
+
+/// As many as a sweep takes at once, and older than the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn content_that_can_never_be_removed_holds_up_no_other() {
+    let server = TestApp::start_with(|options| options.clock_grace = "0s".to_owned()).await;
+    let content = server.app.config.storage.data_dir.join("content");
+    let stuck: Vec<_> = (0..100).map(|_| ContentKey::random()).collect();
+    for key in &stuck {
+        // A directory that is not empty is removed by nobody.
+        std::fs::create_dir_all(content.join(key.path()).join("foreign")).unwrap();
+    }
+    server.note_discarded(&stuck, HOUR).await;
+    let other = ContentKey::random();
+    let path = content.join(other.path());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, b"bytes").unwrap();
+    server.note_discarded(&[other], Duration::ZERO).await;
+
+    server.sweep().await;
+    server.sweep().await;
+
+    assert!(!path.exists());
+    assert_eq!(server.rows("discarded_content").await, 100);
+    for key in &stuck {
+        std::fs::remove_dir_all(content.join(key.path())).unwrap();
+    }
+    server.sweep().await;
+    assert_eq!(
+        server.rows("discarded_content").await,
+        100,
+        "it was tried again without a pause"
+    );
+    server.advance(HOUR);
+    server.sweep().await;
+    assert_eq!(server.rows("discarded_content").await, 0);
+}
+
 /// What a crash leaves of an upload, and of a purge: rows and bytes that nobody goes on with.
 async fn leave(server: &TestApp) {
     let now = server.app.clock.now();
@@ -248,6 +310,7 @@ async fn leave(server: &TestApp) {
             reserved.update(transaction).await?;
             let upload = upload::Model {
                 drop_id: None,
+                network: None,
                 id: cloakroom::random::id(now),
                 user_id: alice.id,
                 content_key: staged.to_string(),
@@ -255,16 +318,10 @@ async fn leave(server: &TestApp) {
                 created_at: now,
                 touched_at: now,
                 is_resumable: false,
+                multipart_id: None,
+                is_completing: false,
             };
             upload::ActiveModel::from(upload)
-                .reset_all()
-                .insert(transaction)
-                .await?;
-            let note = discarded_content::Model {
-                content_key: discarded.to_string(),
-                discarded_at: now,
-            };
-            discarded_content::ActiveModel::from(note)
                 .reset_all()
                 .insert(transaction)
                 .await?;
@@ -272,4 +329,5 @@ async fn leave(server: &TestApp) {
         })
     });
     leave.await.unwrap();
+    server.note_discarded(&[discarded], Duration::ZERO).await;
 }

@@ -17,32 +17,33 @@ const LAYERS: [&[&str]; 21] = [
     &["server"],
     &["http"],
     &["graphql"],
-    &["verify"],
+    &["doctor", "moving", "verify"],
     &["app"],
     &["janitor"],
     &["domain"],
     &["access"],
     &["installation"],
-    &["auth", "storage"],
+    &["auth", "outbound", "scanner", "storage", "traces"],
     &["db"],
     &["batch"],
     &["patience", "tasks"],
     &["pace"],
     &["log"],
     &["config"],
-    &["clock", "disk", "hex", "private", "random"],
+    &["clock", "disk", "hex", "https", "private", "random"],
     &["error"],
-    &["log_limit", "operator_error"],
+    &["log_limit", "metrics", "operator_error"],
 ];
 
 /// What points down, and yet may not be.
 const NEVER: [(&str, &str); 2] = [("access", "storage"), ("graphql", "storage")];
 
 /// Crates, and the modules that may name them.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("async_graphql", &["graphql", "http"]),
     ("axum", &["http", "server"]),
-    ("hyper", &["http", "server"]),
+    ("hyper", &["doctor", "http", "https", "server", "storage"]),
+    ("metrics_exporter_prometheus", &["metrics"]),
     ("migration", &["db"]),
     ("rusqlite", &["access", "auth", "db", "error"]),
     (

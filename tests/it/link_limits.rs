@@ -100,6 +100,69 @@ async fn one_ticket_counts_once_however_many_ask_with_it_at_once() {
     }
 }
 
+/// nginx says by a header that the store does not have a file. Who says so to a server that sends the bytes itself has nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_says_of_the_store_saves_no_download() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", BYTES).await;
+    let link = alice.link_with(&file, json!({ "maxDownloads": 1 })).await;
+    let visitor = server.anonymous();
+    let first = visitor.link_ticket(&link.token, None).await;
+    let second = visitor.link_ticket(&link.token, None).await;
+    let claim = [("X-Store-Missing", "1")];
+
+    let got = fetch(Method::GET, &first, &claim, "").await;
+
+    assert_eq!(got.bytes, BYTES);
+    assert!(is_refused(&get(&second).await));
+}
+
+/// A client may fetch a file in pieces side by side from the beginning: the first piece counts, and refuses no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_download_of_a_link_may_come_in_pieces_side_by_side() {
+    let here = TestApp::start().await;
+    let there = here.another().await;
+    let alice = here.person("alice").await;
+    let file = alice.upload("a.txt", BYTES).await;
+    for round in 0..25 {
+        let link = alice.link_with(&file, json!({ "maxDownloads": 1 })).await;
+        let ticket = here.anonymous().link_ticket(&link.token, None).await;
+        let elsewhere = ticket.replace(&here.base, &there.base);
+
+        let answers = join_all((0..16).map(|n| get(if n % 2 == 0 { &ticket } else { &elsewhere })));
+
+        for answer in answers.await {
+            assert_eq!(answer.0, 200, "round {round}: {answer:?}");
+        }
+        assert_eq!(alice.downloads(&file, &link).await, 1);
+    }
+}
+
+/// Clocks of instances are up to a minute apart: what has ended by the one may be asked with at the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_counted_ticket_is_remembered_as_long_as_it_is_good_on_any_instance() {
+    let here = TestApp::start().await;
+    let there = here.another().await;
+    let alice = here.person("alice").await;
+    let file = alice.upload("a.txt", BYTES).await;
+    let link = alice.link_with(&file, json!({ "maxDownloads": 1 })).await;
+    let ticket = here.anonymous().link_ticket(&link.token, None).await;
+    assert_eq!(get(&ticket).await.0, 200);
+    let life = std::time::Duration::from_secs(5 * 60);
+    let apart = std::time::Duration::from_secs(50);
+
+    there.advance(life + apart / 2);
+    there.sweep().await;
+    here.advance(life - apart / 2);
+
+    assert_eq!(get(&ticket).await.0, 200);
+    assert_eq!(alice.downloads(&file, &link).await, 1);
+    there.advance(apart);
+    there.sweep().await;
+    assert_eq!(here.rows("link_download").await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_that_was_counted_goes_on_when_the_limit_is_reached() {
     let server = TestApp::behind_nginx(|_| {}).await;

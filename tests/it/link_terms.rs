@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cloakroom::domain::{events::Event, links::Download, tickets::Purpose};
+use entity::event::Kind;
 use serde_json::{Value, json};
 
 use crate::support::{Person, TestApp};
@@ -124,6 +126,26 @@ async fn what_is_absent_of_a_change_stays_and_null_takes_it_away() {
         expected,
         "a default is a value"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_there_while_it_is_changed() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"a").await;
+    let link = alice.link_with(&file, json!({})).await;
+    let visitor = server.anonymous();
+    for limit in 10..60 {
+        let visits = async {
+            for _ in 0..4 {
+                let visit = visitor.visit(&link.token, None).await;
+                assert_eq!(visit.text("/sharedLink/file/name"), "a.txt");
+            }
+        };
+        let terms = format!("maxDownloads: {limit}");
+        let (changed, ()) = tokio::join!(alice.update_share(&link.share, &terms), visits);
+        assert_eq!(changed.data("/made/link/maxDownloads"), json!(limit));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,4 +307,34 @@ async fn an_operator_may_demand_passwords_and_ends() {
     );
     // These limits do not apply to shares with users.
     alice.share_with_everyone(&file).await;
+}
+
+/// A request that was let in before a change, and counts after it: it counts as one that comes after.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_let_in_before_a_change_takes_no_download_after_it() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let file = alice.upload("a.txt", b"a").await;
+    let link = alice.link_with(&file, json!({ "maxDownloads": 5 })).await;
+    let before = Download {
+        share_id: link.share.parse().unwrap(),
+        epoch: 0,
+        ticket: [7; 16],
+        expires_at: server.app.clock.after(Duration::from_secs(60)),
+    };
+    let admit = async || {
+        let event = || Event::new(Kind::Downloaded);
+        let admitted = before.admit(&server.app, Purpose::Download, event).await;
+        admitted.map_err(|error| error.code.as_str())
+    };
+    let change = "mutation($s: ID!) { updateShare(id: $s, maxDownloads: 3) { id } }";
+    let changed = alice.ask_with(change, json!({ "s": link.share })).await;
+    changed.data("/updateShare");
+
+    assert_eq!(admit().await, Err("ACCESS_REVOKED"));
+
+    assert_eq!(alice.downloads(&file, &link).await, 0);
+    alice.revoke(&link.share).await.data("/revokeShare");
+    assert_eq!(admit().await, Err("ACCESS_REVOKED"));
+    assert_eq!(server.rows("link_download").await, 0);
 }

@@ -206,6 +206,47 @@ async fn a_file_fills_no_variable_of_another_type() {
     server.nothing_stays().await;
 }
 
+/// Nothing runs, neither the first use nor what comes before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_used_once() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    for query in [
+        "mutation($file: Upload!) { a: uploadFile(file: $file) { id } b: uploadFile(file: $file) { id } }",
+        "mutation($file: Upload!) { createGroup(name: \"x\") { id } uploadFiles(files: [$file, $file]) { id } }",
+        "mutation($file: Upload!) { createGroup(name: \"x\") { id } uploadFiles(files: [$file]) { id } uploadFile(file: $file) { id } }",
+    ] {
+        let answer = alice.upload_with(query, json!({}), "x", b"x").await;
+        assert_eq!(
+            (answer.code(), answer.field()),
+            ("BAD_USER_INPUT", "variables"),
+            "{query}"
+        );
+        assert_eq!(answer.body.get("data"), None, "{query}");
+        server.nothing_stays().await;
+    }
+    // One part of the request for two variables.
+    let operations = json!({
+        "query": "mutation($a: Upload!, $b: Upload!) { a: uploadFile(file: $a) { id } b: uploadFile(file: $b) { id } }",
+        "variables": { "a": null, "b": null },
+    });
+    let twice = Parts::new()
+        .text("operations", &operations.to_string())
+        .text("map", r#"{"0":["variables.a","variables.b"]}"#)
+        .file("0", b"x");
+    let answer = alice.post_body(CONTENT_TYPE, twice.end()).await;
+    assert_eq!(
+        (answer.code(), answer.field()),
+        ("BAD_USER_INPUT", "variables")
+    );
+    assert_eq!(alice.list("groups").await, json!([]));
+    server.nothing_stays().await;
+    // The fields of one response key are one field.
+    let query = "mutation($file: Upload!) { uploadFile(file: $file) { id } uploadFile(file: $file) { name } }";
+    let answer = alice.upload_with(query, json!({}), "x", b"x").await;
+    assert_eq!(answer.text("/uploadFile/name"), "x");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn other_content_types_and_encodings_are_not_supported() {
     let server = TestApp::start().await;

@@ -1,6 +1,6 @@
 //! Delivery as clients see it: the bytes, their headers and their refusals, from nginx and from the process itself.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs, path::Path};
 
 use reqwest::{Client, header};
 
@@ -265,7 +265,12 @@ async fn no_log_of_nginx_has_a_ticket_or_a_query_in_it() {
     alice
         .get(&format!("{}/graphql?query=%7BsecretField%7D", server.base))
         .await;
-    server.app.storage.delete(&key(&server)).await.unwrap();
+    server
+        .app
+        .storage
+        .delete(&key(&server), None)
+        .await
+        .unwrap();
     let gone = alice.get(&ticket).await;
     assert_eq!(
         (gone.status.as_u16(), gone.code().as_str()),
@@ -308,4 +313,33 @@ async fn a_port_serves_as_upstream_as_well_as_a_socket() {
     let download = alice.get(&ticket.replace(&server.base, &nginx.base)).await;
 
     assert_eq!(download.bytes, b"hello");
+}
+
+/// `nginx/render` takes no site with a name that has no value: so whoever renders the site has to give them all.
+#[test]
+fn whoever_renders_the_site_gives_every_value_of_its_template() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    let template = read("nginx/cloakroom.conf.template");
+    let names = template.split("${").skip(1);
+    let names: Vec<_> = names
+        .map(|rest| rest.split_once('}').unwrap().0)
+        .filter(|name| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        })
+        .collect();
+    assert!(names.contains(&"STORE_UPSTREAM"), "{names:?}");
+    for file in [
+        "packaging/cloakroom-site",
+        "packaging/Containerfile",
+        "docs/deploy.md",
+        "scripts/up",
+    ] {
+        let text = read(file);
+        let (_, text) = text.split_once("cloakroom.conf.template").unwrap();
+        for name in &names {
+            assert!(text.contains(&format!("{name}=")), "{file} has no {name}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ fn three_requests() -> Site {
     Site {
         directives: "; set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For".to_owned(),
         instead: vec![("cloakroom_address 1000;", "cloakroom_address 3;")],
+        ..Site::default()
     }
 }
 

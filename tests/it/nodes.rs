@@ -110,7 +110,8 @@ async fn what_one_may_not_see_is_null_as_what_does_not_exist() {
             (
                 "a recipient and member",
                 &bob,
-                &["File", "Share", "User", "Group"][..],
+                // The event is that of the share with them.
+                &["File", "Share", "User", "Event", "Group"][..],
             ),
             ("a stranger", &carol, &["User"]),
             (

@@ -169,3 +169,71 @@ async fn pages_that_cannot_be_are_refused_by_every_list() {
         );
     }
 }
+
+/// Each list takes its own cursors, at both ends, and no other list's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_is_of_one_list() {
+    let server = TestApp::start().await;
+    let (alice, _bob) = (server.person("alice").await, server.person("bob").await);
+    let file = alice.upload("a", b"x").await;
+    alice.share_with(&file, "bob").await;
+    let trashed = alice.upload("t", b"x").await;
+    alice.delete(&trashed).await.data("/deleteFile");
+    let group = alice.group_of(&["bob"]).await;
+    alice
+        .create_upload("u", Some(5))
+        .await
+        .data("/createUpload/id");
+    let drop = alice
+        .ask("mutation { createDrop(name: \"d\") { id url } }")
+        .await;
+    let token = drop.text("/createDrop/url");
+    let token = token.rsplit('/').next().unwrap();
+    let visitor = server
+        .anonymous()
+        .with_authorization(&format!("Drop {token}"));
+    let left = "mutation($file: Upload!) { dropFile(file: $file) { name } }";
+    visitor
+        .upload_with(left, json!({}), "l", b"x")
+        .await
+        .data("/dropFile/name");
+    let (file, group) = (
+        format!("file(id: {file:?})"),
+        format!("group(id: {group:?})"),
+    );
+    let lists = [
+        ("page: files", ""),
+        ("page: trash", ""),
+        ("page: groups", ""),
+        ("page: drops", ""),
+        ("page: uploads", ""),
+        (&format!("{file} {{ page: shares"), "/file"),
+        (&format!("{file} {{ page: events"), "/file"),
+        (&format!("{group} {{ page: members"), "/group"),
+        ("drops { nodes { page: files", "/drops/nodes/0"),
+    ];
+    let ask = async |list: &str, arguments: &str| {
+        let open = format!("{{ {list}{arguments} {{ edges {{ cursor }} }}");
+        let close = "}".repeat(open.matches('{').count() - open.matches('}').count());
+        alice.ask(&format!("{open} {close}")).await
+    };
+    let mut cursors = Vec::new();
+    for (list, at) in lists {
+        let page = ask(list, "").await;
+        cursors.push(page.text(&format!("{at}/page/edges/0/cursor")));
+    }
+    for (at, (list, of)) in lists.iter().enumerate() {
+        for (from, cursor) in cursors.iter().enumerate() {
+            for bound in ["after", "before"] {
+                let answer = ask(list, &format!("({bound}: {cursor:?})")).await;
+                if at == from {
+                    answer.data(&format!("{of}/page/edges"));
+                } else {
+                    let found = (answer.code(), answer.field());
+                    let case = format!("{list} by a cursor of {}", lists[from].0);
+                    assert_eq!(found, ("BAD_USER_INPUT", bound), "{case}");
+                }
+            }
+        }
+    }
+}

@@ -109,3 +109,26 @@ async fn a_database_that_can_only_be_read_is_not_ready() {
     read_only("off").await;
     becomes(&server, 200).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_drains_says_so_and_answers_all_the_same() {
+    let server = Program::new().await.set("DRAIN_TIME", "30s").serve();
+    let client = Client::new();
+    let alive = async || client.get(format!("{}/healthz", server.base)).send().await;
+    assert!(alive().await.unwrap().headers().get("connection").is_none());
+    server.terminate();
+    assert!(becomes(&server, 503).await.contains("about to stop"));
+    // Whoever has not turned to another instance yet gets an answer, and a hint.
+    let answer = alive().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["connection"], "close");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_drained_ends() {
+    let server = Program::new().await.set("DRAIN_TIME", "1s").serve();
+    server.terminate();
+    let (status, log) = server.ended().await;
+    assert!(status.success(), "{status:?}");
+    assert!(log.contains("draining"), "{log}");
+}

@@ -5,7 +5,10 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Download, TestApp, link::fetch};
+use crate::support::{
+    Download, TestApp,
+    link::{fetch, without_ours},
+};
 
 const BROWSER: (&str, &str) = (
     "accept",
@@ -27,7 +30,7 @@ fn is_plain(page: &Download, words: &str) {
     }
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none';"), "{policy}");
-    let html = String::from_utf8(page.bytes.clone()).unwrap();
+    let html = without_ours(&String::from_utf8(page.bytes.clone()).unwrap());
     assert!(html.replace("&#39;", "'").contains(words), "{html}");
     for active in ["<script", "style", "<img", "<link", "http:", "https:"] {
         assert!(!html.contains(active), "{active}: {html}");

@@ -145,6 +145,25 @@ async fn visitors_get_no_cookie() {
     assert_eq!(sessions(&server).await.len(), 0);
 }
 
+/// An answer that comes late would take the new session's cookie from the browser.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_with_the_session_before_takes_no_cookie_away() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let before = alice.double();
+    let change =
+        "mutation($c: String!) { changePassword(current: $c, new: \"another long walk\") { id } }";
+    let changed = alice.ask_with(change, json!({ "c": PASSWORD })).await;
+    changed.data("/changePassword/id");
+
+    let late = before.ask("{ me { username } }").await;
+
+    assert_eq!(late.data("/me"), json!(null));
+    assert!(!late.headers.contains_key("set-cookie"), "{late:?}");
+    let gone = alice.ask("mutation { signOut }").await;
+    assert!(set_cookie(&gone).contains("Max-Age=0"), "{gone:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_ends_when_nobody_uses_it() {
     let server = TestApp::start_with(short_sessions).await;

@@ -134,3 +134,84 @@ async fn every_item_of_a_list_that_is_wrong_is_named() {
     }
     assert!(printed.err.contains("2 mistake(s)"), "{printed:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_of_variables_has_every_setting_and_its_defaults_are_taken() {
+    let program = Program::new().await;
+    let printed = program.run(&["settings", "--env", "SIGN_UP=closed", "MAX_FILE_SIZE=1GiB"]);
+    assert_eq!(printed.status, Some(0), "{printed:?}");
+    let file = printed.out;
+    let page = program.run(&["settings"]).out;
+    let names = page.lines().filter_map(|line| {
+        let (name, _) = line.strip_prefix("| `")?.split_once('`')?;
+        (name != "CLOAKROOM_…").then_some(name)
+    });
+    let mut number = 0;
+    for name in names {
+        let line = format!("CLOAKROOM_{name}=");
+        let lines = file.lines().map(|line| line.trim_start_matches('#'));
+        assert_eq!(
+            lines.filter(|it| it.starts_with(&line)).count(),
+            1,
+            "{name}"
+        );
+        number += 1;
+    }
+    assert!(
+        number > 50,
+        "only {number} settings were read from the page"
+    );
+    let set: Vec<_> = file
+        .lines()
+        .filter(|line| line.starts_with("CLOAKROOM_"))
+        .collect();
+    assert_eq!(
+        set,
+        ["CLOAKROOM_MAX_FILE_SIZE=1GiB", "CLOAKROOM_SIGN_UP=closed"]
+    );
+
+    // With every default in force.
+    let in_force: String = file
+        .lines()
+        .map(|line| match line.strip_prefix("#CLOAKROOM_") {
+            Some(rest) if !rest.ends_with('=') => format!("CLOAKROOM_{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let path = program.settings_file();
+    fs::write(&path, in_force).unwrap();
+    let data_dir = program.data_dir().display().to_string();
+    let path = path.display().to_string();
+    let arguments = ["migrate", "--env-file", &path, "--data-dir", &data_dir];
+    let migrated = program.run(&arguments);
+    assert_eq!(migrated.status, Some(0), "{migrated:?}");
+
+    let refused = program.run(&["settings", "--env", "NONSENSE=1"]);
+    assert_eq!(refused.status, Some(1));
+    assert!(
+        refused.err.contains("NONSENSE is no setting"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clap_makes_completions_and_a_page_for_each_command() {
+    let program = Program::new().await;
+    for shell in ["bash", "zsh", "fish"] {
+        let printed = program.run(&["completions", shell]);
+        assert_eq!(printed.status, Some(0), "{printed:?}");
+        for word in ["create-user", "ticket-ttl"] {
+            assert!(printed.out.contains(word), "{shell}: {word}");
+        }
+    }
+    let directory = program.path("pages");
+    fs::create_dir(&directory).unwrap();
+    let written = program.run(&["man", directory.to_str().unwrap()]);
+    assert_eq!(written.status, Some(0), "{written:?}");
+    let page = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
+    assert!(page("cloakroom.1").contains("ticket\\-ttl"));
+    let of_command = page("cloakroom-create-user.1");
+    assert!(of_command.contains("admin") && !of_command.contains("ticket\\-ttl"));
+    let nowhere = program.run(&["man", "/nonexistent"]);
+    assert_eq!(nowhere.status, Some(1), "{nowhere:?}");
+}

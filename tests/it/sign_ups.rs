@@ -73,7 +73,7 @@ async fn sign_ups_by_alias_in_one_document_count_each() {
             .await;
         assert!(codes(&answer).contains(&"RATE_LIMITED"), "{answer:?}");
     }
-    assert_eq!(server.rows("\"user\"").await, 5);
+    assert_eq!(server.rows("user").await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +92,7 @@ async fn sign_ups_side_by_side_count_each() {
     let made = codes.iter().filter(|code| code.is_empty()).count();
     let refused = codes.iter().filter(|code| *code == "RATE_LIMITED").count();
     assert_eq!((made, refused), (5, 25), "{codes:?}");
-    assert_eq!(server.rows("\"user\"").await, 5);
+    assert_eq!(server.rows("user").await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

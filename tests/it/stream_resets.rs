@@ -131,6 +131,7 @@ async fn requests_that_are_taken_back_at_once_keep_nobody_out() {
     let site = Site {
         directives: format!("; listen 127.0.0.1:{port} http2"),
         instead: Vec::new(),
+        ..Site::default()
     };
     let server = TestApp::behind_site(&site, |_| {}).await;
     let alice = server.person("alice").await;

@@ -22,10 +22,14 @@ fn expected() -> Vec<&'static str> {
     let mut names = vec![
         "aborted uploads",
         "events",
+        "feed",
+        "feed places",
         "file rows",
         "janitor",
         "small contents",
+        "sockets",
         "upload rows",
+        "webhooks",
     ];
     names.push(match Database::chosen() {
         Database::Sqlite => "database writer",

@@ -2,16 +2,27 @@
 
 use std::time::Duration;
 
-use cloakroom::{config::Secret, domain::accounts};
+use cloakroom::{
+    config::Secret,
+    domain::{
+        accounts::{self, Overseer},
+        webhooks::{self, Waiting},
+    },
+};
 use entity::{
     event::{self, ActorKind, Kind, ObjectKind},
     share::Audience,
+    user::Role,
 };
 use sea_orm::{EntityTrait, Iterable};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{TestApp, person::PASSWORD};
+use crate::support::{
+    TestApp,
+    person::PASSWORD,
+    receiver::{Receiver, Reply},
+};
 
 /// All that the event table holds.
 async fn events(server: &TestApp) -> Vec<event::Model> {
@@ -34,6 +45,20 @@ struct Ids {
     drop: Uuid,
     group: Uuid,
     bob: Uuid,
+    webhook: Uuid,
+}
+
+/// A server whose scanner takes the word for the thing.
+async fn scanned() -> TestApp {
+    let scan = r#"command:/usr/bin/awk /virus/{print"Test.Virus";exit(1)}"#;
+    TestApp::start_with(|options| {
+        options.scan = Some(scan.to_owned());
+        options.webhook_networks = "127.0.0.1".to_owned();
+        // It is never asked.
+        options.oidc_issuer = Some("https://id.example".to_owned());
+        options.oidc_client_id = Some("cloakroom".to_owned());
+    })
+    .await
 }
 
 /// Does all that there is an event for.
@@ -56,6 +81,9 @@ async fn everything(server: &TestApp) -> Ids {
     let revoked = alice.ask_with(revoke, json!({ "t": token })).await;
     revoked.data("/revokeApiToken");
     let file = alice.upload("a.txt", b"a").await;
+    let upload = "mutation($file: Upload!) { uploadFile(file: $file) { id } }";
+    let refused = alice.upload_with(upload, json!({}), "v", b"virus").await;
+    assert_eq!(refused.code(), "FILE_REFUSED");
     let share = alice.share_with_everyone(&file).await;
     alice.revoke(&share).await.data("/revokeShare");
     let ticket = alice.ticket(&file).await;
@@ -95,6 +123,15 @@ async fn everything(server: &TestApp) -> Ids {
         set.await.unwrap();
     }
     let id = |text: &str| text.parse().unwrap();
+    let (app, by) = (&server.app, Overseer::Operator);
+    let set = accounts::set_role(app, by, id(&user), Role::Admin).await;
+    set.unwrap();
+    let set = accounts::set_quota(app, by, id(&user), Some(10)).await;
+    set.unwrap();
+    accounts::link(app, "alice", "a-17").await.unwrap();
+    assert_eq!(accounts::unlink(app, "alice").await.unwrap(), 1);
+    accounts::delete(app, by, id(&user)).await.unwrap();
+    let webhook = end_a_webhook(server).await;
     Ids {
         alice: id(&user),
         token: id(&token),
@@ -103,12 +140,45 @@ async fn everything(server: &TestApp) -> Ids {
         drop: id(&drop.id),
         group: id(&group),
         bob: id(&bob),
+        webhook,
     }
 }
 
+/// A webhook that was paused, resumed and removed.
+async fn end_a_webhook(server: &TestApp) -> Uuid {
+    let receiver = Receiver::start().await;
+    receiver.answer(Reply::Status(410));
+    let app = &server.app;
+    let (webhook, _) = webhooks::add(app, &receiver.url(), &[]).await.unwrap();
+    let id = webhook.row.id;
+    server
+        .eventually("it is paused", async |_| {
+            !events_of(server, Kind::WebhookPaused).await.is_empty()
+        })
+        .await;
+    webhooks::resume(app, id, Waiting::Skip).await.unwrap();
+    webhooks::remove(app, id).await.unwrap();
+    id
+}
+
+/// What the operator or the server itself does in [`everything`].
+const WITHOUT_ADDRESS: [Kind; 11] = [
+    Kind::AccountDisabled,
+    Kind::AccountEnabled,
+    Kind::RoleChanged,
+    Kind::QuotaChanged,
+    Kind::AccountDeleted,
+    Kind::WebhookAdded,
+    Kind::WebhookRemoved,
+    Kind::WebhookPaused,
+    Kind::WebhookResumed,
+    Kind::AccountLinked,
+    Kind::AccountUnlinked,
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_event_happens_and_says_from_where() {
-    let server = TestApp::start().await;
+    let server = scanned().await;
     everything(&server).await;
 
     let server = server.restart_with(|_| {}).await;
@@ -118,8 +188,8 @@ async fn every_kind_of_event_happens_and_says_from_where() {
         let of_kind: Vec<_> = events.iter().filter(|event| event.kind == kind).collect();
         assert!(!of_kind.is_empty(), "{kind:?} never happens");
         // The operator's commands come from no address.
-        let is_operator_s = [Kind::AccountDisabled, Kind::AccountEnabled].contains(&kind);
-        let address = (!is_operator_s).then_some("127.0.0.1");
+        let has_none = WITHOUT_ADDRESS.contains(&kind);
+        let address = (!has_none).then_some("127.0.0.1");
         for event in of_kind {
             assert_eq!(event.address.as_deref(), address, "{event:?}");
         }
@@ -137,10 +207,22 @@ fn expected(kind: Kind, ids: &Ids) -> [(Option<Uuid>, String); 2] {
     );
     match kind {
         Kind::SignInRefused => [no(ActorKind::Anonymous), account],
-        Kind::AccountDisabled | Kind::AccountEnabled => [no(ActorKind::Operator), account],
+        Kind::AccountDisabled
+        | Kind::AccountEnabled
+        | Kind::RoleChanged
+        | Kind::QuotaChanged
+        | Kind::AccountDeleted
+        | Kind::AccountLinked
+        | Kind::AccountUnlinked => [no(ActorKind::Operator), account],
+        Kind::WebhookAdded | Kind::WebhookRemoved | Kind::WebhookResumed => [
+            no(ActorKind::Operator),
+            of(ObjectKind::Webhook, ids.webhook),
+        ],
+        Kind::WebhookPaused => [no(ActorKind::Janitor), of(ObjectKind::Webhook, ids.webhook)],
         Kind::SignedUp
         | Kind::SignedIn
         | Kind::SignedOut
+        | Kind::UploadRefused
         | Kind::PasswordChanged
         | Kind::PasswordChangeRefused => [user, account],
         Kind::ApiTokenCreated | Kind::ApiTokenRevoked => [user, token],
@@ -172,7 +254,7 @@ fn expected(kind: Kind, ids: &Ids) -> [(Option<Uuid>, String); 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_says_who_did_it_and_what_it_was_done_to() {
-    let server = TestApp::start().await;
+    let server = scanned().await;
     let ids = everything(&server).await;
 
     let server = server.restart_with(|_| {}).await;

@@ -72,6 +72,7 @@ async fn an_expired_upload_is_gone() {
     alice.tus_head(&url).await.expect(404);
     alice.tus_patch(&url, 4, b"456789").await.expect(404);
     alice.tus_head(&other).await.expect(200);
+    server.all_let_go().await;
     server.sweep().await;
     assert_eq!(server.rows("upload").await, 1);
     server.advance(7 * DAY);
@@ -151,6 +152,25 @@ async fn upload_checksum() {
     let done = checked(offset, HELLO_SHA1, "hello").await.expect(204);
     let ticket = alice.ticket(done.header("cloakroom-file")).await;
     assert_eq!(alice.get(&ticket).await.bytes, b"hellohellohellohello");
+}
+
+/// Checksum: "If the Server can handle trailers, this behavior MUST be announced by adding checksum-trailer". This one cannot, and
+/// keeps no part that its client believes to be verified.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checksum_that_is_to_follow_the_body_is_refused() {
+    let server = TestApp::start().await;
+    let alice = server.person("alice").await;
+    let url = alice.tus_create("a.txt", 5).await;
+    for trailer in ["Upload-Checksum", "x-other,upload-checksum"] {
+        let request = alice.tus_part(&url, 0).header("trailer", trailer);
+        let refused = TusAnswer::of(request.body("hello").send().await.unwrap()).await;
+        assert_eq!(refused.expect(400).code(), "BAD_USER_INPUT");
+    }
+    assert_eq!(alice.tus_head(&url).await.offset(), 0);
+    let request = alice.tus_part(&url, 0).header("trailer", "x-other");
+    TusAnswer::of(request.body("hello").send().await.unwrap())
+        .await
+        .expect(204);
 }
 
 /// A part that breaks off cannot be verified: nothing of it is kept.

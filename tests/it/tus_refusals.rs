@@ -178,7 +178,11 @@ async fn a_deferred_length_reserves_what_has_come() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_has_too_many_unfinished_uploads() {
-    let server = TestApp::start_with(|options| options.max_uploads_per_user = "2".to_owned()).await;
+    let server = TestApp::start_with(|options| {
+        options.max_uploads_per_user = "2".to_owned();
+        options.drop_percent_per_address = "100".to_owned();
+    })
+    .await;
     let (alice, bob) = (server.person("alice").await, server.person("bob").await);
     let drop = alice.drop_with(json!({})).await;
     let visitor = server.anonymous().dropping(&drop.token, None);
@@ -282,6 +286,7 @@ async fn a_closed_drop_takes_no_rest_of_an_upload() {
     part.send(&[1; 1 << 16]).await;
     assert_eq!(part.finish().await.expect(404).code(), "NOT_FOUND");
     visitor.tus_head(&url).await.expect(404);
+    server.all_let_go().await;
     server.advance(std::time::Duration::from_secs(8 * 24 * 60 * 60));
     server.sweep().await;
     server.nothing_stays().await;

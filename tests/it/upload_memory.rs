@@ -1,29 +1,11 @@
 //! Memory: an upload's size is on the disk, and never in the process.
 
-use std::{fs, time::Duration};
-
-use futures_util::stream;
-use reqwest::{Body, header};
-
 use crate::support::{
-    Answer, Parts, Person, Program, TestApp, Wire,
+    Parts, Program, TestApp, Wire,
     multipart::{CONTENT_TYPE, envelope},
-    program::Serving,
 };
 
 const MEBIBYTE: usize = 1 << 20;
-
-/// Sends a body made of `before`, `mebibytes` of zeros, and `after`, one piece at a time.
-async fn send(person: &Person, before: Vec<u8>, mebibytes: usize, after: Vec<u8>) -> Answer {
-    let zeros = bytes::Bytes::from(vec![0; MEBIBYTE]);
-    let pieces = [before.into()]
-        .into_iter()
-        .chain(std::iter::repeat_n(zeros, mebibytes))
-        .chain([after.into()]);
-    let body = Body::wrap_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)));
-    let request = person.post().header(header::CONTENT_TYPE, CONTENT_TYPE);
-    Answer::of(request.body(body).send().await.unwrap()).await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_upload_takes_no_more_memory_than_a_small_one() {
@@ -32,8 +14,7 @@ async fn a_large_upload_takes_no_more_memory_than_a_small_one() {
     let process = Program::of(&server).serve();
     let alice = alice.at(&process.base);
     let upload = async |mebibytes: usize| {
-        let (before, after) = envelope();
-        let answer = send(&alice, before, mebibytes, after).await;
+        let answer = alice.post_zeros(envelope(), mebibytes).await;
         assert_eq!(answer.data("/uploadFile/size"), mebibytes * MEBIBYTE);
         process.peak_memory()
     };
@@ -66,7 +47,7 @@ async fn what_is_not_a_file_is_never_gathered_without_limit() {
         ("preamble", Vec::new(), "BAD_USER_INPUT"),
         ("operations", endless_operations, "PAYLOAD_TOO_LARGE"),
     ] {
-        let answer = send(&alice, start, 24, Vec::new()).await;
+        let answer = alice.post_zeros((start, Vec::new()), 24).await;
         assert!(answer.status.is_client_error(), "{what}: {answer:?}");
         assert_eq!(answer.code(), code, "{what}");
     }
@@ -88,25 +69,6 @@ fn chunked(bytes: &[u8], size: usize) -> Vec<u8> {
     chunks.collect::<Vec<_>>().concat()
 }
 
-/// Waits until the server has done all that there is to do.
-async fn is_idle(server: &Serving) {
-    let ticks = || {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", server.pid)).unwrap();
-        let after_name = stat.rsplit_once(')').unwrap().1.to_owned();
-        let fields: Vec<_> = after_name.split_whitespace().collect();
-        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-    };
-    let mut before = ticks();
-    loop {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let now = ticks();
-        if now == before {
-            return;
-        }
-        before = now;
-    }
-}
-
 /// What each of many bodies takes that have come in chunks of `size` so far.
 async fn memory_of_each(headers: &[&str], body: &[u8], size: usize, program: &Program) -> u64 {
     let server = program.serve();
@@ -118,13 +80,13 @@ async fn memory_of_each(headers: &[&str], body: &[u8], size: usize, program: &Pr
     };
     // What the first of all takes is not theirs.
     let first = send().await;
-    is_idle(&server).await;
+    server.is_idle().await;
     let before = server.peak_memory();
     let mut wires = vec![first];
     for _ in 0..MANY {
         wires.push(send().await);
     }
-    is_idle(&server).await;
+    server.is_idle().await;
     server.peak_memory().saturating_sub(before) / MANY as u64
 }
 

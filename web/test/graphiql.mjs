@@ -88,6 +88,35 @@ async function whoAmI(page) {
   await run(page, '{ me { username } }', named('me'));
 }
 
+/** The other tabs hold examples, which run as they are. */
+async function runExamples(page) {
+  const tabs = page.getByRole('tab');
+  const names = (await tabs.allInnerTexts()).map((name) => name.trim());
+  assert.deepEqual(names.slice(1), ['MyFiles', 'Share', 'Link', 'SharedWithMe', 'Feed']);
+  const answer = page.locator('.graphiql-response .CodeMirror-code');
+  for (const [name, expected] of [['MyFiles', '"files"'], ['SharedWithMe', '"sharedWithMe"']]) {
+    await page.getByRole('tab', { name }).click();
+    await page.locator('.graphiql-execute-button').click();
+    await answer.filter({ hasText: expected }).waitFor();
+  }
+}
+
+/** Events are shown as they come, until the subscription is stopped. */
+async function follow(page) {
+  await page.getByRole('tab', { name: 'Feed' }).click();
+  const socket = page.waitForEvent('websocket');
+  await page.locator('.graphiql-execute-button').click();
+  await socket;
+  const answer = page.locator('.graphiql-response .CodeMirror-code');
+  for (let tries = 0; tries < 20 && !(await answer.filter({ hasText: 'GROUP_CREATED' }).count()); tries += 1) {
+    // The subscription may begin a moment after it was asked for.
+    await page.request.post('/graphql', { data: { query: 'mutation { createGroup(name: "seen") { id } }' } });
+    await page.waitForTimeout(250);
+  }
+  await answer.filter({ hasText: 'GROUP_CREATED' }).waitFor();
+  await page.getByRole('button', { name: /stop/i }).click();
+}
+
 /** The description of the type User, as the schema has it. */
 async function userDescription(page) {
   const answer = await page.evaluate(async () => {
@@ -130,12 +159,12 @@ const browser = await chromium.launch({
 });
 let faults = [];
 try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, baseURL: base });
   page.setDefaultTimeout(TIMEOUT_MS);
   faults = watch(page);
   await reportViolations(page);
 
-  const steps = { openPage, signIn, whoAmI, readDocumentation, openDialog };
+  const steps = { openPage, signIn, whoAmI, runExamples, follow, readDocumentation, openDialog };
   for (const [name, step] of Object.entries(steps)) {
     try {
       await step(page);

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     super::{
         Access,
-        audiences::unexpired,
+        audiences::{of_lasting_owner, unexpired},
         facts::{active, is_in},
         policy::State,
     },
@@ -68,6 +68,7 @@ fn scan(asked: Asked) -> SelectStatement {
         .and_where(file_id().lt(asked.below))
         .cond_where(unexpired(asked.now))
         .and_where(is_in(State::Live))
+        .and_where(of_lasting_owner())
         .and_where(file::Column::OwnerId.into_expr().ne(asked.user_id))
         .to_owned()
 }

@@ -11,7 +11,11 @@ use uuid::Uuid;
 use crate::{
     auth::client::ClientAddress,
     error::{Code, Error, Result},
+    metrics,
 };
+
+/// What metrics call those who wait.
+pub const QUEUE: &str = "passwords";
 
 /// Those who wait in a line behind each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +98,7 @@ impl<J> Turns<J> {
         }
         standing.people += 1;
         state.in_all += 1;
+        metrics::queue_length(QUEUE, state.in_all);
         state.last_number += 1;
         Ok(Waiter {
             turns: Arc::clone(self),
@@ -210,6 +215,7 @@ impl<J> Drop for Waiter<J> {
         let mut state = self.turns.lock();
         self.withdraw_from(&mut state);
         state.in_all -= 1;
+        metrics::queue_length(QUEUE, state.in_all);
         if let Some(standing) = state.lines.get_mut(&self.line) {
             standing.people -= 1;
             if standing.people == 0 {

@@ -9,11 +9,11 @@ use sea_orm::{
     sea_query::{CaseStatement, Expr, ExprTrait, OnConflict},
 };
 
-use super::{limited, shared_time};
+use super::limited;
 use crate::{
     auth::{Auth, client::ClientAddress},
     clock::{self, Clock, millis},
-    db::{Reader, Transaction},
+    db::{Reader, Transaction, shared_time},
     error::Result,
 };
 
@@ -163,7 +163,7 @@ impl Mark {
         if self.ttl == 0 {
             return Ok(());
         }
-        let now = shared_time::now(&self.clock, transaction).await?;
+        let now = shared_time(&self.clock, transaction).await?;
         let row = throttle::ActiveModel {
             subject: Set(self.subject),
             clear_at: Set(Timestamp(now.saturating_add(self.ttl))),
@@ -225,11 +225,12 @@ async fn is_spent(auth: &Auth, now: Timestamp) -> Result<Expr> {
     let window = config
         .accounts
         .sign_in_window
-        .max(config.accounts.sign_up_window);
+        .max(config.accounts.sign_up_window)
+        .max(config.oidc.oidc_attempt_ttl + clock::SKEW);
     // The settled time can be behind or of a clock that is wrong, and so can the shared one: what either of them spares, stays.
     let shared = match auth.db.reader() {
         Reader::Sqlite { .. } => auth.clock.now().0,
-        Reader::Postgres(connections) => shared_time::now(&auth.clock, connections).await?,
+        Reader::Postgres(connections) => shared_time(&auth.clock, connections).await?,
     };
     let latest = cmp::max(now.0, shared) + millis(window + clock::SKEW);
     let set_wrongly = clear_at

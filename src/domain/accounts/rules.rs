@@ -6,13 +6,14 @@
 //! adds more than that. A password is never cut.
 
 use crate::{
+    app::App,
     auth::{common_passwords, password::prepared},
     config::Secret,
     domain::visible::is_ignorable,
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
-const USERNAME_MAX: usize = 32;
+pub(super) const USERNAME_MAX: usize = 32;
 /// Characters as they are hashed, not bytes; within them, any password will do.
 const PASSWORD_MIN: usize = 8;
 const PASSWORD_MAX: usize = 128;
@@ -38,6 +39,17 @@ pub(super) fn username_key(typed: &str) -> Result<String> {
         ));
     }
     Ok(username.to_ascii_lowercase())
+}
+
+/// `FORBIDDEN` where passwords sign nobody in.
+pub(super) fn check_passwords_on(app: &App) -> Result<()> {
+    match app.config.takes_passwords() {
+        true => Ok(()),
+        false => Err(Error::new(
+            Code::Forbidden,
+            "Passwords sign nobody in here; open /auth/oidc in a browser.",
+        )),
+    }
 }
 
 /// Refuses what is no password, as that of the argument `field`.

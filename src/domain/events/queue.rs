@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Event, Once, log, row};
-use crate::{app::App, error::Result};
+use crate::{app::App, error::Result, metrics};
 
 mod rows;
 mod waiting;
@@ -67,8 +67,10 @@ async fn flush(app: &App) {
     let lost = {
         let mut waiting = app.events.lock();
         waiting.begin_writing(app.clock.uptime());
+        metrics::queue_length(TASK, waiting.writing.len());
         mem::take(&mut waiting.lost)
     };
+    metrics::dropped(TASK, lost as u64);
     if lost > 0 {
         tracing::warn!(
             lost,

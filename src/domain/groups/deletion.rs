@@ -39,11 +39,15 @@ pub async fn delete(app: &App, client: &ClientAddress, group: &Owned<Group>) -> 
     let delete = app.db.write(move |transaction| {
         Box::pin(async move {
             hold(transaction, id).await?;
-            group_member::Entity::delete_many()
+            let members = group_member::Entity::delete_many()
                 .filter(group_member::Column::GroupId.eq(id))
-                .exec(transaction)
+                .exec_with_returning(transaction)
                 .await?;
+            let deleted_id = deleted.id;
             events::record(transaction, deleted).await?;
+            // They belong to it no more, and learn why.
+            let members = members.into_iter().map(|member| member.user_id);
+            events::concern_users(transaction, deleted_id, members).await?;
             if delete_shares(transaction, id, (&revoked, now), AT_ONCE).await? == AT_ONCE {
                 group::Entity::update_many()
                     .col_expr(group::Column::DeletedAt, Expr::value(now))

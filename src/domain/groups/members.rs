@@ -1,8 +1,12 @@
 //! Who belongs to a group.
 
+use std::collections::{HashMap, HashSet};
+
 use entity::{event::Kind, group, group_member, share::Audience, user};
 use sea_orm::{
-    ColumnTrait, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QuerySelect, RelationTrait,
+    ColumnTrait, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, RelationTrait,
+    sea_query::{Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -11,7 +15,7 @@ use crate::{
     access::{Group, Owned, Readable},
     app::App,
     auth::{Account, PublicUser, client::ClientAddress},
-    db::{Page, Rows, Transaction},
+    db::{LISTS_MAX, Page, Rows, Transaction},
     domain::{
         accounts,
         events::{self, By, Event, Object},
@@ -19,18 +23,56 @@ use crate::{
     error::{Code, Error, Result},
 };
 
-/// The members of `group`, its owner among them, those with the newest accounts first.
+/// Of each of `groups`, the page of its members, its owner among them, those with the newest accounts first.
+///
+/// Two queries for [`LISTS_MAX`] groups, which read no more of each than its page.
 #[expect(
     clippy::disallowed_methods,
     reason = "whoever belongs to a group may know its members"
 )]
-pub async fn members(app: &App, group: &Readable<Group>, page: Page) -> Result<Rows<Account>> {
-    let users = user::Entity::find()
-        .join_rev(JoinType::InnerJoin, group_member::Relation::User.def())
-        .filter(group_member::Column::GroupId.eq(group.id));
-    let users = page.apply(users, group_member::Column::UserId);
-    let users = page.cut(app.db.all(users).await?);
-    Ok(users.map(Account::from))
+pub async fn members(
+    app: &App,
+    groups: &[&Readable<Group>],
+    page: Page,
+) -> Result<HashMap<Uuid, Rows<Account>>> {
+    let mut pages = HashMap::new();
+    for groups in groups.chunks(LISTS_MAX) {
+        let lists = groups.iter().map(|group| ids_of(group.id));
+        let Some(keys) = page.keys_of_each(lists, group_member::Column::UserId) else {
+            continue;
+        };
+        let mut members = group_member::Entity::find();
+        // In the place of the table: SQLite would look for two columns in all of that.
+        let all = QueryTrait::query(&mut members).from_clear();
+        all.from_subquery(keys, group_member::Entity);
+        let members = match page.backward {
+            true => members.order_by_asc(group_member::Column::UserId),
+            false => members.order_by_desc(group_member::Column::UserId),
+        };
+        let members = app.db.all(members).await?;
+        let ids: HashSet<_> = members.iter().map(|member| member.user_id).collect();
+        let users = user::Entity::find().filter(user::Column::Id.is_in(ids));
+        let users = app.db.all(users).await?.into_iter();
+        let users: HashMap<_, _> = users.map(|user| (user.id, Account::from(user))).collect();
+        let mut of_groups: HashMap<_, Vec<_>> = HashMap::new();
+        for member in members {
+            let of_group = of_groups.entry(member.group_id).or_default();
+            of_group.extend(users.get(&member.user_id).cloned());
+        }
+        let of_groups = of_groups.into_iter();
+        pages.extend(of_groups.map(|(id, members)| (id, page.cut(members))));
+    }
+    Ok(pages)
+}
+
+/// The ids of a group and of its members.
+fn ids_of(group_id: Uuid) -> SelectStatement {
+    let (group, user) = (group_member::Column::GroupId, group_member::Column::UserId);
+    Query::select()
+        .columns([(group_member::Entity, group), (group_member::Entity, user)])
+        .from(group_member::Entity)
+        .and_where(group.eq(group_id))
+        .to_owned()
 }
 
 /// Makes `user` a member of `group`. A second call changes nothing.

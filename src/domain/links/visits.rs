@@ -44,8 +44,21 @@ pub async fn visit(
     password: Option<Secret>,
 ) -> Result<Visit> {
     let key = LinkKey::of_token(&app.keyring, token).ok_or_else(Error::not_found)?;
-    let face = access::link_face(app, &key).await?;
-    let holder = match unlock(app, &app.hasher, client, &key, password).await? {
+    match enter(app, client, &key, password.clone()).await {
+        // The owner may have changed the link between two reads of it. A second look finds it by its new terms.
+        Err(error) if error.code == Code::NotFound => enter(app, client, &key, password).await,
+        entered => entered,
+    }
+}
+
+async fn enter(
+    app: &App,
+    client: &ClientAddress,
+    key: &LinkKey,
+    password: Option<Secret>,
+) -> Result<Visit> {
+    let face = access::link_face(app, key).await?;
+    let holder = match unlock(app, &app.hasher, client, key, password).await? {
         Unlocked::Open(holder) => holder,
         Unlocked::NoPassword => return Ok(Visit { face, opened: None }),
         Unlocked::WrongPassword => {

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{
     Complete,
-    rows::{Outcome, Stored},
+    rows::{Outcome, Stored, swept},
+    scanning,
 };
 use crate::{
     access::{Destination, Owned, drop_is_full},
@@ -43,7 +44,7 @@ pub struct Naming {
 /// operation's time stands still for it.
 /// `BAD_USER_INPUT` for an invalid name, `CHECKSUM_MISMATCH` when the bytes are not the expected ones,
 /// `QUOTA_EXCEEDED` when the payer would have too many files, `UNAUTHENTICATED` when the account was stopped, or got
-/// another password, since the upload began.
+/// another password, since the upload began; `FILE_REFUSED` or `UNAVAILABLE` by what a scanner says.
 pub async fn finish(
     app: &SharedApp,
     client: &ClientAddress,
@@ -78,6 +79,13 @@ pub async fn finish_dropped(
     left.await.map_err(drops::for_visitor)
 }
 
+/// The same for a file that the operator puts into an account. `UNAUTHENTICATED` where its user was disabled meanwhile.
+pub async fn finish_import(app: &SharedApp, upload: Naming) -> Result<()> {
+    let nobody = ClientAddress::default();
+    let files = become_files(app, &nobody, vec![upload], |_, _| Ok(()));
+    files.await.map(drop)
+}
+
 /// The same for a resumable upload; returns the file's id, whoever uploaded it.
 pub(super) async fn finish_kept(
     app: &SharedApp,
@@ -108,7 +116,8 @@ async fn become_files<T: Send + 'static>(
             .buffered(FINISHED_AT_ONCE)
             .collect()
             .await;
-        let uploads = stored.into_iter().collect::<Result<_>>()?;
+        let uploads = stored.into_iter().collect::<Result<Vec<_>>>()?;
+        scanning::check(&app, &client, &uploads).await?;
         commit(&app, &client, uploads, rows, told).await
     }));
     patience::untimed(task).await.map_err(Error::internal)?
@@ -148,13 +157,7 @@ async fn commit<T>(
         Outcome::Ended => return Err(Error::unauthenticated()),
         Outcome::DropFull => return Err(drop_is_full()),
         Outcome::DropClosed => return Err(Error::not_found()),
-        // An upload that was silent so long that it was swept has no bytes any more.
-        Outcome::Swept => {
-            return Err(Error::new(
-                Code::Unavailable,
-                "The upload took so long that it was given up; send it again.",
-            ));
-        }
+        Outcome::Swept => return Err(swept()),
     }
     for Complete { upload, .. } in &mut uploads {
         upload.record.end();

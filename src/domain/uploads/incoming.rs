@@ -4,7 +4,7 @@ use bytes::Bytes;
 use entity::Timestamp;
 
 use super::{
-    Pieces,
+    PartEnd, Pieces,
     digest::{Checksum, Digest},
     pending::Pending,
     resumable::{Kept, beyond},
@@ -16,7 +16,7 @@ use crate::{
     domain::content_type,
     error::{Error, Result},
     patience::{self, PATIENCE},
-    storage::{Lock, Writer, Writing},
+    storage::{Lock, Taker, Writer, Writing},
 };
 
 /// A file of so many bytes is hashed where it is, in some 20 µs, and written when it is finished.
@@ -28,24 +28,26 @@ pub(super) const RESERVE_AHEAD: [u64; 2] = [256 << 10, 16 << 20];
 /// One file's bytes on their way in. Dropped before it is a file, it is aborted.
 #[derive(Debug)]
 pub struct Incoming {
-    app: SharedApp,
+    pub(super) app: SharedApp,
     pub(super) record: Pending,
     pub(super) size: u64,
     /// The first bytes, which tell what the file is.
     pub(super) head: Vec<u8>,
     pieces: Pieces,
-    place: Place,
+    /// Where the storage takes bytes in parts: the end of the present one.
+    part_end: Option<PartEnd>,
+    writes: Writes,
     /// Of a resumable upload: what of it is durable.
-    kept: Option<Box<Kept>>,
+    pub(super) kept: Option<Box<Kept>>,
 }
 
 /// The writer and the digest are either here or with the batch that is being written.
 #[derive(Debug)]
-enum Place {
-    Here(Writer, Digest),
-    Writing(Writing<Digest>),
+enum Writes {
+    Idle(Writer, Digest),
+    UnderWay(Writing<Digest>),
     /// After a failed write, and once the bytes are content: nothing can be added any more.
-    Gone,
+    Over,
 }
 
 /// A file's bytes, all here, hashed and counted; to be finished under a name.
@@ -57,14 +59,28 @@ pub struct Complete {
     pub(super) lock: Option<Lock>,
 }
 
+/// Whose share of the memory an upload into `destination` takes: what strangers take holds up no upload of whoever pays.
+pub(super) fn taker(destination: &Destination) -> Taker {
+    let payer_id = destination.payer().id;
+    match destination.drop_id() {
+        Some(_) => Taker::VisitorsOf(payer_id),
+        None => Taker::Account(payer_id),
+    }
+}
+
 impl Incoming {
     /// An upload of which nothing has come. Its record is not in the database yet.
-    pub(super) fn new(app: &SharedApp, destination: &Destination) -> Self {
+    pub(super) fn new(app: &SharedApp, destination: &Destination, expected: Option<u64>) -> Self {
         let record = Pending::new(app, destination);
         app.live_uploads.insert(record.id);
+        let limit = destination.size_limit(app.config.uploads.max_file_size);
+        let at_most = expected.map_or(limit, |expected| expected.min(limit));
+        let taker = taker(destination);
+        let writer = app.storage.begin(&record.key, taker, at_most);
         Self {
             app: SharedApp::clone(app),
-            place: Place::Here(app.storage.begin(&record.key), Digest::default()),
+            part_end: PartEnd::of(&writer),
+            writes: Writes::Idle(writer, Digest::default()),
             record,
             size: 0,
             head: Vec::new(),
@@ -88,7 +104,8 @@ impl Incoming {
             size,
             head,
             pieces: Pieces::default(),
-            place: Place::Here(writer, digest),
+            part_end: PartEnd::of(&writer),
+            writes: Writes::Idle(writer, digest),
             kept: Some(Box::new(kept)),
         }
     }
@@ -124,6 +141,22 @@ impl Incoming {
         }
         let missing = content_type::SNIFF_BYTES - self.head.len();
         self.head.extend(chunk.iter().take(missing));
+        self.take_in(chunk).await
+    }
+
+    /// Gathers `chunk`; a batch ends where a part does.
+    async fn take_in(&mut self, mut chunk: Bytes) -> Result<()> {
+        while let Some(end) = &mut self.part_end
+            && let Some(behind) = end.cut(&mut chunk)
+        {
+            self.gather(chunk).await?;
+            self.write_batch().await?;
+            chunk = behind;
+        }
+        self.gather(chunk).await
+    }
+
+    async fn gather(&mut self, chunk: Bytes) -> Result<()> {
         // Before, or a batch would be larger than it may be by most of a chunk.
         if self.pieces.len() + chunk.len() > self.app.live_uploads.batch_bytes() {
             self.write_batch().await?;
@@ -147,8 +180,13 @@ impl Incoming {
         if let Some(kept) = &mut self.kept {
             kept.noted().await?;
         }
+        // Another request for the same upload may send other bytes: those that are named by their parts are these.
+        if self.kept.is_some() && self.part_end.is_some() && self.size > 0 && !writer.is_in_parts()
+        {
+            self.begin_parts(&mut writer).await?;
+        }
         let sha256 = digest.sha256();
-        self.place = Place::Here(writer, digest);
+        self.writes = Writes::Idle(writer, digest);
         self.record.trim(&self.app, self.size).await?;
         Ok(Complete {
             upload: self,
@@ -171,7 +209,7 @@ impl Incoming {
         self.write_batch().await?;
         let (writer, digest) = self.writer().await?;
         let is_part = digest.is_part(checksum);
-        self.place = Place::Here(writer, digest);
+        self.writes = Writes::Idle(writer, digest);
         Ok(is_part)
     }
 
@@ -180,7 +218,7 @@ impl Incoming {
     pub(super) async fn pause(mut self, length: Option<u64>) -> Result<Timestamp> {
         self.write_batch().await?;
         let (writer, digest) = self.writer().await?;
-        let writer = writer.checkpoint().await?;
+        let mut writer = writer.checkpoint().await?;
         let is_reserved_whole = length.is_some() && self.record.destination.is_own();
         let surplus = match is_reserved_whole {
             true => 0,
@@ -188,39 +226,61 @@ impl Incoming {
         };
         let kept = self.kept.as_mut();
         let kept = kept.ok_or_else(|| Error::internal("only resumable uploads pause"))?;
-        let expires_at = kept.acknowledge(self.size, &digest, surplus).await?;
+        let all = (self.size, &digest);
+        let expires_at = kept
+            .acknowledge(&mut writer, &self.head, all, surplus)
+            .await?;
         drop(writer);
         Ok(expires_at)
+    }
+
+    /// Ends without another note of what has come, when nothing of it is being written any more. Says how many bytes may be left in
+    /// parts that no row names.
+    pub(super) async fn let_go(mut self) -> u64 {
+        let writer = self.writer().await;
+        let Some(kept) = &mut self.kept else {
+            return 0;
+        };
+        let _ = kept.noted().await;
+        match writer {
+            Ok((writer, _)) => writer.unnamed_bytes(),
+            // What was sent before the failure is not known any more.
+            Err(_) => self.size.saturating_sub(kept.acknowledged()),
+        }
     }
 
     /// Hands the pieces over to be written and hashed, once the batch before is, and does not wait for that.
     async fn write_batch(&mut self) -> Result<()> {
         let (mut writer, mut digest) = self.writer().await?;
         if let Some(kept) = &mut self.kept {
-            kept.look(&mut writer, &digest).await?;
+            kept.look(&mut writer, &digest, &self.head).await?;
+            kept.look_ahead(&mut writer).await?;
+        }
+        if writer.is_to_be_parted(self.pieces.len() as u64) {
+            self.begin_parts(&mut writer).await?;
         }
         let written = writer.write(self.pieces.take(), move |pieces| {
             digest.update(pieces);
             digest
         });
-        self.place = Place::Writing(written);
+        self.writes = Writes::UnderWay(written);
         Ok(())
     }
 
     /// The writer, which has written all that it was given, and the digest.
     async fn writer(&mut self) -> Result<(Writer, Digest)> {
-        if let Place::Writing(batch) = &mut self.place {
-            // It stays in its place meanwhile: an upload that is dropped now is aborted when the batch is written.
+        if let Writes::UnderWay(batch) = &mut self.writes {
+            // It stays where it is meanwhile: an upload that is dropped now is aborted when the batch is written.
             let (writer, digest) = batch
                 .await
                 .map_err(Error::internal)
                 .flatten()
-                .inspect_err(|_| self.place = Place::Gone)?;
-            self.place = Place::Here(writer, digest);
+                .inspect_err(|_| self.writes = Writes::Over)?;
+            self.writes = Writes::Idle(writer, digest);
         }
-        match std::mem::replace(&mut self.place, Place::Gone) {
-            Place::Here(writer, digest) => Ok((writer, digest)),
-            Place::Writing(_) | Place::Gone => {
+        match std::mem::replace(&mut self.writes, Writes::Over) {
+            Writes::Idle(writer, digest) => Ok((writer, digest)),
+            Writes::UnderWay(_) | Writes::Over => {
                 Err(Error::internal("an upload went on after a failed write"))
             }
         }
@@ -231,18 +291,19 @@ impl Complete {
     /// Makes the bytes durable and lets go of their writer's descriptor, for an upload that waits for others of its request.
     pub async fn settle(&mut self) -> Result<()> {
         let (writer, digest) = self.upload.writer().await?;
-        self.upload.place = Place::Here(writer.settle().await?, digest);
+        self.upload.writes = Writes::Idle(writer.settle().await?, digest);
         Ok(())
     }
 
     /// Makes the bytes durable content.
     pub(super) async fn store(&mut self) -> Result<()> {
-        let (writer, _) = self.upload.writer().await?;
+        let (writer, digest) = self.upload.writer().await?;
         if self.upload.record.is_kept() {
             // The writer lets go of them as soon as they are content, which is before the database says so.
-            self.lock = Some(writer.lock()?);
+            self.lock = writer.lock()?;
         }
-        let stored = self.upload.app.storage.finish(writer).await?;
+        let (writer, earlier) = self.upload.claim_completion(writer, &digest).await?;
+        let stored = self.upload.app.storage.finish(writer, earlier).await?;
         match stored == self.upload.size {
             true => Ok(()),
             false => Err(Error::internal(
@@ -258,10 +319,12 @@ impl Drop for Incoming {
         if !self.record.is_unfinished() {
             return;
         }
-        let place = std::mem::replace(&mut self.place, Place::Gone);
+        let writes = std::mem::replace(&mut self.writes, Writes::Over);
         self.record.abort(&self.app, async move {
-            // A batch still being written would make the staged file appear again.
-            if let Place::Writing(batch) = place {
+            // A batch still being written would make the staged file appear again. One to a store is broken off; one to a disk
+            // cannot be.
+            if let Writes::UnderWay(batch) = writes {
+                batch.abort();
                 let _ = batch.await;
             }
         });

@@ -7,9 +7,11 @@ use std::{
 
 use uuid::Uuid;
 
+use crate::metrics;
+
 /// How many bytes an upload gathers before they go to a blocking thread together, at least and at most; it holds two such
 /// batches. Few uploads share [`GATHERED_BYTES`], in larger batches and with fewer waits; many take the least each.
-const BATCH_BYTES: [usize; 2] = [96 << 10, 512 << 10];
+const BATCH_BYTES: [usize; 2] = [64 << 10, 512 << 10];
 const GATHERED_BYTES: usize = 2 << 20;
 
 /// The uploads that this process is taking in, which its janitor must not take for abandoned, whatever the clock says.
@@ -29,11 +31,15 @@ impl LiveUploads {
     }
 
     pub(super) fn insert(&self, id: Uuid) {
-        self.lock().insert(id);
+        let mut ids = self.lock();
+        ids.insert(id);
+        metrics::set_number(metrics::UPLOADS_UNDER_WAY, ids.len());
     }
 
     pub(super) fn remove(&self, id: Uuid) {
-        self.lock().remove(&id);
+        let mut ids = self.lock();
+        ids.remove(&id);
+        metrics::set_number(metrics::UPLOADS_UNDER_WAY, ids.len());
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<Uuid>> {

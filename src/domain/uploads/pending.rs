@@ -6,7 +6,7 @@ use entity::upload;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::rows::{Begun, abort};
+use super::rows::{self, Begun, abort};
 use crate::{
     access::Destination,
     app::SharedApp,
@@ -72,25 +72,52 @@ impl Pending {
         }
     }
 
-    /// Writes the row. `RATE_LIMITED` when the drop that it comes by has as many under way as it may have.
-    pub(super) async fn insert(&self, app: &SharedApp) -> Result<()> {
+    /// Writes the row. `RATE_LIMITED` when the drop that it comes by has as many under way as it may have, or as it may from
+    /// one network.
+    pub(super) async fn insert(&mut self, app: &SharedApp) -> Result<()> {
         let now = app.clock.now();
         let row = upload::Model {
             id: self.id,
             user_id: self.destination.payer().id,
             drop_id: self.destination.drop_id(),
+            network: self.destination.network(),
             content_key: self.key.to_string(),
             reserved_bytes: 0,
             created_at: now,
             touched_at: now,
             is_resumable: false,
+            multipart_id: None,
+            is_completing: false,
         };
         let app = SharedApp::clone(app);
         let begin = async move { app.upload_rows.begin(row).await };
         match self.write_row(begin).await? {
             Begun::Pending => Ok(()),
-            Begun::TooMany => Err(drops::too_many_uploads()),
+            Begun::TooMany => {
+                // There is no row, and nothing else.
+                self.life = Life::Over;
+                Err(drops::too_many_uploads())
+            }
         }
+    }
+
+    /// Notes by which upload in parts its bytes go to the store, before they do. `UNAVAILABLE` when it was swept meanwhile.
+    pub(super) async fn note_parts(
+        &self,
+        app: &SharedApp,
+        multipart_id: &str,
+        epoch: Option<i64>,
+    ) -> Result<()> {
+        let (app, id, multipart_id) = (SharedApp::clone(app), self.id, multipart_id.to_owned());
+        let note = async move { rows::note_parts(&app, id, multipart_id, epoch).await };
+        self.write_row(note).await
+    }
+
+    /// Takes it upon this request to have the store put the parts together. `UNAVAILABLE` when it was swept meanwhile.
+    pub(super) async fn claim_completion(&self, app: &SharedApp) -> Result<()> {
+        let (app, id) = (SharedApp::clone(app), self.id);
+        self.write_row(async move { rows::claim_completion(&app, id).await })
+            .await
     }
 
     /// How much has to be reserved before there may be `size` bytes in all.
@@ -106,8 +133,8 @@ impl Pending {
         needed: u64,
         wanted: u64,
     ) -> Result<()> {
-        let (app, id, payer_id) = (SharedApp::clone(app), self.id, self.destination.payer().id);
-        let reserve = async move { quota::reserve(&app, id, payer_id, needed, wanted).await };
+        let (app, id, payer) = (SharedApp::clone(app), self.id, *self.destination.payer());
+        let reserve = async move { quota::reserve(&app, id, payer, needed, wanted).await };
         let granted = self.write_row(reserve).await?;
         self.reserved = self.reserved.zip(granted).map(|(had, more)| had + more);
         Ok(())

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::storage::Writer;
+
 /// A piece below this is copied: to keep it as it came would cost more than its bytes.
 const SMALL_BYTES: usize = 4 * 1024;
 /// How much of small pieces is put together.
@@ -48,6 +50,36 @@ impl Pieces {
     }
 }
 
+/// The end of the part that bytes go to, in a storage that takes them in parts.
+#[derive(Clone, Copy, Debug)]
+pub struct PartEnd {
+    part_bytes: u64,
+    /// How many bytes are to come until there.
+    left: u64,
+}
+
+impl PartEnd {
+    /// That of the part which `writer` is in.
+    pub fn of(writer: &Writer) -> Option<Self> {
+        let (part_bytes, left) = writer.part()?;
+        Some(Self { part_bytes, left })
+    }
+
+    /// Goes on by `chunk`. Where that reaches the end, what is behind the end is cut off and returned.
+    pub fn cut(&mut self, chunk: &mut Bytes) -> Option<Bytes> {
+        match usize::try_from(self.left) {
+            Ok(left) if left <= chunk.len() => {
+                self.left = self.part_bytes;
+                Some(chunk.split_off(left))
+            }
+            _ => {
+                self.left -= chunk.len() as u64;
+                None
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +107,32 @@ mod tests {
             assert!(taken.concat() == bytes, "{cuts:?}");
             assert_eq!((pieces.len(), pieces.take().len()), (0, 0));
         }
+    }
+
+    #[test]
+    fn chunks_are_cut_at_the_end_of_each_part() {
+        let mut end = PartEnd {
+            part_bytes: 10,
+            left: 4,
+        };
+        let mut pieces = Vec::new();
+        for size in [3, 1, 25, 4, 2] {
+            let mut chunk = Bytes::from(vec![0; size]);
+            while let Some(behind) = end.cut(&mut chunk) {
+                pieces.push((chunk.len(), true));
+                chunk = behind;
+            }
+            pieces.push((chunk.len(), false));
+        }
+        let first = [(3, false), (1, true), (0, false)];
+        let second = [
+            (10, true),
+            (10, true),
+            (5, false),
+            (4, false),
+            (1, true),
+            (1, false),
+        ];
+        assert_eq!(pieces, [&first[..], &second[..]].concat());
     }
 }

@@ -1,14 +1,19 @@
 //! Resumable uploads: bytes that come by several requests, to whichever process.
 //!
 //! One request at a time appends to an upload. The newest one does: it tells the older ones to end (`turns`), and begins when
-//! the storage lets it take hold of the bytes, which is when no older one can write any more. What has come is acknowledged
+//! the storage lets it take hold of the bytes, which is when no older one can write any more. An older one that does not end,
+//! because its process stands still, is left with bytes that nobody needs any more (`take_over`). What has come is acknowledged
 //! once the bytes, and then their number and the state of their hash, are durable (`kept`).
 
 use bytes::Bytes;
 use entity::{resumable_upload, upload};
 use futures_util::{Stream, stream};
+use uuid::Uuid;
 
-use super::{Digest, rows::abort};
+use super::{
+    Digest,
+    rows::{abort, abort_of},
+};
 use crate::{
     access::{self, Destination, Resumable},
     app::{App, SharedApp},
@@ -16,21 +21,26 @@ use crate::{
     domain::{file_name, quota},
     error::{Code, Error, Result},
     patience, random,
-    storage::{ContentKey, Writer},
+    storage::{ContentKey, Hold, Writer},
 };
 
 mod append;
+mod fenced;
+mod give_back;
 mod kept;
 mod rows;
 mod sweep;
+mod take_over;
 mod turns;
 
 pub(super) use append::beyond;
 pub use append::{Appended, Part};
+use fenced::Fence;
+use kept::Fenced;
 pub(super) use kept::Kept;
 pub use sweep::sweep_expired;
-use turns::Claim;
 pub use turns::Turns;
+use turns::{Claim, superseded};
 
 /// What is known of an upload at its beginning.
 #[derive(Clone, Debug)]
@@ -82,17 +92,25 @@ pub async fn begin(
         generation: 0,
         created_at: now,
         expires_at: app.clock.after(app.config.uploads.resumable_ttl),
+        epoch: 0,
+        is_held: false,
+        next_part: 1,
+        unnamed_bytes: 0,
+        head: None,
         file_id: None,
     };
     let pending = upload::Model {
         id: row.id,
         user_id: destination.payer().id,
         drop_id: destination.drop_id(),
+        network: destination.network(),
         content_key: key.to_string(),
         reserved_bytes: 0,
         created_at: now,
         touched_at: now,
         is_resumable: true,
+        multipart_id: None,
+        is_completing: false,
     };
     rows::begin(app, destination, pending, row.clone(), announced).await?;
     Resumable::begun(destination, row)
@@ -134,7 +152,7 @@ pub async fn begin_with<E: Send + 'static>(
 ) -> Result<Appended> {
     let (app, client, upload) = (SharedApp::clone(app), *client, upload.clone());
     let task = tokio::spawn(patience::inherit(async move {
-        let appended = match turn(&app, &upload).await {
+        let appended = match turn(&app, &upload, Purpose::Append).await {
             Ok(Standing::Open(turn)) => turn.append(&client, part, body).await,
             Ok(Standing::Finished(_)) => Err(Error::not_found()),
             Err(error) => Err(error),
@@ -147,14 +165,24 @@ pub async fn begin_with<E: Send + 'static>(
     task.await.map_err(Error::internal)?
 }
 
+/// What a request does when it is its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Append,
+    Look,
+    End,
+}
+
 /// The right to append to an upload, or to end it: nobody else has it.
 #[derive(Debug)]
 pub struct Turn {
     app: SharedApp,
     claim: Claim,
     upload: Resumable,
-    /// What holds the bytes.
-    writer: Writer,
+    /// What holds the bytes. `None` where an older request does not let go of them, and where the storage has no locks.
+    writer: Option<Writer>,
+    /// What holds the upload, where the storage has no locks.
+    fence: Option<Fence>,
 }
 
 /// Where an upload stands.
@@ -166,29 +194,32 @@ pub enum Standing {
     Finished(Resumable),
 }
 
-/// Ends every older request that appends to `found`, on whichever instance, and waits until they have.
+/// Ends every older request that appends to `found`, on whichever instance, and waits until they have. One whose process stands
+/// still is not waited for: nothing of what it brings counts any more.
 ///
-/// `CONFLICT` when a newer request comes meanwhile, `NOT_FOUND` when the upload ends, `UNAVAILABLE` when the older request does
-/// not let go.
-pub async fn turn(app: &SharedApp, found: &Resumable) -> Result<Standing> {
+/// `CONFLICT` when a newer request comes meanwhile that appends, and this one was to append; `NOT_FOUND` when the upload ends;
+/// `UNAVAILABLE` when many come and each has its turn.
+pub async fn turn(app: &SharedApp, found: &Resumable, purpose: Purpose) -> Result<Standing> {
     if found.file_id.is_some() {
         return Ok(Standing::Finished(found.clone()));
     }
     let key = key(found)?;
-    let mut claim = app.upload_turns.claim(app, (found.id, found.generation));
-    let writer = claim.hold(&key, found.received_bytes == 0).await?;
-    let Some(writer) = writer else {
-        return Err(missing(app, found).await);
+    let ids = (found.id, found.generation);
+    let mut claim = app.upload_turns.claim(app, ids, purpose);
+    if !app.storage.has_locks() {
+        return fenced::turn(app, found, (claim, purpose)).await;
+    }
+    let writer = match claim.hold(&key, found.received_bytes == 0).await? {
+        Hold::Missing => return missing(app, found).await,
+        Hold::Held(writer) => Some(writer),
+        Hold::Taken => None,
     };
-    if writer.is_content() {
+    if writer.as_ref().is_some_and(Writer::is_content) {
         rows::settle(app, found.id).await?;
     }
     let upload = match access::upload_again(app, found).await {
         Err(error) if error.code == Code::NotFound => {
-            if rows::generation(app, found.id).await?.is_none() {
-                // It may have been made just now, for an upload that had ended.
-                app.storage.unstage(&key).await?;
-            }
+            clean(app, found.id, &key).await?;
             return Err(error);
         }
         upload => upload?,
@@ -196,27 +227,37 @@ pub async fn turn(app: &SharedApp, found: &Resumable) -> Result<Standing> {
     if upload.file_id.is_some() {
         return Ok(Standing::Finished(upload));
     }
+    if upload.content_key != found.content_key {
+        clean(app, found.id, &key).await?;
+        return Err(superseded());
+    }
     Ok(Standing::Open(Turn {
         app: SharedApp::clone(app),
         claim,
         upload,
         writer,
+        fence: None,
     }))
 }
 
-/// The refusal of an upload that has ended meanwhile, or whose bytes are gone: a database that was restored from a backup
-/// knows of uploads whose bytes were not kept. Such a one ends.
-async fn missing(app: &App, found: &Resumable) -> Error {
-    let end = async {
-        let upload = access::upload_again(app, found).await?;
-        if upload.file_id.is_none() {
-            tracing::warn!(upload = %found.id, "a resumable upload has no bytes any more, and ends");
-            abort(app, found.id, &key(found)?).await?;
-        }
-        Ok(())
-    };
-    let ended: Result<()> = end.await;
-    ended.err().unwrap_or_else(Error::not_found)
+/// Where an upload stands whose bytes are nowhere: it has become a file or ended meanwhile, or they are gone. A database that was
+/// restored from a backup knows of uploads whose bytes were not kept; such a one ends.
+async fn missing(app: &App, found: &Resumable) -> Result<Standing> {
+    let upload = access::upload_again(app, found).await?;
+    if upload.file_id.is_some() {
+        return Ok(Standing::Finished(upload));
+    }
+    tracing::warn!(upload = %found.id, "a resumable upload has no bytes any more, and ends");
+    abort(app, found.id, &key(found)?).await?;
+    Err(Error::not_found())
+}
+
+/// Removes what was made just now for bytes to come, if the upload has ended, or its bytes are elsewhere: then nothing else does.
+async fn clean(app: &App, id: Uuid, key: &ContentKey) -> Result<()> {
+    match rows::present(app, id).await? {
+        Some(row) if row.content_key == key.as_str() => Ok(()),
+        _ => app.storage.unstage(key).await,
+    }
 }
 
 impl Turn {

@@ -29,7 +29,12 @@ pub struct LastSeen(Mutex<HashMap<Uuid, (Timestamp, Duration)>>);
 
 impl LastSeen {
     /// Takes in the signs of life that there are at `now`, and returns the uploads that were silent for `ttl`.
-    fn update(&self, signs: &[(Uuid, Timestamp)], now: Duration, ttl: Duration) -> Vec<Uuid> {
+    pub(super) fn update(
+        &self,
+        signs: &[(Uuid, Timestamp)],
+        now: Duration,
+        ttl: Duration,
+    ) -> Vec<Uuid> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *seen = signs
             .iter()

@@ -5,15 +5,16 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use async_graphql::dataloader::Loader;
 use entity::event;
 use uuid::Uuid;
 
-use super::{DropLoader, EventLoader, LoadError, by_page, for_all_rows};
+use super::{Asking, Key, by_page};
 use crate::{
-    access::{self, Owned, Sight},
+    access::{self, Group, Owned, Readable, Sight},
+    auth::Account,
     db::{Page, Rows},
-    domain::events,
+    domain::{events, groups},
+    error::Result,
 };
 
 /// A page of the files that came by a drop of the viewer's own.
@@ -37,21 +38,54 @@ impl Hash for FilesOf {
     }
 }
 
-impl Loader<FilesOf> for DropLoader {
-    type Value = Rows<Sight>;
-    type Error = LoadError;
+impl Key for FilesOf {
+    type Row = Rows<Sight>;
 
-    async fn load(&self, keys: &[FilesOf]) -> Result<HashMap<FilesOf, Self::Value>, LoadError> {
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, Self::Row>> {
         let mut loaded = HashMap::new();
-        let Some(viewer) = &self.viewer else {
-            return Ok(loaded);
-        };
         for (page, keys) in by_page(keys, |key| key.page) {
             let drops: Vec<_> = keys.iter().map(|key| &key.drop).collect();
-            let files = access::files_of_drops(&self.app, viewer, &drops, page).await;
-            let mut files = files.map_err(for_all_rows)?;
+            let mut files = access::files_of_drops(&asks.app, &drops, page).await?;
             for key in keys {
                 let rows = files.remove(&key.drop.id);
+                loaded.extend(rows.map(|rows| (key.clone(), rows)));
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+/// A page of the members of a group that the viewer belongs to.
+#[derive(Clone)]
+pub struct MembersOf {
+    pub group: Readable<Group>,
+    pub page: Page,
+}
+
+impl PartialEq for MembersOf {
+    fn eq(&self, other: &Self) -> bool {
+        (self.group.id, self.page) == (other.group.id, other.page)
+    }
+}
+
+impl Eq for MembersOf {}
+
+impl Hash for MembersOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.group.id, self.page).hash(state);
+    }
+}
+
+impl Key for MembersOf {
+    type Row = Rows<Account>;
+
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, Self::Row>> {
+        let mut loaded = HashMap::new();
+        for (page, keys) in by_page(keys, |key| key.page) {
+            let of: Vec<_> = keys.iter().map(|key| &key.group).collect();
+            let mut members = groups::members(&asks.app, &of, page).await?;
+            for key in keys {
+                let rows = members.remove(&key.group.id);
                 loaded.extend(rows.map(|rows| (key.clone(), rows)));
             }
         }
@@ -80,16 +114,14 @@ impl Hash for EventsOf {
     }
 }
 
-impl Loader<EventsOf> for EventLoader {
-    type Value = Rows<event::Model>;
-    type Error = LoadError;
+impl Key for EventsOf {
+    type Row = Rows<event::Model>;
 
-    async fn load(&self, keys: &[EventsOf]) -> Result<HashMap<EventsOf, Self::Value>, LoadError> {
+    async fn load(asks: &Asking, keys: &[Self]) -> Result<HashMap<Self, Self::Row>> {
         let mut loaded = HashMap::new();
         for (page, keys) in by_page(keys, |key| key.page) {
             let file_ids: Vec<_> = keys.iter().map(|key| &key.file_id).collect();
-            let events = events::of_files(&self.0, &file_ids, page).await;
-            let mut events = events.map_err(for_all_rows)?;
+            let mut events = events::of_files(&asks.app, &file_ids, page).await?;
             for key in keys {
                 let rows = events.remove(&*key.file_id);
                 loaded.extend(rows.map(|rows| (key.clone(), rows)));

@@ -1,11 +1,12 @@
 //! The headers of the tus protocol.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
+pub use super::super::headers::{malformed, one};
 use crate::{
     domain::uploads::{Algorithm, Checksum},
-    error::{Error, Result},
+    error::Result,
 };
 
 pub const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
@@ -40,16 +41,6 @@ pub static READ: [HeaderName; 12] = [
     CLOAKROOM_FILE,
 ];
 
-/// What a header says that may be there once.
-pub fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next();
-    match values.next() {
-        None => Ok(value),
-        Some(_) => Err(malformed(name, "comes once at most")),
-    }
-}
-
 /// The number in a header. One of more digits than fit is as large as can be.
 pub fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>> {
     let Some(value) = one(headers, name)? else {
@@ -74,7 +65,16 @@ pub fn overridden(headers: &HeaderMap) -> Result<Option<Method>> {
 }
 
 /// What a part is to be: the name of an algorithm and the checksum in base64 (tus 1.0.0, Upload-Checksum).
+/// One that is to follow the body is refused: the part would be kept whatever it says.
 pub fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>> {
+    let trailers = headers.get_all(header::TRAILER).iter();
+    let mut trailers = trailers.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    if trailers.any(|name| {
+        let name = HeaderName::from_bytes(name.trim_ascii());
+        name.is_ok_and(|name| name == UPLOAD_CHECKSUM)
+    }) {
+        return Err(malformed(&UPLOAD_CHECKSUM, "comes before the body"));
+    }
     let Some(value) = one(headers, &UPLOAD_CHECKSUM)? else {
         return Ok(None);
     };
@@ -91,22 +91,4 @@ pub fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>> {
     let rule = "has a checksum of the algorithm's length in base64 behind a space";
     let checksum = checksum.ok_or_else(|| malformed(&UPLOAD_CHECKSUM, rule))?;
     Ok(Some(checksum))
-}
-
-/// The refusal of a header, as clients write it, by the rule for it.
-pub fn malformed(name: &HeaderName, rule: &str) -> Error {
-    let mut written = String::with_capacity(name.as_str().len());
-    for (at, word) in name.as_str().split('-').enumerate() {
-        if at > 0 {
-            written.push('-');
-        }
-        let (first, rest) = word.split_at(word.len().min(1));
-        written.push_str(&first.to_ascii_uppercase());
-        written.push_str(rest);
-    }
-    Error::new(
-        crate::error::Code::BadUserInput,
-        format!("The header `{written}` {rule}."),
-    )
-    .with("field", written)
 }

@@ -27,7 +27,7 @@ use crate::{
     clock,
     domain::{
         drops, file_name,
-        uploads::{self, Appended, Beginning, Part, Standing},
+        uploads::{self, Appended, Beginning, Part, Purpose, Standing},
     },
     error::{Code, Error, Result},
 };
@@ -123,7 +123,7 @@ pub async fn create(
 /// `HEAD /uploads/{id}`: how far the upload is. A request that still adds to it ends first, so that the answer stays true.
 pub async fn head(asked: Asked) -> Result<Response, Refusal> {
     let is_visitor = matches!(asked.caller.actor, Actor::Drop(_));
-    let upload = match uploads::turn(&asked.app, &asked.upload).await? {
+    let upload = match uploads::turn(&asked.app, &asked.upload, Purpose::Look).await? {
         Standing::Open(turn) => turn.upload().clone(),
         Standing::Finished(upload) => upload,
     };
@@ -152,7 +152,7 @@ pub async fn patch(asked: Asked) -> Result<Response, Refusal> {
         length: number(headers, &UPLOAD_LENGTH)?,
         checksum: checksum(headers)?,
     };
-    let turn = match uploads::turn(&asked.app, &asked.upload).await? {
+    let turn = match uploads::turn(&asked.app, &asked.upload, Purpose::Append).await? {
         Standing::Open(turn) => turn,
         Standing::Finished(_) => {
             return Err(Refusal {
@@ -161,6 +161,10 @@ pub async fn patch(asked: Asked) -> Result<Response, Refusal> {
             });
         }
     };
+    if let Actor::Drop(visitor) = &asked.caller.actor {
+        // Bytes that can become no file would only hold the owner's quota.
+        Destination::by_drop(visitor)?;
+    }
     let body = asked.body.into_data_stream();
     let appended = turn.append(&asked.caller.client, part, body).await;
     let appended = appended.map_err(|error| shown(is_visitor, error))?;
@@ -181,7 +185,7 @@ pub async fn patch(asked: Asked) -> Result<Response, Refusal> {
 
 /// `DELETE /uploads/{id}`: ends an upload that is not finished.
 pub async fn delete(asked: Asked) -> Result<Response, Refusal> {
-    match uploads::turn(&asked.app, &asked.upload).await? {
+    match uploads::turn(&asked.app, &asked.upload, Purpose::End).await? {
         Standing::Open(turn) => turn.end().await?,
         Standing::Finished(_) => return Err(Error::not_found().into()),
     }

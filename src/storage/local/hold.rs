@@ -3,9 +3,9 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{FILE_MODE, parent, sync_dir};
@@ -32,6 +32,26 @@ pub(super) fn hold(path: &Path, content: &Path, may_be_made: bool) -> io::Result
     }
     let made = open.create(may_be_made).mode(FILE_MODE).open(path)?;
     lock(made, path, false)
+}
+
+/// A new file at `path` that nobody else has, with the first `bytes` of the file at one of `places`; `None` where there are fewer.
+/// It survives a power loss. Blocks.
+pub(super) fn copy(places: &[PathBuf], path: &Path, bytes: u64) -> io::Result<Option<File>> {
+    let open = places.iter().find_map(|place| match File::open(place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        opened => Some(opened),
+    });
+    let Some(from) = open.transpose()? else {
+        return Ok(None);
+    };
+    let mut new = OpenOptions::new();
+    new.read(true).write(true).create_new(true).mode(FILE_MODE);
+    let mut file = new.open(path)?;
+    file.lock()?;
+    let copied = io::copy(&mut from.take(bytes), &mut file)?;
+    file.sync_all()?;
+    sync_dir(parent(path))?;
+    Ok((copied == bytes).then_some(file))
 }
 
 /// Moves what turned out not to be content back to `path`. Blocks.
@@ -80,6 +100,17 @@ mod tests {
         assert!(second.is_content);
         take_back(&path, &content).unwrap();
         assert!(path.exists() && !content.exists());
+
+        // Whoever has it, its beginning can be copied, wherever it lies.
+        fs::write(&path, b"0123").unwrap();
+        let places = [content.clone(), path.clone()];
+        let copy_path = directory.path().join("copy");
+        assert!(copy(&places, &copy_path, 5).unwrap().is_none());
+        fs::remove_file(&copy_path).unwrap();
+        let of_copy = copy(&places, &copy_path, 3).unwrap();
+        assert_eq!(fs::read(&copy_path).unwrap(), b"012");
+        assert!(hold(&copy_path, &content, false).unwrap().is_none());
+        drop(of_copy);
 
         // Who opened it before it went away does not get it.
         let late = File::open(&path).unwrap();

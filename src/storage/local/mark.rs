@@ -10,11 +10,9 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{FILE_MODE, sync_dir};
+use super::{FILE_MODE, MarkKind, sync_dir, unless_missing};
 use crate::{hex, operator_error::absolute, random};
 
-/// No key of content is like it.
-const NAME: &str = "installation";
 /// More than it has.
 const MAX_BYTES: u64 = 1024;
 
@@ -26,9 +24,9 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    pub(super) fn new(content: &Path, id: Uuid) -> Self {
+    pub(super) fn new(content: &Path, kind: MarkKind, id: Uuid) -> Self {
         Self {
-            path: path(content),
+            path: path(content, kind),
             id,
         }
     }
@@ -44,6 +42,12 @@ impl Mark {
         writeln!(file, "{}", self.id)?;
         file.sync_all()?;
         fs::rename(&fresh, &self.path)?;
+        sync_dir(self.path.parent().unwrap_or(&self.path))
+    }
+
+    /// Removes it, durably.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        unless_missing(fs::remove_file(&self.path))?;
         sync_dir(self.path.parent().unwrap_or(&self.path))
     }
 
@@ -80,9 +84,9 @@ fn away(text: String) -> io::Error {
     io::Error::new(ErrorKind::StaleNetworkFileHandle, text)
 }
 
-/// Where the mark of a content directory is.
-pub(super) fn path(content: &Path) -> PathBuf {
-    content.join(NAME)
+/// Where a mark of a content directory is.
+pub(super) fn path(content: &Path, kind: MarkKind) -> PathBuf {
+    content.join(kind.name())
 }
 
 /// What the mark at `path` says; `None` where there is none.

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use uuid::Uuid;
 
 use super::{
-    Durable, FILE_MODE, Local, Room, finish_batches, make_dir,
+    Durable, FILE_MODE, Local, MarkKind, Room, finish_batches, make_dir,
     mark::{self, Mark},
     sync_dir,
 };
@@ -28,11 +28,11 @@ impl Local {
     /// uploads may take.
     pub fn open_dir(
         data_dir: &Path,
-        id: Uuid,
+        (kind, id): (MarkKind, Uuid),
         room: Room,
         tasks: &Tasks,
     ) -> Result<Self, OperatorError> {
-        let local = Self::at(data_dir, id, room, tasks);
+        let local = Self::at(data_dir, (kind, id), room, tasks);
         for directory in [&local.staging, &local.content] {
             make_dir(directory).map_err(cannot("make the directory", directory))?;
         }
@@ -45,18 +45,17 @@ impl Local {
             .map_err(cannot("write", &local.purge_lock))?;
         sync_dir(data_dir).map_err(cannot("sync the directory", data_dir))?;
         local.check_places()?;
-        if Self::mark(data_dir)?.is_none() {
-            let written = local.mark.write();
-            written.map_err(cannot("write", &mark::path(&local.content)))?;
+        if Self::mark(data_dir, kind)?.is_none() {
+            Self::write_mark(data_dir, (kind, id))?;
         }
         Ok(local)
     }
 
     /// The same, where nothing may be made: what is missing is missed when it is used.
-    pub fn at(data_dir: &Path, id: Uuid, room: Room, tasks: &Tasks) -> Self {
+    pub fn at(data_dir: &Path, (kind, id): (MarkKind, Uuid), room: Room, tasks: &Tasks) -> Self {
         let [staging, content] = ["staging", "content"].map(|name| Arc::from(data_dir.join(name)));
         let durable = Durable::default();
-        let mark = Mark::new(&content, id);
+        let mark = Mark::new(&content, kind, id);
         Self {
             small: finish_batches(&content, &mark, &durable, tasks),
             staging,
@@ -77,15 +76,27 @@ impl Local {
         Ok(())
     }
 
-    /// Which installation the content directory in `data_dir` is marked as; `None` where it has no mark.
-    pub fn mark(data_dir: &Path) -> Result<Option<Uuid>, OperatorError> {
-        let path = Self::mark_path(data_dir);
+    /// Which installation the content directory in `data_dir` is marked as; `None` where it has no such mark.
+    pub fn mark(data_dir: &Path, kind: MarkKind) -> Result<Option<Uuid>, OperatorError> {
+        let path = Self::mark_path(data_dir, kind);
         mark::read(&path).map_err(cannot("read", &path))
     }
 
+    /// Marks the content directory in `data_dir`, which is there, as that of the installation `id`.
+    pub fn write_mark(data_dir: &Path, (kind, id): (MarkKind, Uuid)) -> Result<(), OperatorError> {
+        let written = Mark::new(&data_dir.join("content"), kind, id).write();
+        written.map_err(cannot("write", &Self::mark_path(data_dir, kind)))
+    }
+
+    /// Takes a mark away, where there is one.
+    pub fn remove_mark(data_dir: &Path, (kind, id): (MarkKind, Uuid)) -> Result<(), OperatorError> {
+        let removed = Mark::new(&data_dir.join("content"), kind, id).remove();
+        removed.map_err(cannot("remove", &Self::mark_path(data_dir, kind)))
+    }
+
     /// Where the mark is.
-    pub fn mark_path(data_dir: &Path) -> PathBuf {
-        mark::path(&data_dir.join("content"))
+    pub fn mark_path(data_dir: &Path, kind: MarkKind) -> PathBuf {
+        mark::path(&data_dir.join("content"), kind)
     }
 
     /// Whether there is content in `data_dir`, finished or staged.

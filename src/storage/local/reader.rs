@@ -29,11 +29,16 @@ impl Reader {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
+        Self::of(file).map(Some)
+    }
+
+    /// What `file` has at this moment. Blocks.
+    pub(in crate::storage) fn of(file: File) -> io::Result<Self> {
         let len = file.metadata()?.len();
-        Ok(Some(Self {
+        Ok(Self {
             file: Arc::new(file),
             len,
-        }))
+        })
     }
 
     pub(in crate::storage) fn len(&self) -> u64 {

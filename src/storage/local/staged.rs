@@ -229,11 +229,19 @@ impl Staged {
         if let Some(durable) = self.durable {
             return Ok(durable);
         }
-        let held = std::mem::take(&mut self.held);
-        self.write(&held)?;
+        self.write_held()?;
         self.end_early_sync()?;
         self.file()?.sync_all()?;
         Ok(*self.durable.insert(self.written))
+    }
+
+    /// Writes what was held, where that is still to be done. Blocks.
+    pub(super) fn write_held(&mut self) -> io::Result<()> {
+        if self.durable.is_none() {
+            let held = std::mem::take(&mut self.held);
+            self.write(&held)?;
+        }
+        Ok(())
     }
 
     /// Makes the file, even for no bytes at all. Says how many they were.

@@ -30,6 +30,8 @@ pub enum Caller {
     LinkVisitor,
     /// Nobody, with a drop of the owner's.
     DropVisitor,
+    /// A user without a share, who looks after accounts.
+    Administrator,
 }
 
 impl Caller {
@@ -39,7 +41,7 @@ impl Caller {
             // They are not signed in.
             Anonymous | Disabled | LinkVisitor | DropVisitor => Unauth,
             // What they may not see does not exist.
-            Stranger | Recipient | Member | Everyone | Owner => Hidden,
+            Stranger | Recipient | Member | Everyone | Owner | Administrator => Hidden,
             // The token's scope does not reach so far.
             Reader | Writer => Denied,
         }
@@ -104,12 +106,14 @@ fn given<T: Copy>(clauses: &[Clause<T>], caller: Caller) -> Option<T> {
 
 #[rustfmt::skip]
 const ANYBODY: &[Caller] =
-    &[Anonymous, Stranger, Recipient, Member, Everyone, Owner, Disabled, Reader, Writer, LinkVisitor, DropVisitor];
+    &[Anonymous, Stranger, Recipient, Member, Everyone, Owner, Disabled, Reader, Writer, LinkVisitor, DropVisitor, Administrator];
 /// Who is not signed in, and has no drop.
 const NOBODY: &[Caller] = &[Anonymous, Disabled, LinkVisitor];
-const SIGNED_IN: &[Caller] = &[Stranger, Recipient, Member, Everyone, Owner, Reader, Writer];
+#[rustfmt::skip]
+const SIGNED_IN: &[Caller] =
+    &[Stranger, Recipient, Member, Everyone, Owner, Reader, Writer, Administrator];
 /// Signed in by a browser's session, not by a token.
-const PEOPLE: &[Caller] = &[Stranger, Recipient, Member, Everyone, Owner];
+const PEOPLE: &[Caller] = &[Stranger, Recipient, Member, Everyone, Owner, Administrator];
 /// Those whom a share lets see the file.
 const RECIPIENTS: &[Caller] = &[Recipient, Member, Everyone];
 /// The owner, and the owner's programs.
@@ -142,7 +146,11 @@ pub const FOR_WRITERS: Outcomes = &[(Yes, PEOPLE), (Yes, &[Writer])];
 /// Whoever may see the file.
 pub const VISIBLE: Outcomes = &[(Yes, OWNERS), (Yes, RECIPIENTS)];
 /// The same; for others there is nothing, which is no error.
-pub const VISIBLE_OR_NULL: Outcomes = &[(Yes, OWNERS), (Yes, RECIPIENTS), (Null, &[Stranger])];
+pub const VISIBLE_OR_NULL: Outcomes = &[
+    (Yes, OWNERS),
+    (Yes, RECIPIENTS),
+    (Null, &[Stranger, Administrator]),
+];
 /// The same, about whom a share names; the shares with a group and with everyone name nobody.
 pub const VISIBLE_NAME_OF_SHARE: Outcomes = &[
     (Null, &[Member, Everyone]),
@@ -201,6 +209,11 @@ pub const OWN_LIST_TO_WRITE: Outcomes = &[
 ];
 /// Everyone has such a thing of their own, and the owner's is not null.
 pub const OWN_OR_NULL: Outcomes = &[(Yes, OWNERS), (Null, SIGNED_IN)];
+/// The same about an account, of which administrators see as much as its user.
+pub const OWN_OR_ADMINISTERED: Outcomes =
+    &[(Yes, OWNERS), (Yes, &[Administrator]), (Null, SIGNED_IN)];
+/// Administrators alone, whoever else is signed in.
+pub const ADMINISTRATOR: Outcomes = &[(Yes, &[Administrator]), (Denied, SIGNED_IN)];
 /// The same, and no token sees it: credentials.
 pub const OWN_OR_NULL_IN_PERSON: Outcomes = &[(Yes, &[Owner]), (Null, SIGNED_IN)];
 /// Everyone has such a list, and a recipient's is not empty.
@@ -214,6 +227,16 @@ pub const OWN_LIST_IN_PERSON: Outcomes = &[(Yes, &[Owner]), (Empty, PEOPLE)];
 pub const ANSWERED: Statuses = Statuses {
     given: &[(200, ANYBODY)],
     refused: 404,
+};
+/// The provider of this world is away, for anybody.
+pub const AWAY: Statuses = Statuses {
+    given: &[],
+    refused: 503,
+};
+/// Nobody has begun to sign in.
+pub const NOT_BEGUN: Statuses = Statuses {
+    given: &[],
+    refused: 400,
 };
 /// There is no such thing, for anybody.
 pub const ABSENT: Statuses = Statuses {

@@ -1,4 +1,4 @@
-//! Who gets what, field by field and route by route.
+//! Who gets what, field by field.
 
 use super::classes::*;
 
@@ -34,47 +34,6 @@ impl Row {
     }
 }
 
-/// What callers get of one route: the request is sent as it stands here, with the caller's credentials.
-#[derive(Clone, Copy)]
-pub struct RouteRow {
-    /// The method and the route, as the route table has it.
-    pub route: &'static str,
-    pub class: Statuses,
-    /// The path and the query; the route's own path where nothing else is said. `{ticket}` is the caller's ticket, and
-    /// `{link}` and `{drop}` the tokens of the caller's link and drop; `{upload}` is an unfinished upload of the owner's, and
-    /// `{dropped}` one by the owner's drop.
-    pub path: Option<&'static str>,
-    pub headers: &'static [(&'static str, &'static str)],
-    pub body: &'static str,
-}
-
-const fn route(route: &'static str, class: Statuses) -> RouteRow {
-    RouteRow {
-        route,
-        class,
-        path: None,
-        headers: &[],
-        body: "",
-    }
-}
-
-impl RouteRow {
-    const fn at(mut self, path: &'static str) -> Self {
-        self.path = Some(path);
-        self
-    }
-
-    const fn sending(
-        mut self,
-        headers: &'static [(&'static str, &'static str)],
-        body: &'static str,
-    ) -> Self {
-        self.headers = headers;
-        self.body = body;
-        self
-    }
-}
-
 /// Tables that an operation may change although it is refused or is a query, and why.
 pub const CHANGED_ALL_THE_SAME: &[(&str, &str, &str)] = &[
     (
@@ -83,6 +42,22 @@ pub const CHANGED_ALL_THE_SAME: &[(&str, &str, &str)] = &[
         "a try counts, right or wrong",
     ),
     ("Mutation.signIn", "event", "the trail has every try"),
+    ("Mutation.signIn", "concern", "the trail has every try"),
+    (
+        "Mutation.signIn",
+        "feed_position",
+        "the trail has every try",
+    ),
+    (
+        "Mutation.signInForToken",
+        "concern",
+        "the trail has every try",
+    ),
+    (
+        "Mutation.signInForToken",
+        "feed_position",
+        "the trail has every try",
+    ),
     (
         "Mutation.signInForToken",
         "throttle",
@@ -95,66 +70,20 @@ pub const CHANGED_ALL_THE_SAME: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The same for all routes.
-pub const CHANGED_BY_ROUTES: &[(&str, &str)] = &[
-    (
-        "event",
-        "the trail has every download and every refusal, half a second later",
-    ),
-    (
-        "event_once",
-        "it says which tickets the trail has, and is written with it",
-    ),
-    ("link", "it counts the downloads of a link"),
-    (
-        "link_download",
-        "it says which tickets of a link were counted",
-    ),
-];
-
-const TUS: (&str, &str) = ("tus-resumable", "1.0.0");
-const PART: (&str, &str) = ("content-type", "application/offset+octet-stream");
-
-#[rustfmt::skip]
-pub const ROUTES: &[RouteRow] = &[
-    route("GET /graphql", ANSWERED).at("/graphql?query={me{id}}"),
-    route("POST /graphql", ANSWERED)
-        .sending(&[("content-type", "application/json")], r#"{ "query": "{ me { id } }" }"#),
-    route("GET /graphiql/{*path}", ABSENT).at("/graphiql/no-such-file"),
-    route("GET /download/{ticket}", TICKET_HOLDERS),
-    route("HEAD /download/{ticket}", TICKET_HOLDERS),
-    route("GET /s/{token}", LINKED_TO).at("/s/{link}"),
-    route("HEAD /s/{token}", LINKED_TO).at("/s/{link}"),
-    route("POST /s/{token}", LINKED_TO).at("/s/{link}"),
-    route("GET /drop/{token}", DROP_PAGE).at("/drop/{drop}"),
-    route("HEAD /drop/{token}", DROP_PAGE).at("/drop/{drop}"),
-    route("POST /drop/{token}", DROP_FORM).at("/drop/{drop}"),
-    route("OPTIONS /uploads", DISCOVERED),
-    route("POST /uploads", ADDING).sending(&[TUS, ("upload-length", "10")], ""),
-    route("OPTIONS /uploads/{id}", DISCOVERED).at("/uploads/{upload}"),
-    route("HEAD /uploads/{id}", OWN_UPLOAD).at("/uploads/{upload}").sending(&[TUS], ""),
-    route("PATCH /uploads/{id}", OWN_UPLOAD_CHANGED).at("/uploads/{upload}").sending(&[TUS, PART, ("upload-offset", "0")], "he"),
-    route("POST /uploads/{id}", OWN_UPLOAD).at("/uploads/{upload}").sending(&[TUS, ("x-http-method-override", "HEAD")], ""),
-    route("DELETE /uploads/{id}", OWN_UPLOAD_CHANGED).at("/uploads/{upload}").sending(&[TUS], ""),
-    route("HEAD /uploads/{id}", DROPPED_UPLOAD).at("/uploads/{dropped}").sending(&[TUS], ""),
-    route("PATCH /uploads/{id}", DROPPED_UPLOAD_CHANGED).at("/uploads/{dropped}").sending(&[TUS, PART, ("upload-offset", "0")], "he"),
-    route("POST /uploads/{id}", DROPPED_UPLOAD).at("/uploads/{dropped}").sending(&[TUS, ("x-http-method-override", "HEAD")], ""),
-    route("DELETE /uploads/{id}", DROPPED_UPLOAD_CHANGED).at("/uploads/{dropped}").sending(&[TUS], ""),
-    route("GET /healthz", ANSWERED),
-    route("GET /readyz", ANSWERED),
-];
-
 #[rustfmt::skip]
 pub const FIELDS: &[Row] = &[
     row("Query.me", WHO_AM_I, "{ me { id } }"),
     row("Query.user", FOR_SIGNED_IN, r#"{ user(username: "olivia") { id } }"#),
     row("Query.file", VISIBLE, "{ file(id: $file) { id } }"),
     row("Query.files", OWN_LIST, "{ files { nodes { id } } }"),
+    row("Query.files", OWN_LIST, r#"{ files(search: "o", orderBy: NAME) { nodes { id } } }"#),
+    row("Query.sharedWithMe", RECEIVED_LIST, r#"{ sharedWithMe(search: "o", orderBy: SIZE) { nodes { id } } }"#),
     row("Query.sharedWithMe", RECEIVED_LIST, "{ sharedWithMe { nodes { id } } }"),
     row("Query.trash", OWN_LIST, "{ trash { nodes { id } } }"),
     row("Query.downloadTicket", VISIBLE, "{ downloadTicket(fileId: $file) { url } }"),
     row("Query.explainAccess", OWNER_ONLY, r#"{ explainAccess(fileId: $file, username: "rita") { allowed } }"#),
     row("Query.apiTokens", OWN_LIST_IN_PERSON, "{ apiTokens { id } }"),
+    row("Query.sessions", FOR_PEOPLE, "{ sessions { id } }"),
     row("Query.sharedLink", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
     row("Query.drops", OWN_LIST, "{ drops { nodes { id } } }"),
     row("Query.dropTarget", DROPPED, "{ dropTarget(token: $drop) { name } }"),
@@ -167,8 +96,11 @@ pub const FIELDS: &[Row] = &[
     row("Query.group", IN_GROUP, "{ group(id: $group) { id } }"),
     row("Query.node", OWN_OR_NULL, "{ node(id: $resumable) { id } }"),
     row("Query.node", OWN_OR_NULL_IN_PERSON, "{ node(id: $token) { id } }"),
+    row("Query.node", OWN_OR_NULL, "{ node(id: $dropped) { id } }"),
     row("Query.upload", OWNER_UNSEEN, "{ upload(id: $resumable) { id } }"),
+    row("Query.upload", OWNER_UNSEEN, "{ upload(id: $dropped) { id } }"),
     row("Query.uploads", OWN_LIST, "{ uploads { nodes { id } } }"),
+    row("Query.events", FOR_SIGNED_IN, "{ events { edges { cursor } } }"),
     row("Query.limits", PUBLIC, "{ limits { maxPageSize } }"),
 
     row("Node.id", VISIBLE_OR_NULL, "{ node(id: $file) { id } }"),
@@ -215,6 +147,10 @@ pub const FIELDS: &[Row] = &[
     row("Event.group", OWNER_ONLY, "{ file(id: $file) { events(last: 3) { edges { node { group { id } } } } } }"),
     row("Event.detail", OWNER_ONLY, "{ file(id: $file) { events { edges { node { detail } } } } }"),
 
+    row("Event.cursor", OWNER_ONLY, "{ file(id: $file) { events { edges { node { cursor } } } } }"),
+    row("Event.fileId", OWNER_ONLY, "{ file(id: $file) { events { edges { node { fileId } } } } }"),
+    row("Event.file", OWNER_ONLY, "{ file(id: $file) { events { edges { node { file { id } } } } } }"),
+
     row("ShareConnection.edges", VISIBLE, "{ file(id: $file) { shares { edges { cursor } } } }"),
     row("ShareConnection.nodes", VISIBLE, "{ file(id: $file) { shares { nodes { id } } } }"),
     row("ShareConnection.pageInfo", VISIBLE, "{ file(id: $file) { shares { pageInfo { endCursor } } } }"),
@@ -248,12 +184,30 @@ pub const FIELDS: &[Row] = &[
     row("User.username", VISIBLE, "{ file(id: $file) { owner { username } } }"),
     row("User.createdAt", VISIBLE, "{ file(id: $file) { owner { createdAt } } }"),
     row("User.usage", VISIBLE_OWNER_ONLY, "{ file(id: $file) { owner { usage { usedBytes } } } }"),
-    row("Usage.usedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { usedBytes } } }"#),
-    row("Usage.trashedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { trashedBytes } } }"#),
-    row("Usage.reservedBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { reservedBytes } } }"#),
-    row("Usage.quotaBytes", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { quotaBytes } } }"#),
-    row("Usage.files", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { files } } }"#),
-    row("Usage.maxFiles", OWN_OR_NULL, r#"{ user(username: "olivia") { usage { maxFiles } } }"#),
+    row("User.role", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { role } }"#),
+    row("User.hasPassword", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { hasPassword } }"#),
+    row("User.disabled", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { disabled } }"#),
+    row("User.usage", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { usage { files } } }"#),
+    row("Usage.usedBytes", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { usage { usedBytes } } }"#),
+    row("Usage.trashedBytes", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { usage { trashedBytes } } }"#),
+    row("Usage.reservedBytes", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { usage { reservedBytes } } }"#),
+    row("Usage.quotaBytes", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { usage { quotaBytes } } }"#),
+    row("Usage.ownQuotaBytes", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { usage { ownQuotaBytes } } }"#),
+    row("Usage.files", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { usage { files } } }"#),
+    row("Usage.maxFiles", OWN_OR_ADMINISTERED, r#"{ user(username: "olivia") { usage { maxFiles } } }"#),
+
+    row("Query.users", ADMINISTRATOR, "{ users { nodes { id } } }"),
+    row("Query.statistics", ADMINISTRATOR, "{ statistics { users } }"),
+    row("Statistics.users", ADMINISTRATOR, "{ statistics { users } }"),
+    row("Statistics.disabledUsers", ADMINISTRATOR, "{ statistics { disabledUsers } }"),
+    row("Statistics.administrators", ADMINISTRATOR, "{ statistics { administrators } }"),
+    row("Statistics.files", ADMINISTRATOR, "{ statistics { files } }"),
+    row("Statistics.bytes", ADMINISTRATOR, "{ statistics { bytes } }"),
+    row("Statistics.trashedBytes", ADMINISTRATOR, "{ statistics { trashedBytes } }"),
+    row("Statistics.reservedBytes", ADMINISTRATOR, "{ statistics { reservedBytes } }"),
+    row("Statistics.uploads", ADMINISTRATOR, "{ statistics { uploads } }"),
+    row("Statistics.discardedContents", ADMINISTRATOR, "{ statistics { discardedContents } }"),
+    row("Statistics.downloadsToday", ADMINISTRATOR, "{ statistics { downloadsToday } }"),
 
     row("SharedLink.hasPassword", LINKED, "{ sharedLink(token: $link) { hasPassword } }"),
     row("SharedLink.expiresAt", LINKED, "{ sharedLink(token: $link) { expiresAt } }"),
@@ -314,6 +268,7 @@ pub const FIELDS: &[Row] = &[
     row("ResumableUpload.offset", OWNER_UNSEEN, "{ upload(id: $resumable) { offset } }"),
     row("ResumableUpload.expiresAt", OWNER_UNSEEN, "{ upload(id: $resumable) { expiresAt } }"),
     row("ResumableUpload.createdAt", OWNER_UNSEEN, "{ upload(id: $resumable) { createdAt } }"),
+    row("ResumableUpload.drop", OWNER_UNSEEN, "{ upload(id: $dropped) { drop { id } } }"),
     row("ResumableUpload.file", OWNER_UNSEEN, "{ upload(id: $finished) { file { id } } }"),
     row("ResumableUploadConnection.edges", OWN_LIST, "{ uploads { edges { cursor } } }"),
     row("ResumableUploadConnection.nodes", OWN_LIST, "{ uploads { nodes { id } } }"),
@@ -329,6 +284,12 @@ pub const FIELDS: &[Row] = &[
     row("ApiToken.scopes", OWN_LIST_IN_PERSON, "{ apiTokens { scopes } }"),
     row("ApiToken.createdAt", OWN_LIST_IN_PERSON, "{ apiTokens { createdAt } }"),
     row("ApiToken.expiresAt", OWN_LIST_IN_PERSON, "{ apiTokens { expiresAt } }"),
+    row("SignIn.id", FOR_PEOPLE, "{ sessions { id } }"),
+    row("SignIn.createdAt", FOR_PEOPLE, "{ sessions { createdAt } }"),
+    row("SignIn.lastUsedAt", FOR_PEOPLE, "{ sessions { lastUsedAt } }"),
+    row("SignIn.address", FOR_PEOPLE, "{ sessions { address } }"),
+    row("SignIn.userAgent", FOR_PEOPLE, "{ sessions { userAgent } }"),
+    row("SignIn.isCurrent", FOR_PEOPLE, "{ sessions { isCurrent } }"),
     row("CreatedApiToken.secret", FOR_PEOPLE, r#"mutation { createApiToken(name: "x", scopes: [READ]) { secret } }"#),
     row("CreatedApiToken.apiToken", FOR_PEOPLE, r#"mutation { createApiToken(name: "x", scopes: [READ]) { apiToken { id } } }"#),
 
@@ -347,18 +308,25 @@ pub const FIELDS: &[Row] = &[
     row("Limits.maxMembershipsPerUser", PUBLIC, "{ limits { maxMembershipsPerUser } }"),
     row("Limits.changesPerHour", PUBLIC, "{ limits { changesPerHour } }"),
     row("Limits.signUpOpen", PUBLIC, "{ limits { signUpOpen } }"),
+    row("Limits.passwordSignInOn", PUBLIC, "{ limits { passwordSignInOn } }"),
+    row("Limits.oidcName", PUBLIC, "{ limits { oidcName } }"),
     row("Limits.dropsOn", PUBLIC, "{ limits { dropsOn } }"),
     row("Limits.maxDropsPerUser", PUBLIC, "{ limits { maxDropsPerUser } }"),
     row("Limits.linksOn", PUBLIC, "{ limits { linksOn } }"),
     row("Limits.linkPasswordRequired", PUBLIC, "{ limits { linkPasswordRequired } }"),
     row("Limits.linkMaxTtlSeconds", PUBLIC, "{ limits { linkMaxTtlSeconds } }"),
 
+    // Everyone has such a feed, and in it at least that they signed up.
+    row("Subscription.events", FOR_SIGNED_IN, r#"subscription { events(after: "MgAAAAAAAAAAAAAAAAAAAAA") { id } }"#),
+
     row("Mutation.createApiToken", FOR_PEOPLE, r#"mutation { createApiToken(name: "x", scopes: [READ]) { secret } }"#),
     row("Mutation.revokeApiToken", OWNER_IN_PERSON, "mutation { revokeApiToken(id: $token) }"),
+    row("Mutation.revokeSession", OWNER_IN_PERSON, "mutation { revokeSession(id: $session) }"),
     row("Mutation.uploadFile", FOR_WRITERS, "mutation { uploadFile(file: $upload) { id } }"),
     row("Mutation.uploadFiles", FOR_WRITERS, "mutation { uploadFiles(files: [$upload]) { id } }"),
     row("Mutation.createUpload", FOR_WRITERS, r#"mutation { createUpload(name: "x", size: 10) { id } }"#),
     row("Mutation.cancelUpload", OWNER_WRITES_UNSEEN, "mutation { cancelUpload(id: $resumable) }"),
+    row("Mutation.cancelUpload", OWNER_WRITES_UNSEEN, "mutation { cancelUpload(id: $dropped) }"),
     row("Mutation.renameFile", OWNER_WRITES, r#"mutation { renameFile(id: $file, name: "x") { name } }"#),
     row("Mutation.deleteFile", OWNER_WRITES, "mutation { deleteFile(id: $file) }"),
     row("Mutation.restoreFile", OWNER_WRITES_UNSEEN, "mutation { restoreFile(id: $trashed) { id } }"),
@@ -377,6 +345,9 @@ pub const FIELDS: &[Row] = &[
     row("Mutation.dropFile", BY_DROP, "mutation { dropFile(file: $upload) { name } }"),
     row("Mutation.shareByLink", OWNER_WRITES, "mutation { shareByLink(fileId: $file) { id } }"),
     row("Mutation.updateShare", OWNER_WRITES, "mutation { updateShare(id: $share, expiresAt: null) { id } }"),
+    row("Mutation.setUserDisabled", ADMINISTRATOR, "mutation { setUserDisabled(id: $account, disabled: true) { id } }"),
+    row("Mutation.setUserQuota", ADMINISTRATOR, "mutation { setUserQuota(id: $account, bytes: 1) { id } }"),
+    row("Mutation.setUserRole", ADMINISTRATOR, "mutation { setUserRole(id: $account, role: ADMIN) { id } }"),
     row("Mutation.revokeShare", OWNER_WRITES, "mutation { revokeShare(id: $share) }"),
 
     // These change who the caller is.
@@ -384,5 +355,6 @@ pub const FIELDS: &[Row] = &[
     row("Mutation.signIn", SIGNING_IN, "mutation { signIn(username: $me, password: $password) { id } }").alone(),
     row("Mutation.signInForToken", SIGNING_IN, r#"mutation { signInForToken(username: $me, password: $password, name: "x", scopes: [READ]) { secret } }"#).alone(),
     row("Mutation.signOut", PUBLIC, "mutation { signOut }").alone(),
+    row("Mutation.deleteAccount", FOR_PEOPLE, "mutation { deleteAccount(password: $password) }").alone(),
     row("Mutation.changePassword", FOR_PEOPLE, r#"mutation { changePassword(current: $password, new: "another password") { id } }"#).alone(),
 ];

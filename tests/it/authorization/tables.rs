@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloakroom::db::{Db, Reader};
+use entity::Timestamp;
+use serde_json::Value;
 
 use crate::support::rows::pairs;
 
@@ -61,6 +63,29 @@ pub fn changed(before: &Rows, after: &Rows) -> BTreeSet<String> {
     let tables = before.keys().chain(after.keys());
     let changed = tables.filter(|table| before.get(*table) != after.get(*table));
     changed.cloned().collect()
+}
+
+/// The same, without events of an earlier time than `began`: some events are written half a second after they happened, and on a
+/// busy machine later still.
+pub fn changed_since(began: Timestamp, before: &Rows, after: &Rows) -> BTreeSet<String> {
+    let mut changed = changed(before, after);
+    let (none, event) = (BTreeSet::new(), "event");
+    let [before, after] = [before, after].map(|rows| rows.get(event).unwrap_or(&none));
+    if !before
+        .symmetric_difference(after)
+        .any(|event| time(event) >= Some(began.0))
+    {
+        changed.remove(event);
+    }
+    changed
+}
+
+/// When an event happened, as its row says: as a number, or as one that SQLite has quoted.
+fn time(event: &str) -> Option<i64> {
+    let row: Value = serde_json::from_str(event).ok()?;
+    row["at"]
+        .as_i64()
+        .or_else(|| row["at"].as_str()?.parse().ok())
 }
 
 /// The values by name.

@@ -1,22 +1,22 @@
 //! Where a caller of the table lives: a server, an owner with files, and others they are shared with.
 
-use std::time::Duration;
-
-use entity::user;
+use cloakroom::domain::accounts::{self, Overseer};
+use entity::{Timestamp, user};
 use reqwest::{Method, multipart};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use super::{
     classes::*,
-    table::RouteRow,
+    routes::RouteRow,
     tables::{Rows, Tables},
+    things::{Things, things, ticket},
 };
-use crate::support::{Answer, Person, TestApp, person::PASSWORD};
+use crate::support::{Answer, Person, TestApp, live::Live, person::PASSWORD};
 
 /// What the operations of the table may use: things of the owner, the caller's name, everyone's password, and a file
 /// that comes with the request.
-const VARIABLES: [(&str, &str); 14] = [
+const VARIABLES: [(&str, &str); 17] = [
     ("file", "ID!"),
     ("share", "ID!"),
     ("trashed", "ID!"),
@@ -26,14 +26,18 @@ const VARIABLES: [(&str, &str); 14] = [
     ("dropId", "ID!"),
     ("group", "ID!"),
     ("joined", "ID!"),
+    ("session", "ID!"),
     ("resumable", "ID!"),
     ("finished", "ID!"),
+    ("dropped", "ID!"),
+    ("account", "ID!"),
     ("me", "String!"),
     ("password", "String!"),
     ("upload", "Upload!"),
 ];
 
-/// A server, and `caller` on it. Olivia owns, Rita is a recipient, Mia is a member of a group, Sam is a stranger.
+/// A server, and `caller` on it. Olivia owns, Rita is a recipient, Mia is a member of a group, Sam is a stranger, Ada looks after
+/// accounts, such as Victor's.
 pub struct World {
     pub caller: Caller,
     server: TestApp,
@@ -45,29 +49,9 @@ pub struct World {
     /// Who has a group that Olivia and Mia belong to.
     other: Person,
     things: Things,
+    /// The id of an account that is none of theirs.
+    account: String,
     tables: Tables,
-}
-
-/// Ids of what belongs to the owner.
-#[derive(Clone)]
-struct Things {
-    file: String,
-    share: String,
-    trashed: String,
-    token: String,
-    /// The token of a link to the file; not one of ours for who does not know it.
-    link: String,
-    /// The same of a drop by which the file came.
-    drop: String,
-    drop_id: String,
-    /// A group with Mia, which the file is shared with.
-    group: String,
-    /// A group of somebody else's with the owner and Mia.
-    joined: String,
-    /// Resumable uploads: one that is unfinished, one that is a file, and an unfinished one by the drop.
-    resumable: String,
-    finished: String,
-    dropped: String,
 }
 
 impl World {
@@ -75,20 +59,29 @@ impl World {
         let server = TestApp::start_with(|options| {
             options.user_quota = Some("1GiB".into());
             options.link_max_ttl = Some("30d".into());
+            // Nobody is there.
+            options.oidc_issuer = Some("http://127.0.0.1:9".into());
+            options.oidc_client_id = Some("cloakroom".into());
             // Each mutation has groups of its own.
             options.max_groups_per_user = "1000".into();
             options.max_memberships_per_user = "1000".into();
         })
         .await;
         let owner = server.person("olivia").await;
+        own_quota(&server, &owner).await;
         let (recipient, stranger) = (server.person("rita").await, server.person("sam").await);
         let (member, other) = (server.person("mia").await, server.person("greta").await);
+        let administrator = server.administrator("ada").await;
+        // So that the first may go.
+        server.administrator("bea").await;
+        let victor = server.person("victor").await;
         let person = match caller {
             Anonymous | LinkVisitor | DropVisitor => server.anonymous(),
             Stranger | Everyone => stranger,
             Recipient => recipient,
             Member => member,
             Owner | Disabled => owner.clone(),
+            Administrator => administrator,
             Reader => owner.with_token(&owner.token("[READ]").await),
             Writer => owner.with_token(&owner.token("[WRITE]").await),
         };
@@ -103,6 +96,7 @@ impl World {
         }
         Self {
             caller,
+            account: victor.ask("{ me { id } }").await.text("/me/id"),
             tables: Tables::of(&server.app.db).await,
             server,
             person,
@@ -121,12 +115,22 @@ impl World {
         }
     }
 
-    /// Every row of every table.
+    /// What the server's clock says.
+    pub fn now(&self) -> Timestamp {
+        self.server.app.clock.now()
+    }
+
+    /// Every row of every table, once no event waits for its place in the feed.
     pub async fn rows(&self) -> Rows {
+        let waiting = "SELECT COUNT(*) AS number FROM concern WHERE seq IS NULL";
+        let is_settled = async |server: &TestApp| server.number(waiting).await == 0;
+        self.server
+            .eventually("every event has its place", is_settled)
+            .await;
         self.tables.rows().await
     }
 
-    /// Runs a row's operation as the caller. Subscriptions, once there are any, come by another way, and end here too.
+    /// Runs a row's operation as the caller. Of a subscription, the first event counts.
     pub async fn run(&self, operation: &str) -> Outcome {
         let variables = json!({
             "file": self.things.file,
@@ -138,12 +142,16 @@ impl World {
             "dropId": self.things.drop_id,
             "group": self.things.group,
             "joined": self.things.joined,
+            "session": self.things.session,
             "resumable": self.things.resumable,
+            "dropped": self.things.dropped,
             "finished": self.things.finished,
+            "account": self.account,
             "me": match self.caller {
                 Stranger | Everyone => "sam",
                 Recipient => "rita",
                 Member => "mia",
+                Administrator => "ada",
                 Anonymous | Owner | Disabled | Reader | Writer | LinkVisitor | DropVisitor => {
                     "olivia"
                 }
@@ -151,11 +159,28 @@ impl World {
             "password": PASSWORD,
         });
         let document = document(operation);
+        if operation.starts_with("subscription") {
+            return self.first_event(&document, variables).await;
+        }
         let answer = match variables_of(operation).any(|name| name == "upload") {
             true => self.upload(&document, variables).await,
             false => self.person.ask_with(&document, variables).await,
         };
         outcome_of(&answer)
+    }
+
+    async fn first_event(&self, document: &str, variables: Value) -> Outcome {
+        let mut live = Live::of(&self.person).await;
+        live.say(json!({ "type": "connection_init" })).await;
+        match live.frame().await {
+            Ok(_) => {}
+            Err(4401) => return Unauth,
+            Err(code) => panic!("closed with {code}"),
+        }
+        live.subscribe("1", document, variables).await;
+        let message = live.hear().await;
+        assert_eq!(message["type"], "next", "{message}");
+        value_of(message["payload"]["data"].clone())
     }
 
     /// The answer to an operation whose variable `$upload` is a file of this request.
@@ -216,6 +241,15 @@ fn variables_of(operation: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Gives the owner a quota of their own, so that there is one to be seen.
+async fn own_quota(server: &TestApp, owner: &Person) {
+    let id = owner.ask("{ me { id } }").await.text("/me/id");
+    let id = id.parse().unwrap();
+    accounts::set_quota(&server.app, Overseer::Operator, id, Some(1 << 30))
+        .await
+        .unwrap();
+}
+
 /// Disables the owner by nothing but the flag. An operator's command voids the session as well, and would hide it when
 /// nobody looks at the flag.
 async fn disable(server: &TestApp) {
@@ -232,91 +266,6 @@ async fn disable(server: &TestApp) {
     disable.await.unwrap();
 }
 
-/// A file shared by link, then with a group that Mia belongs to, then with Rita and, for those whom that is about, with everyone; a file in the trash; an API token.
-async fn things(server: &TestApp, owner: &Person, other: &Person, caller: Caller) -> Things {
-    let end = server.date_in(Duration::from_secs(3600));
-    let terms = json!({ "maxFiles": 1000, "maxFileSize": 1000, "expiresAt": end });
-    let drop = owner.drop_with(terms).await;
-    let visitor = server.anonymous().dropping(&drop.token, None);
-    visitor.leave("notes.txt", b"hello").await.data("/dropFile");
-    let files = owner.ask("{ files(first: 1) { nodes { id } } }").await;
-    let file = files.text("/files/nodes/0/id");
-    let closed = owner.drop_with(json!({})).await;
-    owner.close_drop(&closed).await.data("/closeDrop");
-    let link = owner
-        .link_with(&file, json!({ "maxDownloads": 1000 }))
-        .await;
-    let begin = "mutation { unfinished: createUpload(name: \"x\", size: 10) { id }
-        finished: createUpload(name: \"y\", size: 0) { id } }";
-    let begun = owner.ask(begin).await;
-    let dropped = visitor.tus_create("z", 10).await;
-    let unknown = "A".repeat(link.token.len());
-    let owner_s = matches!(caller, Owner | Disabled | Reader | Writer);
-    let link = match owner_s || caller == LinkVisitor {
-        true => link.token,
-        false => unknown.clone(),
-    };
-    let drop_token = match owner_s || caller == DropVisitor {
-        true => drop.token,
-        false => unknown,
-    };
-    let group = owner.group_of(&["mia"]).await;
-    let joined = other.group_of(&["olivia", "mia"]).await;
-    let with_group = owner.ask_share_with_group(&file, &group, json!(end)).await;
-    let with_user = "mutation($f: ID!, $e: DateTime) {
-        made: shareWithUser(fileId: $f, username: \"rita\", expiresAt: $e) { id } }";
-    let with_everyone = "mutation($f: ID!, $e: DateTime) {
-        made: shareWithAuthenticated(fileId: $f, expiresAt: $e) { id } }";
-    let variables = json!({ "f": file, "e": &end });
-    let mut share = owner.ask_with(with_user, variables.clone()).await;
-    if matches!(caller, Anonymous | Everyone) {
-        share = owner.ask_with(with_everyone, variables).await;
-    }
-    let share = match caller {
-        Member => with_group.text("/share/id"),
-        _ => share.text("/made/id"),
-    };
-    let trashed = owner.upload("old.txt", b"old").await;
-    let trash = json!({ "f": trashed });
-    let trash = owner.ask_with("mutation($f: ID!) { deleteFile(id: $f) }", trash);
-    trash.await.data("/deleteFile");
-    let make_token = "mutation($e: DateTime) {
-        made: createApiToken(name: \"x\", scopes: [READ], expiresAt: $e) { apiToken { id } } }";
-    let token = owner.ask_with(make_token, json!({ "e": end })).await;
-    Things {
-        share,
-        token: token.text("/made/apiToken/id"),
-        file,
-        trashed,
-        link,
-        drop: drop_token,
-        drop_id: drop.id,
-        group,
-        joined,
-        resumable: begun.text("/unfinished/id"),
-        finished: begun.text("/finished/id"),
-        dropped: dropped.rsplit('/').next().unwrap().to_owned(),
-    }
-}
-
-async fn ticket(owner: &Person, person: &Person, things: &Things, caller: Caller) -> String {
-    let file = &things.file;
-    let url = match caller {
-        Anonymous | DropVisitor => return "no-ticket".to_owned(),
-        LinkVisitor => person.link_ticket(&things.link, None).await,
-        Stranger => {
-            let share = owner.share_with(file, "sam").await;
-            let url = person.ticket(file).await;
-            owner.revoke(&share).await.data("/revokeShare");
-            url
-        }
-        Recipient | Member | Everyone | Owner | Disabled | Reader | Writer => {
-            person.ticket(file).await
-        }
-    };
-    url.rsplit('/').next().unwrap().to_owned()
-}
-
 /// What became of the field at the end of the only path in `answer`.
 fn outcome_of(answer: &Answer) -> Outcome {
     match answer.code() {
@@ -325,7 +274,10 @@ fn outcome_of(answer: &Answer) -> Outcome {
         "FORBIDDEN" => return Denied,
         _ => {}
     }
-    let mut value = answer.data("");
+    value_of(answer.data(""))
+}
+
+fn value_of(mut value: Value) -> Outcome {
     loop {
         value = match value {
             Value::Null => return Null,

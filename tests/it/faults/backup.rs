@@ -1,7 +1,7 @@
 //! Backups: made while clients are at work, by the very commands of docs/deploy.md, restored by the others there, and held
 //! to the journal.
 
-use std::{fs, path::Path, process::Command, sync::Arc, time::SystemTime};
+use std::{fs, path::Path, process::Command, time::SystemTime};
 
 use super::{
     random::{Random, seed},
@@ -36,11 +36,8 @@ async fn a_backup_of_a_server_at_work_restores_what_was_acknowledged_before_it()
         fs::copy(secret(&site.program), secret(&restored)).unwrap();
         run(&adapted(restore, &restored, &backups)).await;
 
-        let restored = Site {
-            program: restored,
-            // What was asked for meanwhile is in the backup or not.
-            journal: Arc::new(site.journal.as_of(began, ended)),
-        };
+        // What was asked for meanwhile is in the backup or not.
+        let restored = Site::of(restored, site.journal.as_of(began, ended));
         let server = restored.serve().await;
         restored.holds_everything(&server.base).await;
     }
@@ -52,7 +49,8 @@ async fn a_backup_of_a_server_at_work_restores_what_was_acknowledged_before_it()
 /// How to make a backup and how to restore it, as the page has it.
 fn commands(is_postgres: bool) -> (&'static str, &'static str) {
     let (_, section) = PAGE.split_once("\n## 5. Backups\n").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
+    // What follows a smaller heading is about one user's files.
+    let (section, _) = section.split_once("\n### ").unwrap();
     let blocks = section.split("```sh\n").skip(1);
     let blocks: Vec<_> = blocks
         .map(|block| block.split_once("```").unwrap().0)

@@ -26,12 +26,22 @@ fn library() -> PathBuf {
 }
 
 /// The clock of one server.
-struct Clock(PathBuf);
+pub struct Clock(PathBuf);
 
 impl Clock {
+    /// That of a server of `program`.
+    pub fn of(program: &Program) -> Self {
+        Self(program.path("clock"))
+    }
+
     /// Starts a server of `program` that has this clock.
-    fn serve(&self, program: &Program) -> Serving {
-        self.set("+0");
+    pub fn serve(&self, program: &Program) -> Serving {
+        self.try_serve(program, "+0").unwrap()
+    }
+
+    /// The same with the clock so far ahead; the log, where it does not start.
+    pub fn try_serve(&self, program: &Program, ahead: &str) -> Result<Serving, String> {
+        self.set(ahead);
         let under = [
             "env".to_owned(),
             format!("LD_PRELOAD={}", library().display()),
@@ -41,10 +51,10 @@ impl Clock {
             "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
         ];
         let under: Vec<_> = under.iter().map(String::as_str).collect();
-        program.try_serve(&under).unwrap()
+        program.try_serve(&under)
     }
 
-    fn set(&self, ahead: &str) {
+    pub fn set(&self, ahead: &str) {
         // At once, or the server might read half of it.
         let new = self.0.with_extension("new");
         fs::write(&new, ahead).unwrap();
@@ -62,7 +72,7 @@ async fn a_clock_that_jumps_loses_nothing_and_sweeps_nothing_alive() {
         .set("TICKET_TTL", "5m")
         // So that the clock is believed while the test runs.
         .set("CLOCK_GRACE", "2s");
-    let clock = Clock(site.program.path("clock"));
+    let clock = Clock::of(&site.program);
     let server = clock.serve(&site.program);
     let client = Client::builder().no_proxy().build().unwrap();
     let scribe = Scribe::new(&client, &server.base, &site.journal, 0);
@@ -113,7 +123,7 @@ async fn seconds_of_a_clock_that_is_a_year_ahead_destroy_nothing() {
     let seed = seed();
     let mut random = Random::new(seed);
     let site = Site::new(seed, 2).await.set("TICKET_TTL", "5m");
-    let clock = Clock(site.program.path("clock"));
+    let clock = Clock::of(&site.program);
     let server = clock.serve(&site.program);
     let client = Client::builder().no_proxy().build().unwrap();
     let scribe = Scribe::new(&client, &server.base, &site.journal, 0);
@@ -173,7 +183,7 @@ async fn instances_whose_clocks_are_far_apart_lock_out_alike_and_as_long_as_conf
             // So that the clock is believed, and the janitor goes by it, while the test runs.
             .set("CLOCK_GRACE", "1s")
             .set("JANITOR_INTERVAL", "1s");
-        let clock = Clock(program.path("clock"));
+        let clock = Clock::of(&program);
         let (right, wrong) = (program.serve(), clock.serve(&program));
         clock.set(apart);
         Person::anonymous(&right.base).sign_up("alice").await;

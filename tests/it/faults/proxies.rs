@@ -1,6 +1,6 @@
 //! nginx reloaded, and stopped and started again, in the middle of uploads and downloads.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, header};
 use tokio::time::timeout;
@@ -132,10 +132,7 @@ async fn nothing_acknowledged_is_lost_when_nginx_is_restarted_under_load() {
         let secret = person.token("[READ, WRITE]").await;
         accounts.push(Account { username, secret });
     }
-    let site = Site {
-        program: Program::of(&server),
-        journal: Arc::new(Journal::new(seed, accounts)),
-    };
+    let site = Site::of(Program::of(&server), Journal::new(seed, accounts));
     for round in 0..10 {
         let traffic = Traffic::start(&server.base, &site.journal, &random.fork(round));
         tokio::time::sleep(Duration::from_micros(random.below(300_000))).await;

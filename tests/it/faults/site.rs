@@ -6,13 +6,15 @@ use std::{
     time::Duration,
 };
 
+use cloakroom::storage::Storage;
+use futures_util::TryStreamExt;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
 
 use super::{
     hold::Scope,
     journal::{Account, Journal},
 };
-use crate::support::{Person, Program, TestApp, program::Serving, rows::pairs};
+use crate::support::{Person, Program, Store, TestApp, program::Serving, rows::pairs};
 
 /// After this, an upload that nobody goes on with counts as abandoned.
 pub const HOURS: Duration = Duration::from_secs(2 * 60 * 60);
@@ -26,12 +28,28 @@ pub fn long() -> Option<u64> {
 pub struct Site {
     pub program: Program,
     pub journal: Arc<Journal>,
+    /// Where content is, if it is not in the data directory.
+    store: Option<Store>,
 }
 
 impl Site {
     /// With this many accounts, and no server running yet.
     pub async fn new(seed: u64, accounts: usize) -> Self {
         Self::on(Program::new().await, seed, accounts).await
+    }
+
+    /// The same with its content in `store`, to which the program goes by the address `way`.
+    pub async fn in_store(store: &Store, way: &str, seed: u64, accounts: usize) -> Self {
+        let by_way = Store {
+            endpoint: way.to_owned(),
+            ..store.clone()
+        };
+        let program = by_way.configure_program(Program::new().await);
+        let site = Self::on(program, seed, accounts).await;
+        Self {
+            store: Some(store.clone()),
+            ..site
+        }
     }
 
     /// The same on a machine that the test has set up.
@@ -47,9 +65,15 @@ impl Site {
         let enrolled = enrol(&server.base, accounts).await;
         server.terminate();
         server.ended().await;
+        Self::of(program, Journal::new(seed, enrolled))
+    }
+
+    /// A machine whose clients have this journal.
+    pub fn of(program: Program, journal: Journal) -> Self {
         Self {
             program,
-            journal: Arc::new(Journal::new(seed, enrolled)),
+            journal: Arc::new(journal),
+            store: None,
         }
     }
 
@@ -121,16 +145,34 @@ impl Site {
     pub async fn is_sound(&self) {
         let seed = self.journal.seed;
         // Another instance, for which everything that was under way is then silent for hours.
-        let later = TestApp::beside(&self.program, HOURS).await;
+        let later = match &self.store {
+            None => TestApp::beside(&self.program, HOURS).await,
+            Some(store) => TestApp::beside_on(&self.program, store, HOURS).await,
+        };
         let keys = is_swept(&later, seed).await;
-        let owned = keys
-            .iter()
-            .map(|key| format!("content/{}/{}/{key}", &key[..2], &key[2..4]));
-        let owned: BTreeSet<_> = owned.collect();
-        let root = self.program.data_dir();
-        let stored = later.stored().into_iter();
-        let stored = stored.map(|path| path.strip_prefix(&root).unwrap().display().to_string());
-        assert_eq!(stored.collect::<BTreeSet<_>>(), owned, "seed {seed}");
+        match &self.store {
+            None => {
+                let owned = keys
+                    .iter()
+                    .map(|key| format!("content/{}/{}/{key}", &key[..2], &key[2..4]));
+                let root = self.program.data_dir();
+                let stored = later.stored().into_iter();
+                let stored =
+                    stored.map(|path| path.strip_prefix(&root).unwrap().display().to_string());
+                let stored: BTreeSet<_> = stored.collect();
+                assert_eq!(stored, owned.collect(), "seed {seed}");
+            }
+            Some(_) => {
+                // What nobody noted is looked for once a day.
+                later.advance(24 * HOURS);
+                later.sweep().await;
+                let stored = later.app.storage.keys().map_ok(|key| key.to_string());
+                let stored: BTreeSet<_> = stored.try_collect().await.unwrap();
+                assert_eq!(stored, keys, "seed {seed}");
+                // Nothing is begun, either.
+                assert_eq!(later.contents().await, keys.len(), "seed {seed}");
+            }
+        }
         later.stop().await;
         let verified = self
             .program
@@ -177,6 +219,11 @@ pub async fn is_swept(server: &TestApp, seed: u64) -> BTreeSet<String> {
     server.sweep().await;
     server.advance(HOURS);
     server.sweep().await;
+    if let Storage::S3(_) = server.app.storage {
+        // What was removed is removed once more when nothing can write it any more.
+        server.advance(HOURS);
+        server.sweep().await;
+    }
     assert_eq!(server.rows("upload").await, 0, "seed {seed}");
     assert_eq!(server.rows("discarded_content").await, 0, "seed {seed}");
     let miscounted = "SELECT COUNT(*) AS number FROM \"user\" u WHERE reserved_bytes <> 0 OR used_bytes <> \

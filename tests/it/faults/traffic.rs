@@ -1,9 +1,12 @@
 //! Traffic: a client for each account, which uploads, shares, revokes, trashes, restores and purges as the seed has it,
 //! and notes all of it in the journal.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use reqwest::Client;
@@ -31,6 +34,11 @@ pub struct Traffic {
 impl Traffic {
     /// Starts a client for each account of the journal. Each ends when it is told to, or when its connection is cut.
     pub fn start(base: &str, journal: &Arc<Journal>, random: &Random) -> Self {
+        Self::of(base, journal, random, 0..journal.accounts.len())
+    }
+
+    /// The same for some of the accounts, by their numbers.
+    pub fn of(base: &str, journal: &Arc<Journal>, random: &Random, accounts: Range<usize>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let http = Client::builder().no_proxy().build().unwrap();
         let client = |number| {
@@ -40,7 +48,7 @@ impl Traffic {
             };
             tokio::spawn(client.run(Arc::clone(&stop)))
         };
-        let clients = (0..journal.accounts.len()).map(client).collect();
+        let clients = accounts.map(client).collect();
         Self { stop, clients }
     }
 

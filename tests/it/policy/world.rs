@@ -11,9 +11,10 @@ use cloakroom::{
     config::Secret,
     random,
 };
-use entity::{Timestamp, file, group, group_member, link, share, user};
+use entity::{Timestamp, deleted_user, file, group, group_member, link, share, user};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sea_orm::{ActiveModelTrait, EntityTrait};
+use uuid::Uuid;
 
 use crate::support::{TestApp, rows};
 
@@ -29,6 +30,8 @@ pub struct World {
     pub links: Vec<link::Model>,
     pub groups: Vec<group::Model>,
     pub members: Vec<group_member::Model>,
+    /// Those of the users whose accounts are deleted.
+    pub deleted: Vec<Uuid>,
     pub now: Timestamp,
 }
 
@@ -48,6 +51,8 @@ impl World {
                 reserved_bytes: 0,
                 file_count: 0,
                 created_at: now,
+                role: user::Role::User,
+                quota_bytes: None,
             })
             .collect();
         let files: Vec<_> = (0..FILES)
@@ -132,6 +137,7 @@ impl World {
             links,
             groups,
             members,
+            deleted: Vec::new(),
             now,
         }
     }
@@ -143,6 +149,7 @@ impl World {
             .shares
             .iter()
             .any(|share| share.file_id == file.id && self.reaches(share, user));
+        let granted = granted && !self.deleted.contains(&file.owner_id);
         active && file.trashed_at.is_none() && (file.owner_id == user.id || granted)
     }
 
@@ -157,6 +164,21 @@ impl World {
             share::Audience::Link => false,
         };
         is_of && share.expires_at.is_none_or(|end| end > self.now)
+    }
+
+    /// Deletes some of the accounts that are stopped, of which nothing is swept yet.
+    pub async fn delete_accounts(&mut self, seed: u64, server: &TestApp) {
+        let mut random = StdRng::seed_from_u64(seed + 2000);
+        let stopped = self.users.iter().filter(|user| user.disabled);
+        self.deleted = stopped
+            .filter(|_| random.random_ratio(1, 2))
+            .map(|user| user.id)
+            .collect();
+        let marks = self.deleted.iter().map(|id| deleted_user::Model {
+            user_id: *id,
+            deleted_at: self.now,
+        });
+        rows::insert(&server.app.db, marks.collect()).await;
     }
 
     /// Takes some members out of their groups.

@@ -78,8 +78,8 @@ impl Cluster {
         );
     }
 
-    /// PostgreSQL refuses to run as root.
-    fn run(&self, program: &str, arguments: &[&str]) {
+    /// Runs one of PostgreSQL's programs, and returns what it prints. PostgreSQL refuses to run as root.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> String {
         let program = postgres_directory().join(program);
         let mut command = match is_root() {
             true => {
@@ -96,6 +96,7 @@ impl Cluster {
             "{program:?}: {output:?} {:?}",
             fs::read_to_string(log)
         );
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 

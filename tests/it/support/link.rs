@@ -104,3 +104,17 @@ pub async fn fetch(method: Method, url: &str, headers: &[(&str, &str)], body: &s
     }
     Download::of(request.send().await.unwrap()).await
 }
+
+/// The HTML of a page for strangers without the lines that name our own style sheet, icon and script.
+pub fn without_ours(html: &str) -> String {
+    let ours = [
+        "<link rel=\"stylesheet\" href=\"/app/assets/",
+        "<link rel=\"icon\" href=\"/app/assets/",
+        "<script type=\"module\" src=\"/app/assets/",
+    ];
+    let lines = html.lines();
+    let lines: Vec<_> = lines
+        .filter(|line| !ours.iter().any(|own| line.starts_with(own)))
+        .collect();
+    lines.join("\n")
+}

@@ -77,6 +77,21 @@ impl Person {
         Answer::of(request.body(body).send().await.unwrap()).await
     }
 
+    /// Sends a body made of `before`, `mebibytes` of zeros, and `after`, one piece at a time.
+    pub async fn post_zeros(
+        &self,
+        (before, after): (Vec<u8>, Vec<u8>),
+        mebibytes: usize,
+    ) -> Answer {
+        let zeros = Bytes::from(vec![0; 1 << 20]);
+        let pieces = [before.into()]
+            .into_iter()
+            .chain(std::iter::repeat_n(zeros, mebibytes))
+            .chain([after.into()]);
+        let body = Body::wrap_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)));
+        self.post_body(CONTENT_TYPE, body).await
+    }
+
     /// Uploads files by `query`, each to one path of its `variables`.
     pub async fn upload_all(
         &self,

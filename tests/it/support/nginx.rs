@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use super::Store;
+
 /// An nginx that passes on to one server.
 pub struct Nginx {
     child: Mutex<Child>,
@@ -25,9 +27,43 @@ pub struct Site {
     pub directives: String,
     /// Words of the site, and what stands there instead: a limit that a test can reach.
     pub instead: Vec<(&'static str, &'static str)>,
+    /// Where content is, if it is not in the data directory.
+    pub store: Option<Store>,
 }
 
 impl Site {
+    /// What includes the files for an object store; they are made in `run`.
+    fn store_files(&self, run: &Path) -> [String; 2] {
+        let Some(store) = &self.store else {
+            return [String::new(), String::new()];
+        };
+        let (_, host) = store.endpoint.split_once("://").unwrap();
+        let url = format!(
+            "http://cloakroom_store/{}/{}content/",
+            store.bucket, store.prefix
+        );
+        let files = [
+            (
+                "store.conf.template",
+                &[
+                    ("STORE_URL", &*url),
+                    ("STORE_HOST", host),
+                    ("STORE_NAME", "127.0.0.1"),
+                    ("STORE_CA", "/etc/ssl/certs/ca-certificates.crt"),
+                ][..],
+            ),
+            (
+                "store-upstream.conf.template",
+                &[("STORE_SERVERS", &*format!("server {host};"))],
+            ),
+        ];
+        files.map(|(template, values)| {
+            let path = run.join(template);
+            render(template, &path, values);
+            format!("include \"{}\";", path.display())
+        })
+    }
+
     fn change(&self, path: &Path) {
         let mut text = std::fs::read_to_string(path).unwrap();
         for (words, instead) in &self.instead {
@@ -45,21 +81,30 @@ static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
 /// A port that no other test has, in this process or another, before this process ends.
 pub fn free_port() -> u16 {
-    let locks = std::env::temp_dir().join("cloakroom-test-ports");
-    std::fs::create_dir_all(&locks).unwrap();
+    free_ports(1)
+}
+
+/// The first of `number` such ports in a row.
+pub fn free_ports(number: u16) -> u16 {
     let [high, low] = cloakroom::random::bytes();
     let start = usize::from(u16::from_be_bytes([high, low])) % PORTS.len();
     let (before, after) = (PORTS.take(start), PORTS.skip(start));
-    for port in after.chain(before) {
-        let lock = File::create(locks.join(port.to_string())).unwrap();
-        // Somebody else's program may listen there.
-        if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-            taken.push(lock);
-            return port;
-        }
-    }
-    panic!("every port is taken");
+    let mut firsts = after.chain(before);
+    let first = firsts.find(|first| {
+        let locks: Option<Vec<_>> = (*first..first + number).map(lock).collect();
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.map(|locks| taken.extend(locks)).is_some()
+    });
+    first.expect("every port is taken")
+}
+
+/// `None` where another test has it, or somebody else's program listens there.
+fn lock(port: u16) -> Option<File> {
+    let locks = std::env::temp_dir().join("cloakroom-test-ports");
+    std::fs::create_dir_all(&locks).unwrap();
+    let lock = File::create(locks.join(port.to_string())).unwrap();
+    let is_free = lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok();
+    is_free.then_some(lock)
 }
 
 impl Nginx {
@@ -77,6 +122,7 @@ impl Nginx {
         std::fs::create_dir_all(&run).unwrap();
         let (run_dir, site) = (run.display().to_string(), run.join("site.conf"));
         let content = format!("{}/", data_dir.join("content").display());
+        let [store, upstream_store] = besides.store_files(&run);
         render(
             "cloakroom.conf.template",
             &site,
@@ -85,6 +131,8 @@ impl Nginx {
                 ("SERVER_NAME", "_"),
                 ("TLS", ""),
                 ("UPSTREAM", upstream),
+                ("STORE", &store),
+                ("STORE_UPSTREAM", &upstream_store),
                 ("CONTENT_DIR", &content),
                 ("MAX_BODY_SIZE", "0"),
                 ("LOG_DIR", &run_dir),

@@ -6,12 +6,15 @@ use reqwest::{
     Client, Method, RequestBuilder, Url,
     cookie::{CookieStore, Jar},
     multipart,
+    redirect::Policy,
 };
 use serde_json::{Value, json};
 
 use super::{Answer, Download};
 
 pub const PASSWORD: &str = "correct horse battery";
+/// What every client calls itself.
+pub const USER_AGENT: &str = "cloakroom-tests/1";
 
 /// Somebody with a browser or a program.
 #[derive(Clone)]
@@ -32,6 +35,7 @@ impl Person {
             client: Client::builder()
                 .cookie_provider(Arc::clone(&jar))
                 .no_proxy()
+                .user_agent(USER_AGENT)
                 .build()
                 .unwrap(),
             jar,
@@ -44,6 +48,28 @@ impl Person {
     pub fn cookie(&self) -> String {
         let cookies = self.jar.cookies(&self.base.parse::<Url>().unwrap());
         cookies.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
+    }
+
+    /// The headers that carry this person's credentials.
+    pub fn credentials(&self) -> Vec<(&'static str, String)> {
+        let authorization = self.authorization.clone();
+        let cookie = Some(self.cookie()).filter(|cookie| !cookie.is_empty());
+        let headers = [("authorization", authorization), ("cookie", cookie)];
+        headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
+
+    /// This person's browser, which shows where it is sent instead of going there.
+    pub fn step_by_step(&self) -> Client {
+        Client::builder()
+            .cookie_provider(Arc::clone(&self.jar))
+            .redirect(Policy::none())
+            .no_proxy()
+            .user_agent(USER_AGENT)
+            .build()
+            .unwrap()
     }
 
     /// Somebody else's browser, which got hold of a copy of this person's cookies.

@@ -20,6 +20,7 @@ use super::{Database, TestApp, nginx::free_port};
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// How an operator's machine is set up: a data directory, a database, and nothing else in the environment.
+#[derive(Clone)]
 pub struct Program {
     directory: Arc<TempDir>,
     environment: Vec<(String, String)>,
@@ -134,6 +135,11 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// Starts a command, for a test that kills it.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(&[], arguments).spawn().unwrap()
     }
 
     /// Runs to the end, with `input` on standard input.
@@ -321,6 +327,26 @@ impl Serving {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kibibytes = peak.unwrap().trim().trim_end_matches(" kB");
         kibibytes.parse::<u64>().unwrap() * 1024
+    }
+
+    /// Waits until it computes nothing for a while. A process that a busy machine keeps waiting does not either: then a test sees
+    /// less than there is to see, and fails no more often for it.
+    pub async fn is_idle(&self) {
+        let ticks = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap();
+            let after_name = stat.rsplit_once(')').unwrap().1.to_owned();
+            let fields: Vec<_> = after_name.split_whitespace().collect();
+            fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+        };
+        let mut before = ticks();
+        loop {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let now = ticks();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
     }
 
     /// Whether it has ended yet.

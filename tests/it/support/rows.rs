@@ -79,3 +79,19 @@ where
         write.await.unwrap();
     }
 }
+
+/// Changes rows as they are, for what no client could bring about.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test changes what clients do not see being changed"
+)]
+pub async fn run(db: &Db, statement: &str) {
+    let statement = statement.to_owned();
+    let write = db.write(move |transaction| {
+        Box::pin(async move {
+            transaction.execute_unprepared(&statement).await?;
+            Ok(())
+        })
+    });
+    write.await.unwrap();
+}

@@ -11,17 +11,18 @@ use cloakroom::{
     app::{App, SharedApp},
     clock::{Clock, Manual, millis},
     config::{Listen, Options},
+    domain::accounts::{self, Overseer},
     janitor, patience,
     server::{self, Background, Listener},
 };
+use entity::user::Role;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
-    Database, Person, Program,
+    Database, Person, Program, Store,
     nginx::{Nginx, Site, free_port},
-    rows,
 };
 
 #[derive(Parser)]
@@ -66,13 +67,33 @@ impl TestApp {
         let mut options = with(|_| {});
         options.data_dir = directory.path().join("data").display().to_string();
         options.database_url = Database::chosen().create().await;
+        if let Some(store) = Store::chosen().await {
+            store.configure(&mut options);
+        }
         change(&mut options);
         Self::run(options, directory, present()).await
     }
 
+    /// A server that keeps content in `store`.
+    pub async fn on(store: &Store, change: impl FnOnce(&mut Options)) -> Self {
+        Self::start_with(|options| {
+            store.configure(options);
+            change(options);
+        })
+        .await
+    }
+
+    /// The same, whose janitor trusts the clock from the start.
+    pub async fn without_grace(store: &Store) -> Self {
+        Self::on(store, |options| options.clock_grace = "0s".to_owned()).await
+    }
+
     /// A server on a unix socket, behind a real nginx that sends the bytes: clients reach it at nginx's base.
     pub async fn behind_nginx(change: impl FnOnce(&mut Options)) -> Self {
-        Self::behind_site(&Site::default(), change).await
+        match Store::chosen().await {
+            Some(store) => Self::behind_nginx_on(&store, change).await,
+            None => Self::behind_site(&Site::default(), change).await,
+        }
     }
 
     /// The same, with a site that has more than the one that users deploy.
@@ -94,13 +115,44 @@ impl TestApp {
         server
     }
 
+    /// The same, with content in `store`.
+    pub async fn behind_nginx_on(store: &Store, change: impl FnOnce(&mut Options)) -> Self {
+        let site = Site {
+            store: Some(store.clone()),
+            ..Site::default()
+        };
+        Self::behind_site(&site, |options| {
+            store.configure(options);
+            change(options);
+        })
+        .await
+    }
+
     /// A server over the data of `program`, whose clock is `ahead` of it.
     pub async fn beside(program: &Program, ahead: Duration) -> Self {
+        Self::beside_with(program, ahead, |_| {}).await
+    }
+
+    /// The same, where the program's content is in `store`.
+    pub async fn beside_on(program: &Program, store: &Store, ahead: Duration) -> Self {
+        Self::beside_with(program, ahead, |options| {
+            store.configure(options);
+            options.clock_grace = "0s".to_owned();
+        })
+        .await
+    }
+
+    async fn beside_with(
+        program: &Program,
+        ahead: Duration,
+        change: impl FnOnce(&mut Options),
+    ) -> Self {
         let options = with(|options| {
             options.data_dir = program.data_dir().display().to_string();
             options.database_url = program.database_url().map(|url| url.to_owned().into());
             // Tickets of the program's may live as long as tickets can.
             options.ticket_ttl = "24h".to_owned();
+            change(options);
         });
         let ahead = i64::try_from(ahead.as_millis()).unwrap();
         Self::run(options, program.directory(), present() + ahead).await
@@ -232,34 +284,15 @@ impl TestApp {
         person
     }
 
-    /// The files below the data directory's `content` and `staging`: what is on disk of people's bytes. The content
-    /// directory's mark is not among them.
-    pub fn stored(&self) -> Vec<std::path::PathBuf> {
-        let data = &self.app.config.storage.data_dir;
-        let mut found = Vec::new();
-        let mut open = vec![data.join("content"), data.join("staging")];
-        while let Some(directory) = open.pop() {
-            for entry in std::fs::read_dir(directory).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    open.push(path)
-                } else if path != data.join("content/installation") {
-                    found.push(path)
-                }
-            }
-        }
-        found
-    }
-
-    /// How many rows a table has.
-    pub async fn rows(&self, table: &str) -> i64 {
-        self.number(&format!("SELECT COUNT(*) AS number FROM {table}"))
+    /// Somebody signed up, who looks after accounts.
+    pub async fn administrator(&self, username: &str) -> Person {
+        let person = self.person(username).await;
+        let id = person.ask("{ me { id } }").await.text("/me/id");
+        let id = id.parse().unwrap();
+        accounts::set_role(&self.app, Overseer::Operator, id, Role::Admin)
             .await
-    }
-
-    /// What a query says is `number`.
-    pub async fn number(&self, query: &str) -> i64 {
-        rows::number(&self.app.db, query).await
+            .unwrap();
+        person
     }
 
     /// Has nobody's try counted until it is told to let go.
@@ -287,26 +320,6 @@ impl TestApp {
         });
         held.await.unwrap();
         (release, writer)
-    }
-
-    /// Waits until nothing is left of any upload but `files` files.
-    pub async fn only_files_stay(&self, files: usize) {
-        let rows = i64::try_from(files).unwrap();
-        self.eventually("what an upload left behind goes", async |server| {
-            server.rows("upload").await == 0
-                && server.rows("discarded_content").await == 0
-                && server.rows("file").await == rows
-                && server.stored().len() == files
-        })
-        .await;
-        let reserved =
-            "SELECT CAST(COALESCE(SUM(reserved_bytes), 0) AS BIGINT) AS number FROM \"user\"";
-        assert_eq!(self.number(reserved).await, 0, "quota is held back");
-    }
-
-    /// Waits until nothing is left of any upload.
-    pub async fn nothing_stays(&self) {
-        self.only_files_stay(0).await;
     }
 
     /// Waits until `done`, for what the server does behind an answer's back; panics after ten seconds.

@@ -8,7 +8,7 @@ use reqwest::{Body, Method, RequestBuilder, Response, header::HeaderMap};
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Answer, Person};
+use super::{Answer, Person, TestApp, Wire};
 
 pub const PART: &str = "application/offset+octet-stream";
 
@@ -187,17 +187,19 @@ impl Person {
 
     /// Begins to send a request whose body has so many bytes.
     pub fn tus_slow_request(&self, request: RequestBuilder, bytes: usize) -> SlowPart {
+        self.tus_slow_chunks(request.header("content-length", bytes))
+    }
+
+    /// Begins to send a request whose body does not say how long it is, unless a header does.
+    pub fn tus_slow_chunks(&self, request: RequestBuilder) -> SlowPart {
         let (sender, receiver) = mpsc::channel(1);
         let body = stream::unfold(receiver, async |mut receiver| {
             let piece = receiver.recv().await?;
             Some((piece, receiver))
         });
-        let request = request
-            .header("content-length", bytes)
-            .body(Body::wrap_stream(body));
         SlowPart {
             bytes: sender,
-            answer: tokio::spawn(request.send()),
+            answer: tokio::spawn(request.body(Body::wrap_stream(body)).send()),
         }
     }
 
@@ -208,4 +210,42 @@ impl Person {
         let answer = self.ask_with(query, json!({ "u": id })).await;
         answer.data("/upload/offset").as_u64().unwrap()
     }
+}
+
+/// A connection on which a client has sent a part of an announced part, and then neither reads nor writes.
+pub async fn half_open(
+    person: &Person,
+    base: &str,
+    url: &str,
+    offset: usize,
+    bytes: &[u8],
+    more: usize,
+) -> Wire {
+    let (_, id) = url.split_once("/uploads/").unwrap();
+    let headers = [
+        format!("Cookie: {}", person.cookie()),
+        format!("Content-Type: {PART}"),
+        "Tus-Resumable: 1.0.0".to_owned(),
+        format!("Upload-Offset: {offset}"),
+        format!("Content-Length: {}", bytes.len() + more),
+    ];
+    let headers = headers.each_ref().map(String::as_str);
+    let first = format!("PATCH /uploads/{id} HTTP/1.1");
+    let mut wire = Wire::begin(base, &first, &headers).await;
+    wire.send(bytes).await.unwrap();
+    wire
+}
+
+/// Waits until the server has staged so many bytes.
+pub async fn staged(server: &TestApp, bytes: usize) {
+    server
+        .eventually("the bytes are staged", async |server| {
+            let staged = server.stored();
+            let staged = staged
+                .iter()
+                .filter(|path| path.parent().is_some_and(|it| it.ends_with("staging")));
+            let mut sizes = staged.filter_map(|path| path.metadata().ok());
+            sizes.any(|it| it.len() >= bytes as u64)
+        })
+        .await;
 }

@@ -4,14 +4,16 @@ use std::{collections::HashSet, time::Duration};
 
 use entity::{Timestamp, event, event_once};
 use sea_orm::{
-    ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{CaseStatement, Expr, ExprTrait, OnConflict},
 };
 use uuid::Uuid;
 
-use super::waiting::{Row, Times};
+use super::{
+    super::concerns,
+    waiting::{Row, Times},
+};
 use crate::{app::App, clock::before, db::Transaction, error::Result};
 
 /// How long a counted ticket is remembered: longer than any ticket lives.
@@ -41,14 +43,7 @@ pub(super) async fn insert(app: &App, rows: Vec<Row>) -> Result<Vec<Uuid>> {
                     count => models.push(event::Model { count, ..row.event }),
                 }
             }
-            if !models.is_empty() {
-                let models = models.into_iter().map(event::ActiveModel::from);
-                // Also for rows that were written before, when a commit succeeded without our hearing of it.
-                event::Entity::insert_many(models.map(ActiveModelTrait::reset_all))
-                    .on_conflict(OnConflict::new().do_nothing().to_owned())
-                    .exec_without_returning(transaction)
-                    .await?;
-            }
+            concerns::insert(transaction, models).await?;
             if empty.is_empty() {
                 return Ok(empty);
             }

@@ -8,12 +8,14 @@ use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 
 use super::{
-    Kept, Turn, abort, check_length, key, rows,
+    Fenced, Kept, Turn, abort_of, check_length,
+    give_back::{self, Left},
+    key, rows, take_over,
     turns::{Claim, superseded},
 };
 use crate::{
     access::Resumable,
-    app::SharedApp,
+    app::{App, SharedApp},
     auth::client::ClientAddress,
     domain::{
         content_type,
@@ -61,7 +63,8 @@ impl Turn {
     /// Runs in a task of its own: what has come is kept when the client hangs up, or a newer request comes (`CONFLICT`).
     /// `CONFLICT` for another offset than is acknowledged; `BAD_USER_INPUT` for a length that changes, and when the request
     /// breaks off; `PAYLOAD_TOO_LARGE` for bytes beyond the length; `CHECKSUM_MISMATCH` where the part, which is then as if
-    /// it had never come, or the file, whose upload ends, is not what was announced; otherwise as [`finish`].
+    /// it had never come, or the file, whose upload ends, is not what was announced; `NOT_FOUND` where the storage has lost what
+    /// came before, whose upload ends; otherwise as [`finish`].
     pub async fn append<E: Send + 'static>(
         self,
         client: &ClientAddress,
@@ -71,7 +74,16 @@ impl Turn {
         let client = *client;
         let task = tokio::spawn(patience::inherit(async move {
             let length = self.check(&part)?;
-            self.receive(&client, part, length, body).await
+            let (app, upload) = (SharedApp::clone(&self.app), self.upload.clone());
+            let epoch = self.fence.as_ref().map(|fence| fence.epoch);
+            let (turn, writer) = take_over::bytes_of(self).await?;
+            match turn.receive(writer, &client, part, length, body).await {
+                Err(error) if app.storage.is_lost(&error) => {
+                    error.log();
+                    Err(end_lost(&app, &upload, epoch).await?)
+                }
+                appended => appended,
+            }
         }));
         task.await.map_err(Error::internal)?
     }
@@ -109,6 +121,7 @@ impl Turn {
 
     async fn receive<E>(
         self,
+        writer: Writer,
         client: &ClientAddress,
         part: Part,
         length: Option<u64>,
@@ -118,22 +131,28 @@ impl Turn {
             app,
             mut claim,
             upload: row,
-            writer,
+            fence,
+            ..
         } = self;
-        let mut upload = resume(&app, &row, writer, &part, length).await?;
+        let epoch = fence.as_ref().map(|fence| fence.epoch);
+        let mut upload = resume(&app, &row, writer, (&part, epoch), length).await?;
         claim.look();
-        let end = take_in(&claim, &mut upload, part.bytes, body).await?;
-        if let Some(checksum) = &part.checksum {
-            match end {
-                End::Whole if upload.is_part(checksum).await? => {}
-                End::Whole => return Err(other_checksum()),
-                end => return Err(broken_off(end)),
+        let end = match take_in(&claim, &mut upload, &part, body).await {
+            Ok(end) => end,
+            Err(error) => {
+                let unnamed_bytes = upload.let_go().await;
+                let left = epoch.map(|epoch| Left {
+                    epoch,
+                    unnamed_bytes,
+                });
+                give_back::since_acknowledged(&claim, &row, left).await;
+                return Err(error);
             }
-        }
+        };
         let size = upload.size;
         // However the request ended: all bytes and no file is a state that no client knows how to leave.
         if length == Some(size) {
-            return finish_file(&app, client, upload, &row).await;
+            return finish_file(&app, client, upload, (&row, epoch)).await;
         }
         let expires_at = upload.pause(length).await?;
         match end {
@@ -151,7 +170,7 @@ async fn resume(
     app: &SharedApp,
     row: &Resumable,
     writer: Writer,
-    part: &Part,
+    (part, epoch): (&Part, Option<i64>),
     length: Option<u64>,
 ) -> Result<Incoming> {
     let received = unsigned(row.received_bytes);
@@ -160,11 +179,20 @@ async fn resume(
         digest.begin_part(checksum);
     }
     let reserved = rows::reserved(app, row.id).await?;
-    let head = content_type::SNIFF_BYTES as u64;
-    let (writer, head) = writer.rewind(received, head).await?;
+    let (writer, head) = match epoch {
+        Some(_) => (writer, row.head.clone().unwrap_or_default()),
+        None => {
+            let head = content_type::SNIFF_BYTES as u64;
+            writer.rewind(received, head).await?
+        }
+    };
+    // What no row names is reserved, and nothing more can come for that.
+    let reserved = reserved.saturating_sub(unsigned(row.unnamed_bytes));
     let record = Pending::kept(row.destination(), row.id, key(row)?, reserved);
     let ids = (row.id, row.destination().payer().id);
-    let kept = Kept::new(app, ids, received, length, part.checksum.is_none());
+    let fence = epoch.map(|epoch| Fenced::new(epoch, &writer));
+    let (known, may_stay) = ((received, length), part.checksum.is_none());
+    let kept = Kept::new(app, ids, &record.key, known, may_stay, fence);
     let mut upload = Incoming::resumed(app, record, (writer, digest, head), received, kept);
     if part.length.is_some() && row.destination().is_own() {
         upload.reserve_all().await?;
@@ -172,8 +200,24 @@ async fn resume(
     Ok(upload)
 }
 
-/// Adds what `body` brings, which was announced to have so many bytes.
+/// Adds what `body` brings: all of it or nothing where `part` has a checksum.
 async fn take_in<E>(
+    claim: &Claim,
+    upload: &mut Incoming,
+    part: &Part,
+    body: impl Stream<Item = Result<Bytes, E>>,
+) -> Result<End> {
+    let end = read(claim, upload, part.bytes, body).await?;
+    match (&part.checksum, end) {
+        (None, end) => Ok(end),
+        (Some(checksum), End::Whole) if upload.is_part(checksum).await? => Ok(End::Whole),
+        (Some(_), End::Whole) => Err(other_checksum()),
+        (Some(_), end) => Err(broken_off(end)),
+    }
+}
+
+/// Adds what `body` brings, which was announced to have so many bytes.
+async fn read<E>(
     claim: &Claim,
     upload: &mut Incoming,
     announced: Option<u64>,
@@ -202,6 +246,13 @@ async fn take_in<E>(
     }
 }
 
+/// Ends an upload of which the store has nothing any more, and returns what its clients are told.
+async fn end_lost(app: &App, upload: &Resumable, epoch: Option<i64>) -> Result<Error> {
+    tracing::warn!(upload = %upload.id, "the store has nothing of a resumable upload any more, which ends");
+    abort_of(app, upload.id, &key(upload)?, epoch).await?;
+    Ok(Error::not_found())
+}
+
 fn other_checksum() -> Error {
     Error::new(
         Code::ChecksumMismatch,
@@ -214,7 +265,7 @@ async fn finish_file(
     app: &SharedApp,
     client: &ClientAddress,
     upload: Incoming,
-    row: &Resumable,
+    (row, epoch): (&Resumable, Option<i64>),
 ) -> Result<Appended> {
     let bytes = upload.size;
     let expected = row.expected_sha256.as_deref().map(<[u8; 32]>::try_from);
@@ -225,8 +276,9 @@ async fn finish_file(
     };
     match finish::finish_kept(app, client, naming).await {
         Ok(file_id) => Ok(Appended::Finished { bytes, file_id }),
-        Err(error) if error.code == Code::ChecksumMismatch => {
-            abort(app, row.id, &key(row)?).await?;
+        // Bytes that are not wanted do not become better.
+        Err(error) if [Code::ChecksumMismatch, Code::FileRefused].contains(&error.code) => {
+            abort_of(app, row.id, &key(row)?, epoch).await?;
             Err(error)
         }
         Err(error) => Err(error),
@@ -252,6 +304,6 @@ pub(in crate::domain::uploads) fn beyond(length: u64) -> Error {
     .with("limitBytes", length)
 }
 
-fn unsigned(bytes: i64) -> u64 {
+pub(super) fn unsigned(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or(0)
 }

@@ -1,5 +1,7 @@
 //! The rows of resumable uploads.
 
+use std::sync::Arc;
+
 use entity::{Timestamp, resumable_upload, upload, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
@@ -12,8 +14,14 @@ use crate::{
     access::Destination,
     app::App,
     auth,
-    domain::quota,
+    domain::{drops, quota, uploads::rows::DropLimits},
     error::{Code, Error, Result},
+};
+
+mod parts;
+
+pub(super) use parts::{
+    FencedStep, parts, release, reserve_parts, tail, tail_start, take, trim_fenced,
 };
 
 /// Writes the rows of an upload, and reserves `announced` bytes for it.
@@ -27,7 +35,8 @@ pub(super) async fn begin(
 ) -> Result<()> {
     let (payer, drop_id) = (*destination.payer(), destination.drop_id());
     let most = app.config.uploads.max_uploads_per_user;
-    let quota = app.config.users.user_quota;
+    let config = Arc::clone(&app.config);
+    let per_drop = DropLimits::new(most, &app.config);
     let begin = app.db.write_aside(move |transaction| {
         Box::pin(async move {
             let is_active = match payer.epoch {
@@ -57,6 +66,15 @@ pub(super) async fn begin(
                 )
                 .with("limit", most));
             }
+            if let Some(drop_id) = drop_id {
+                let from_there = upload::Entity::find()
+                    .filter(upload::Column::DropId.eq(drop_id))
+                    .filter(upload::Column::IsResumable.eq(true))
+                    .filter(upload::Column::Network.eq(pending.network.clone()));
+                if per_drop.is_reached(from_there.count(transaction).await?) {
+                    return Err(drops::too_many_unfinished());
+                }
+            }
             let id = row.id;
             upload::Entity::insert(pending.into_active_model().reset_all())
                 .exec_without_returning(transaction)
@@ -64,8 +82,9 @@ pub(super) async fn begin(
             resumable_upload::Entity::insert(row.into_active_model().reset_all())
                 .exec_without_returning(transaction)
                 .await?;
-            if let Some(quota) = quota.filter(|_| announced > 0) {
-                quota::reserve_in(transaction, quota, (id, payer.id), announced, announced).await?;
+            if announced > 0 && quota::of(&config, &payer.usage).is_some() {
+                quota::reserve_in(transaction, &config, (id, payer.id), announced, announced)
+                    .await?;
             }
             Ok(())
         })
@@ -77,6 +96,8 @@ pub(super) async fn begin(
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub upload_id: Uuid,
+    /// Where the bytes lie: the upload's, unless a newer request goes on with a copy of them.
+    pub content_key: String,
     /// Bytes that were acknowledged before.
     pub from: u64,
     /// Bytes that are durable.
@@ -88,6 +109,8 @@ pub(super) struct Step {
     /// How much is given back of what the payer's quota has reserved.
     pub surplus: u64,
     pub payer_id: Uuid,
+    /// Where the storage has no locks, and takes parts.
+    pub fenced: Option<FencedStep>,
 }
 
 /// Notes that more bytes are durable. `NOT_FOUND` when the upload has ended, or somebody else has noted something since.
@@ -117,6 +140,7 @@ pub(super) async fn advance(app: &App, step: Step) -> Result<()> {
             ];
             let advance = resumable_upload::Entity::update_many()
                 .filter(resumable_upload::Column::Id.eq(step.upload_id))
+                .filter(resumable_upload::Column::ContentKey.eq(step.content_key))
                 .filter(resumable_upload::Column::ReceivedBytes.eq(quota::signed(step.from)))
                 .filter(resumable_upload::Column::FileId.is_null());
             let advance = columns
@@ -124,9 +148,16 @@ pub(super) async fn advance(app: &App, step: Step) -> Result<()> {
                 .fold(advance, |advance, (column, value)| {
                     advance.col_expr(column, value)
                 });
-            match advance.exec(transaction).await?.rows_affected {
-                0 => Err(Error::not_found()),
-                _ => Ok(()),
+            let advance = match &step.fenced {
+                Some(fenced) => fenced.guard(advance)?,
+                None => advance,
+            };
+            if advance.exec(transaction).await?.rows_affected == 0 {
+                return Err(Error::not_found());
+            }
+            match step.fenced {
+                Some(fenced) => parts::note(transaction, step.upload_id, step.to, fenced).await,
+                None => Ok(()),
             }
         })
     });
@@ -151,11 +182,28 @@ pub(super) async fn count_request(app: &App, id: Uuid) -> Result<i64> {
     count.await
 }
 
-/// How often a request was counted; `None` when the upload is no more.
+/// The row as it is now, also that of an upload that has expired; `None` when it is no more.
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
-pub(super) async fn generation(app: &App, id: Uuid) -> Result<Option<i64>> {
-    let row = app.db.one(resumable_upload::Entity::find_by_id(id)).await?;
-    Ok(row.map(|row| row.generation))
+pub(super) async fn present(app: &App, id: Uuid) -> Result<Option<resumable_upload::Model>> {
+    app.db.one(resumable_upload::Entity::find_by_id(id)).await
+}
+
+/// Lets an upload to which bytes are coming wait as long for more as one that pauses now.
+#[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
+pub(super) async fn prolong(app: &App, id: Uuid) -> Result<()> {
+    let until = app.clock.after(app.config.uploads.resumable_ttl);
+    let prolong = app.db.write_aside(move |transaction| {
+        Box::pin(async move {
+            resumable_upload::Entity::update_many()
+                .col_expr(resumable_upload::Column::ExpiresAt, Expr::value(until))
+                .filter(resumable_upload::Column::Id.eq(id))
+                .filter(resumable_upload::Column::FileId.is_null())
+                .exec(transaction)
+                .await?;
+            Ok(())
+        })
+    });
+    prolong.await
 }
 
 /// Waits until no transaction that was to make a file of the upload is under way, also one that nobody waits for any more.

@@ -4,14 +4,19 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{sync::watch, task::JoinHandle};
 use uuid::Uuid;
 
-use super::rows;
+use super::{
+    Purpose,
+    fenced::{self, Fence},
+    rows,
+};
 use crate::{
+    access::Resumable,
     app::SharedApp,
     error::{Code, Error, Result},
     patience,
@@ -22,21 +27,35 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(250);
 /// Between two tries to take hold of the bytes.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How long an older request may take to end, once it has seen that: it makes durable what has come, which is megabytes at most.
+const OVERDUE: Duration = Duration::from_secs(5);
 
 /// The requests of this process that append to uploads, or are about to.
 #[derive(Debug, Default)]
 pub struct Turns(Mutex<HashMap<Uuid, Vec<Arc<watch::Sender<bool>>>>>);
 
 impl Turns {
-    /// Tells the older requests for the upload to end.
-    pub(super) fn claim(&self, app: &SharedApp, (id, generation): (Uuid, i64)) -> Claim {
+    /// Tells the older requests that append to the upload to end. One that only looks, or ends it, is soon done, and need not be
+    /// told.
+    pub(super) fn claim(
+        &self,
+        app: &SharedApp,
+        (id, generation): (Uuid, i64),
+        purpose: Purpose,
+    ) -> Claim {
         let superseded = Arc::new(watch::Sender::new(false));
         let mut turns = self.lock();
         let requests = turns.entry(id).or_default();
         for older in requests.drain(..) {
             older.send_replace(true);
         }
-        requests.push(Arc::clone(&superseded));
+        match purpose {
+            Purpose::Append => requests.push(Arc::clone(&superseded)),
+            Purpose::Look | Purpose::End => {
+                turns.remove(&id);
+            }
+        }
+        drop(turns);
         Claim {
             app: SharedApp::clone(app),
             id,
@@ -64,16 +83,16 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// Takes hold of the bytes, as soon as no older request has them; `None` where there are none.
-    pub async fn hold(&mut self, key: &ContentKey, is_new: bool) -> Result<Option<Writer>> {
+    /// Takes hold of the bytes, as soon as no older request has them. They stay [`Hold::Taken`] where that one does not end.
+    pub async fn hold(&mut self, key: &ContentKey, is_new: bool) -> Result<Hold> {
         let (app, id) = (SharedApp::clone(&self.app), self.id);
         let mut counted = None;
         let hold = async {
+            let began = Instant::now();
             loop {
                 match app.storage.hold(key, is_new).await? {
-                    Hold::Held(writer) => return Ok(Some(writer)),
-                    Hold::Missing => return Ok(None),
-                    Hold::Taken => {}
+                    Hold::Taken if began.elapsed() < OVERDUE => {}
+                    hold => return Ok(hold),
                 }
                 if counted.is_none() {
                     counted = Some(rows::count_request(&app, id).await?);
@@ -90,7 +109,43 @@ impl Claim {
         held
     }
 
-    /// From now on looks whether a newer request has counted.
+    /// The same for a storage without locks: takes the right to append.
+    pub async fn take(&mut self) -> Result<Fence> {
+        let take = fenced::take(&self.app, self.id);
+        let (fence, counted) = tokio::select! {
+            biased;
+            () = self.superseded() => return Err(superseded()),
+            taken = patience::wait(take) => taken??,
+        };
+        self.generation = counted.unwrap_or(self.generation);
+        Ok(fence)
+    }
+
+    /// Takes hold of the bytes once more, after this request has let go of them; `None` where there are none.
+    pub async fn hold_again(&self, key: &ContentKey) -> Result<Option<Writer>> {
+        let hold = async {
+            loop {
+                match self.app.storage.hold(key, false).await? {
+                    Hold::Held(writer) => return Ok(Some(writer)),
+                    Hold::Missing => return Ok(None),
+                    // What syncs them beside has not ended yet.
+                    Hold::Taken => tokio::time::sleep(PAUSE).await,
+                }
+            }
+        };
+        patience::wait(hold).await?
+    }
+
+    pub fn app(&self) -> &SharedApp {
+        &self.app
+    }
+
+    /// Whether a newer request than this one has counted, as `upload` says.
+    pub fn is_older_than(&self, upload: &Resumable) -> bool {
+        upload.generation > self.generation
+    }
+
+    /// From now on looks whether a newer request has counted, and keeps the upload from expiring.
     pub fn look(&mut self) {
         let (app, id, generation) = (SharedApp::clone(&self.app), self.id, self.generation);
         let superseded = Arc::clone(&self.superseded);
@@ -98,11 +153,18 @@ impl Claim {
             loop {
                 tokio::time::sleep(LOOK).await;
                 // Where the database cannot be asked at present, the next look does.
-                if let Ok(now) = rows::generation(&app, id).await
-                    && now.is_none_or(|now| now > generation)
-                {
+                let Ok(now) = rows::present(&app, id).await else {
+                    continue;
+                };
+                let Some(now) = now.filter(|now| now.generation <= generation) else {
                     superseded.send_replace(true);
                     return;
+                };
+                let half = app.clock.after(app.config.uploads.resumable_ttl / 2);
+                if now.expires_at < half
+                    && let Err(error) = rows::prolong(&app, id).await
+                {
+                    tracing::debug!(%error, "an upload under way could not be prolonged at once");
                 }
             }
         }));
