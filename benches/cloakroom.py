@@ -17,8 +17,9 @@ TICKETS_A_REQUEST = 25
 class Server:
     """A running Cloakroom: behind nginx, by a unix socket, or else on a port of its own. `port` is where clients go."""
 
-    def __init__(self, world, name, *, database_url=None, behind_nginx=True, store=None, changes=None):
-        """`store` is where content is, if it is not in the data directory; `changes` are settings."""
+    def __init__(self, world, name, *, database_url=None, behind_nginx=True, store=None, changes=None, preload=None):
+        """`store` is where content is, if it is not in the data directory; `changes` are settings; `preload` is a shared library
+        that comes before libc."""
         self.world = world
         self.name = name
         self.database_url = database_url
@@ -26,6 +27,7 @@ class Server:
         self.data_dir = self.directory / "data"
         self.directory.mkdir()
         self.changes = {**(store.settings if store else {}), **(changes or {})}
+        self.preload = preload
         self.nginx = None
         if behind_nginx:
             self.socket = self.directory / "socket"
@@ -89,6 +91,8 @@ class Server:
             **self.changes,
             **self.world.settings.changes,
         }
+        if self.preload:
+            inherited["LD_PRELOAD"] = str(self.preload)
         return inherited | {f"CLOAKROOM_{name}": value for name, value in ours.items()}
 
     def sign_up(self, username):

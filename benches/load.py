@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benches.processes import Failure, run
 
+CONNECTIONS = 32
 SCRIPT = """
 local requests, at = {}, 0
 function init()
@@ -45,7 +46,7 @@ class Load:
     body: bytes | None = None
     # Every answer has at least so many bytes; fewer means that something else was answered.
     least_bytes: int = 0
-    connections: int = 32
+    connections: int = CONNECTIONS
 
     def __post_init__(self):
         directory = self.world.directory / "loads"
