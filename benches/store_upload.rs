@@ -10,6 +10,7 @@ use cloakroom::{
     config::Options,
     storage::{ContentKey, MarkKind, Room, S3, Storage, Taker},
 };
+use entity::Timestamp;
 use uuid::Uuid;
 
 /// What Cloakroom hands on at a time.
@@ -57,7 +58,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let written = writer.write(vec![Bytes::from(piece)], |_| ());
         (writer, ()) = written.await??;
     }
-    let kept = storage.finish(writer, Vec::new()).await?;
+    let kept = storage.finish(writer, Timestamp(0), Vec::new()).await?;
     let took = began.elapsed();
     storage.delete(&key, id.as_deref()).await?;
     if kept != bytes {

@@ -105,6 +105,12 @@ pub fn from_date(date: OffsetDateTime) -> Timestamp {
     Timestamp(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
+/// The moment as the system tells it. What was before 1970 is 1970.
+pub fn system_time(at: Timestamp) -> SystemTime {
+    let since_epoch = u64::try_from(at.0).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_millis(since_epoch)
+}
+
 /// A moment as the system tells it, to the millisecond. What was before 1970 is 1970.
 pub fn timestamp(time: SystemTime) -> Timestamp {
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();

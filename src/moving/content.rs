@@ -197,7 +197,7 @@ async fn copy_bytes(
         }
     };
     if let Some(writer) = sending.writer.take() {
-        to.finish(writer, Vec::new()).await?;
+        to.finish(writer, row.created_at, Vec::new()).await?;
     }
     let copy = to.open(key).await?;
     let copy = copy.ok_or_else(|| Error::internal("what was copied is not there"))?;

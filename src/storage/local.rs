@@ -122,7 +122,8 @@ impl Local {
     }
 
     /// Small content is finished several at a time: waking a thread for each would cost more than the writing.
-    pub(super) async fn finish(&self, staged: Staged) -> Result<u64> {
+    pub(super) async fn finish(&self, mut staged: Staged, created_at: Timestamp) -> Result<u64> {
+        staged.date(clock::system_time(created_at));
         if !staged.is_on_disk() {
             return self.small.submit(staged).await?;
         }

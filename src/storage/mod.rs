@@ -125,12 +125,18 @@ impl Storage {
     /// Makes what was written the content of its key, and says how many bytes it has: when this returns, they survive a
     /// power loss.
     ///
-    /// `earlier` are the parts that earlier requests have brought, where there are parts. A failure is final: what `fsync`
-    /// could not write is not tried again, since the kernel may have dropped it.
-    pub async fn finish(&self, writer: Writer, earlier: Vec<Part>) -> Result<u64> {
+    /// `created_at` is when the file came to be whose content this is: its validators are made of that, and nginx reads them from
+    /// the disk. `earlier` are the parts that earlier requests have brought, where there are parts. A failure is final: what
+    /// `fsync` could not write is not tried again, since the kernel may have dropped it.
+    pub async fn finish(
+        &self,
+        writer: Writer,
+        created_at: Timestamp,
+        earlier: Vec<Part>,
+    ) -> Result<u64> {
         let _measured = metrics::storage_step("finish");
         match (self, writer) {
-            (Self::Local(local), Writer::Local(staged)) => local.finish(*staged).await,
+            (Self::Local(local), Writer::Local(staged)) => local.finish(*staged, created_at).await,
             (Self::S3(s3), Writer::S3(upload)) => {
                 let bytes = upload.finish(earlier).await?;
                 // The content may have been moved elsewhere since this server began.

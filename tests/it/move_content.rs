@@ -1,6 +1,6 @@
 //! `move-content`: all content goes to an object store and back, and its users notice the switch alone.
 
-use std::fs;
+use std::{fs, os::unix::fs::MetadataExt, path::PathBuf, time::UNIX_EPOCH};
 
 use serde_json::json;
 
@@ -105,19 +105,39 @@ async fn content_goes_to_a_store_and_back_while_it_is_used() {
     let serving = program.serve();
     let alice = alice.at(&serving.base);
     same(&alice, &files).await;
+    // nginx makes the validators of the time that a file has on the disk, wherever it was before.
+    let (newest, bytes) = files.last().unwrap();
+    let told = alice.get(&alice.ticket(newest).await).await;
+    let told = httpdate::parse_http_date(told.header("last-modified")).unwrap();
+    let of_disk = paths(&program)
+        .into_iter()
+        .map(|path| path.metadata().unwrap());
+    let of_disk = of_disk.filter(|content| content.len() == bytes.len() as u64);
+    let of_disk: Vec<_> = of_disk
+        .map(|content| u64::try_from(content.mtime()).unwrap())
+        .collect();
+    assert_eq!(
+        of_disk,
+        [told.duration_since(UNIX_EPOCH).unwrap().as_secs()]
+    );
     succeeded(&program.run(&["verify", "--deep"]));
 }
 
 /// How many contents there are in the data directory.
 pub fn contents(program: &Program) -> usize {
-    let mut found = 0;
+    paths(program).len()
+}
+
+fn paths(program: &Program) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     let mut open = vec![program.data_dir().join("content")];
     while let Some(directory) = open.pop() {
         for entry in fs::read_dir(directory).into_iter().flatten() {
             let path = entry.unwrap().path();
             match path.is_dir() {
                 true => open.push(path),
-                false => found += usize::from(path.file_name().unwrap().len() == 32),
+                false if path.file_name().unwrap().len() == 32 => found.push(path),
+                false => {}
             }
         }
     }

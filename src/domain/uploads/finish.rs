@@ -110,9 +110,10 @@ async fn become_files<T: Send + 'static>(
         let rows = uploads.iter().map(|naming| file_row(&app, naming));
         let rows = rows.collect::<Result<Vec<_>>>()?;
         let uploads = uploads.into_iter().map(|naming| naming.upload);
+        let uploads: Vec<_> = uploads.zip(rows.iter().map(|row| row.created_at)).collect();
         // Each is waited for, also when another has failed: what is aborted must not be under way.
         let stored: Vec<_> = stream::iter(uploads)
-            .map(async |mut upload| upload.store().await.map(|()| upload))
+            .map(async |(mut upload, created_at)| upload.store(created_at).await.map(|()| upload))
             .buffered(FINISHED_AT_ONCE)
             .collect()
             .await;

@@ -295,15 +295,16 @@ impl Complete {
         Ok(())
     }
 
-    /// Makes the bytes durable content.
-    pub(super) async fn store(&mut self) -> Result<()> {
+    /// Makes the bytes durable content, of a file that comes to be at `created_at`.
+    pub(super) async fn store(&mut self, created_at: Timestamp) -> Result<()> {
         let (writer, digest) = self.upload.writer().await?;
         if self.upload.record.is_kept() {
             // The writer lets go of them as soon as they are content, which is before the database says so.
             self.lock = writer.lock()?;
         }
         let (writer, earlier) = self.upload.claim_completion(writer, &digest).await?;
-        let stored = self.upload.app.storage.finish(writer, earlier).await?;
+        let storage = &self.upload.app.storage;
+        let stored = storage.finish(writer, created_at, earlier).await?;
         match stored == self.upload.size {
             true => Ok(()),
             false => Err(Error::internal(

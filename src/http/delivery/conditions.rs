@@ -18,14 +18,15 @@ use http_serve::{BoxError, Entity};
 
 use crate::{
     error::{Code, Error, Result},
-    hex,
     http::problem,
 };
 
 /// The length, for nginx to name where a range begins behind the end.
 const X_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-content-length");
 
-/// What the database has for content: strong, and the same on every instance.
+/// The validators of content, by what the database has of its file: strong, for nobody changes content, and the same on every
+/// instance and from every storage. nginx makes these of a file on the disk, whose time of the last change is when its upload
+/// ended.
 #[derive(Clone, Debug)]
 pub(super) struct Validators {
     pub etag: HeaderValue,
@@ -35,13 +36,14 @@ pub(super) struct Validators {
 
 impl Validators {
     pub fn of(file: &file::Model) -> Result<Self> {
-        let etag = format!("\"{}\"", hex::encode(&file.sha256));
-        let created = u64::try_from(file.created_at.0).unwrap_or_default();
+        let created = u64::try_from(file.created_at.0).unwrap_or_default() / 1000;
+        let bytes = u64::try_from(file.size).unwrap_or_default();
+        let etag = format!("\"{created:x}-{bytes:x}\"");
         Ok(Self {
             etag: HeaderValue::try_from(etag).map_err(Error::internal)?,
             // As HTTP writes it, so that a client who sends it back names the same moment.
-            modified: UNIX_EPOCH + Duration::from_secs(created / 1000),
-            bytes: u64::try_from(file.size).unwrap_or_default(),
+            modified: UNIX_EPOCH + Duration::from_secs(created),
+            bytes,
         })
     }
 

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     thread,
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -42,6 +43,8 @@ pub struct Staged {
     is_unnamed: bool,
     /// Where the file lies, if it had become content already when this request took hold of it.
     content: Option<PathBuf>,
+    /// What the next sync is to note as the time of its last change.
+    modified: Option<SystemTime>,
 }
 
 /// A sync under way.
@@ -70,6 +73,7 @@ impl Staged {
             has_durable_name: false,
             is_unnamed: false,
             content: None,
+            modified: None,
         }
     }
 
@@ -156,6 +160,11 @@ impl Staged {
         })
     }
 
+    /// Has the file say that it was last changed at `modified`: nginx makes validators of that (RFC 9110 §8.8).
+    pub(super) fn date(&mut self, modified: SystemTime) {
+        self.modified = Some(modified);
+    }
+
     pub(super) fn key(&self) -> &ContentKey {
         &self.key
     }
@@ -224,14 +233,19 @@ impl Staged {
         Ok(())
     }
 
-    /// Writes what was held, and makes all bytes durable; not yet their name. Says how many there are. Blocks.
+    /// Writes what was held, and makes all bytes and the file's time durable; not yet their name. Says how many there are. Blocks.
     pub(super) fn sync(&mut self) -> io::Result<u64> {
-        if let Some(durable) = self.durable {
+        let modified = self.modified.take();
+        if let (Some(durable), None) = (self.durable, modified) {
             return Ok(durable);
         }
         self.write_held()?;
         self.end_early_sync()?;
-        self.file()?.sync_all()?;
+        let file = self.file()?;
+        if let Some(modified) = modified {
+            file.set_modified(modified)?;
+        }
+        file.sync_all()?;
         Ok(*self.durable.insert(self.written))
     }
 
@@ -263,7 +277,7 @@ impl Staged {
             Some(file) => file,
             None => OpenOptions::new()
                 .write(true)
-                .create_new(true)
+                .create_new(!self.is_on_disk)
                 .mode(FILE_MODE)
                 .open(&self.path)?,
         };
