@@ -7,21 +7,20 @@ use std::{io, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 
 use crate::config::Scan;
 
 mod clamd;
 mod command;
+mod turns;
 
-/// Scans at once; others wait. Clamd has ten threads, and refuses those for whom it has no room.
-const AT_ONCE: usize = 8;
+pub use turns::Line;
+
 /// What is kept of a scanner's answer.
 const ANSWER_BYTES: u64 = 4096;
 /// How long the name of what was found may be.
 const NAME_CHARS: usize = 200;
-
-static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// What a scanner says of content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +35,8 @@ pub enum Verdict {
 pub enum Fault {
     /// The scanner did not answer, or not in a way that is understood: what came instead.
     Away(String),
+    /// Too many others waited before.
+    Busy,
     /// There are more bytes than the scanner takes.
     TooLarge,
     /// The bytes could not be read.
@@ -49,11 +50,11 @@ type Pieces<'c> = Pin<&'c mut (dyn Stream<Item = io::Result<Bytes>> + Send)>;
 pub async fn judge(
     scan: &Scan,
     within: Duration,
+    line: Line,
     content: impl Stream<Item = io::Result<Bytes>> + Send,
 ) -> Result<Verdict, Fault> {
-    // It is never closed.
-    let turn = timeout(within, TURNS.acquire()).await;
-    let _turn = turn.map_err(|_| Fault::Away("no turn in time".to_owned()))?;
+    let turn = timeout(within, turns::turn(line)).await;
+    let _turn = turn.map_err(|_| Fault::Busy)?;
     let mut content = std::pin::pin!(content);
     let judged = async {
         match scan {

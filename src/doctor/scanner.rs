@@ -8,7 +8,7 @@ use futures_util::stream;
 use super::{Finding, Report};
 use crate::{
     config::{Config, Scan, ScanAway},
-    scanner::{self, Fault, Verdict},
+    scanner::{self, Fault, Line, Verdict},
 };
 
 const WHAT: &str = "scanner";
@@ -22,7 +22,7 @@ pub(super) async fn examine<F: FnMut(Finding)>(report: &mut Report<F>, config: &
     };
     let within = config.scanning.scan_timeout.min(ANSWERS_WITHIN);
     let content = stream::iter([Ok(Bytes::from_static(HARMLESS))]);
-    let why = match scanner::judge(scan, within, content).await {
+    let why = match scanner::judge(scan, within, Line::Operator, content).await {
         Ok(Verdict::Clean) => return report.good(WHAT, "it answers, and lets harmless bytes pass"),
         Ok(Verdict::Found(found)) => {
             let said = format!("it finds {found:?} in a line of plain text, and so in any file");
@@ -32,6 +32,7 @@ pub(super) async fn examine<F: FnMut(Finding)>(report: &mut Report<F>, config: &
             );
         }
         Err(Fault::Away(why)) => why,
+        Err(Fault::Busy) => "it is busy with other files".to_owned(),
         Err(Fault::TooLarge) => "it takes not even a line of text".to_owned(),
         Err(Fault::Content(error)) => error.to_string(),
     };

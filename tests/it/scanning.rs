@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use cloakroom::{
     config::{Listen, Scan},
-    scanner::{self, Fault},
+    scanner::{self, Fault, Line},
 };
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use tokio::{
     net::TcpListener,
     time::timeout,
 };
+use uuid::Uuid;
 
 use crate::support::{
     Answer, Parts, Person, Program, TestApp,
@@ -243,18 +244,60 @@ async fn a_scanner_that_calls_clean_what_it_has_not_read_lets_nothing_pass() {
 async fn a_turn_at_the_scanner_is_waited_for_as_long_as_a_scan_may_take() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let scan = Scan::Clamd(Listen::Tcp(silent.local_addr().unwrap()));
-    let judge = |within| {
-        let scan = scan.clone();
-        tokio::spawn(async move { scanner::judge(&scan, within, stream::empty()).await })
+    let judge = |account, within| {
+        let (scan, line) = (scan.clone(), Line::Account(Uuid::from_u128(account)));
+        tokio::spawn(async move { scanner::judge(&scan, within, line, stream::empty()).await })
     };
     let mut turns = Vec::new();
-    for _ in 0..8 {
-        let judged = judge(Duration::from_secs(600));
+    for at in 0..8 {
+        let judged = judge(at / 2, Duration::from_secs(600));
         turns.push((judged, silent.accept().await.unwrap()));
     }
-    let late = timeout(Duration::from_secs(30), judge(Duration::from_millis(100))).await;
-    let late = late.expect("it waits on").unwrap();
-    assert!(matches!(late, Err(Fault::Away(_))), "{late:?}");
+    // Of an account that has its share, and of one that has none.
+    for account in [0, 9] {
+        let late = judge(account, Duration::from_millis(100));
+        let late = timeout(Duration::from_secs(30), late).await;
+        let late = late.expect("it waits on").unwrap();
+        assert!(matches!(late, Err(Fault::Busy)), "{late:?}");
+    }
+    for (judged, _) in turns {
+        judged.abort();
+    }
+}
+
+/// Or whoever keeps the scanner busy could have anything kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_busy_scanner_in_vain_does_not_pass() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let server = TestApp::start_with(|options| {
+        options.scan = Some(format!("clamd:{address}"));
+        options.scan_timeout = "1s".to_owned();
+        options.scan_away = "pass".to_owned();
+    })
+    .await;
+    let alice = server.person("alice").await;
+    let id: Uuid = alice
+        .ask("{ me { id } }")
+        .await
+        .text("/me/id")
+        .parse()
+        .unwrap();
+    let mut turns = Vec::new();
+    for _ in 0..2 {
+        let scan = Scan::Clamd(Listen::Tcp(address));
+        let judged = tokio::spawn(async move {
+            let long = Duration::from_secs(600);
+            scanner::judge(&scan, long, Line::Account(id), stream::empty()).await
+        });
+        turns.push((judged, silent.accept().await.unwrap()));
+    }
+    let refused = upload(&alice, "a.txt", &eicar()).await;
+    assert_eq!(refused.code(), "UNAVAILABLE", "{refused:?}");
+    server.nothing_stays().await;
+    // Nobody else is held up, and a scanner that says nothing in time is one that is away.
+    let bob = server.person("bob").await;
+    upload(&bob, "b.txt", b"b").await.data("/uploadFile");
     for (judged, _) in turns {
         judged.abort();
     }

@@ -11,13 +11,13 @@ use crate::{
     error::{Code, Error, Result},
     log_limit::LogLimit,
     metrics,
-    scanner::{self, Fault, Verdict},
+    scanner::{self, Fault, Line, Verdict},
 };
 
 /// Has the content of `uploads`, which is durable and nobody's yet, looked at, where there is a scanner.
 ///
 /// `FILE_REFUSED` when it has found something in one of them, or one is larger than it takes; `UNAVAILABLE` when it does not
-/// answer. Where `SCAN_AWAY` says so, what it has not looked at passes.
+/// answer, or is busy. Where `SCAN_AWAY` says so, what it does not answer for passes.
 pub(super) async fn check(app: &App, client: &ClientAddress, uploads: &[Complete]) -> Result<()> {
     for upload in uploads {
         check_one(app, client, upload).await?;
@@ -35,7 +35,12 @@ async fn check_one(app: &App, client: &ClientAddress, upload: &Complete) -> Resu
     let content =
         content.ok_or_else(|| Error::internal("content is gone before it was scanned"))?;
     let pieces = content.range(0..content.len());
-    let fault = match scanner::judge(scan, settings.scan_timeout, pieces).await {
+    let destination = &record.destination;
+    let line = match destination.drop_id() {
+        Some(id) => Line::Drop(id),
+        None => Line::Account(destination.owner_id()),
+    };
+    let fault = match scanner::judge(scan, settings.scan_timeout, line, pieces).await {
         Ok(Verdict::Clean) => {
             metrics::scanned("clean");
             return Ok(());
@@ -46,20 +51,21 @@ async fn check_one(app: &App, client: &ClientAddress, upload: &Complete) -> Resu
             let detail = format!("The file was found to be harmful ({name}), and is not kept.");
             return Err(Error::new(Code::FileRefused, detail).with("found", name));
         }
-        Err(Fault::Content(error)) => return Err(error.into()),
         Err(fault) => fault,
     };
     metrics::scanned("away");
     tell(&fault);
     match (settings.scan_away, fault) {
+        (_, Fault::Content(error)) => Err(error.into()),
+        // Or whoever makes the scanner busy could have anything kept.
+        (_, Fault::Busy) | (ScanAway::Refuse, Fault::Away(_)) => Err(Error::new(
+            Code::Unavailable,
+            "Files cannot be scanned at present, and are not taken; try again in a moment.",
+        )),
         (ScanAway::Pass, _) => Ok(()),
         (ScanAway::Refuse, Fault::TooLarge) => Err(Error::new(
             Code::FileRefused,
             "The file is larger than the scanner of this server takes, and is not kept.",
-        )),
-        (ScanAway::Refuse, _) => Err(Error::new(
-            Code::Unavailable,
-            "Files cannot be scanned at present, and are not taken; try again in a moment.",
         )),
     }
 }
