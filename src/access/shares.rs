@@ -199,7 +199,8 @@ pub(super) async fn shares_that_reach(
         let of_audience = Condition::all()
             .add(audience.matches())
             .add(unexpired(Expr::value(access.clock.now())))
-            .add(is_in(State::Live));
+            .add(is_in(State::Live))
+            .add(audiences::of_lasting_owner());
         let of_audience = page.bounds(of_audience, share::Column::Id);
         let shares = match access.db.reader() {
             Reader::Sqlite { .. } => {

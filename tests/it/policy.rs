@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 
 use cloakroom::{
-    access::{self, Sight},
+    access::{self, Order, Part, Sight},
     app::App,
     auth::{Viewer, api_token},
     db::Page,
     domain::accounts,
 };
-use entity::link;
+use entity::{file, link};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -62,6 +62,25 @@ async fn recipients_know_what_reaches_them(app: &App, world: &World, viewers: &[
     }
 }
 
+/// What the lists have of files that are sorted or searched for.
+async fn searched(app: &App, viewer: &Viewer, order: Order, name: &str) -> BTreeSet<Uuid> {
+    let part = Part {
+        order,
+        name: name.to_owned(),
+        limit: 1000,
+        after: None,
+        before: None,
+        backward: false,
+    };
+    let owned = access::files_sorted(app, viewer, &part).await.unwrap().rows;
+    let shared = access::shared_sorted(app, viewer, &part)
+        .await
+        .unwrap()
+        .rows;
+    let owned = owned.iter().map(|file| file.id);
+    owned.chain(shared.iter().map(|file| file.id)).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
     let server = TestApp::start().await;
@@ -86,6 +105,16 @@ async fn a_file_by_id_the_lists_and_tickets_agree_in_every_world() {
                 .collect();
             let unique = BTreeSet::from_iter(&listed);
             assert_eq!(unique.len(), listed.len(), "each file once");
+            for (order, name) in [(Order::Name, ""), (Order::Size, ""), (Order::Created, "1")] {
+                let found = searched(app, viewer, order, name).await;
+                let named = |file: &&file::Model| file.name.to_lowercase().contains(name);
+                let files = world.files.iter().filter(named);
+                for file in files {
+                    let is_listed = unique.contains(&file.id);
+                    let context = format!("world {seed}: {order:?} {user:?}, {file:?}");
+                    assert_eq!(found.contains(&file.id), is_listed, "{context}");
+                }
+            }
             for file in &world.files {
                 let expected = world.sees(user, file);
                 let subject = viewer.into();

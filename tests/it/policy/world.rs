@@ -9,14 +9,20 @@ use cloakroom::{
         link::{LinkHolder, LinkKey, Unlocked},
     },
     config::Secret,
+    domain::files::listed_row,
     random,
 };
-use entity::{Timestamp, deleted_user, file, group, group_member, link, share, user};
+use entity::{
+    Timestamp, deleted_user, file, group, group_member, link,
+    listed_file::List,
+    share::{self, Audience},
+    user,
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sea_orm::{ActiveModelTrait, EntityTrait};
 use uuid::Uuid;
 
-use crate::support::{TestApp, rows};
+use crate::support::{TestApp, many_files, rows};
 
 const USERS: usize = 5;
 const FILES: usize = 12;
@@ -95,7 +101,7 @@ impl World {
                 shares.push(share::Model {
                     id,
                     file_id: file.id,
-                    audience: share::Audience::Link,
+                    audience: Audience::Link,
                     audience_id: id,
                     created_at: now,
                     expires_at: end(&mut random, now),
@@ -108,14 +114,12 @@ impl World {
                     epoch: 0,
                 });
             }
-            let users = users.iter().map(|user| (share::Audience::User, user.id));
-            let everyone = [(share::Audience::Authenticated, EVERYONE)];
-            let groups = groups
-                .iter()
-                .map(|group| (share::Audience::Group, group.id));
+            let users = users.iter().map(|user| (Audience::User, user.id));
+            let everyone = [(Audience::Authenticated, EVERYONE)];
+            let groups = groups.iter().map(|group| (Audience::Group, group.id));
             for (audience, audience_id) in users.chain(everyone).chain(groups) {
                 let odds = match audience {
-                    share::Audience::Authenticated => 8,
+                    Audience::Authenticated => 8,
                     _ => 5,
                 };
                 if audience_id != file.owner_id && random.random_ratio(1, odds) {
@@ -155,13 +159,13 @@ impl World {
 
     pub fn reaches(&self, share: &share::Model, user: &user::Model) -> bool {
         let is_of = match share.audience {
-            share::Audience::Authenticated => true,
-            share::Audience::User => share.audience_id == user.id,
-            share::Audience::Group => self.members.contains(&group_member::Model {
+            Audience::Authenticated => true,
+            Audience::User => share.audience_id == user.id,
+            Audience::Group => self.members.contains(&group_member::Model {
                 group_id: share.audience_id,
                 user_id: user.id,
             }),
-            share::Audience::Link => false,
+            Audience::Link => false,
         };
         is_of && share.expires_at.is_none_or(|end| end > self.now)
     }
@@ -302,6 +306,22 @@ impl World {
         rows::insert(db, self.members.clone()).await;
         rows::insert(db, self.shares.clone()).await;
         rows::insert(db, self.links.clone()).await;
+        let own = self.files.iter().filter(|file| file.trashed_at.is_none());
+        let own = own.map(|file| listed_row(file, (List::Own, file.owner_id), None));
+        let shared = self.shares.iter().filter_map(|share| {
+            let list = match share.audience {
+                Audience::User => List::User,
+                Audience::Group => List::Group,
+                Audience::Authenticated => List::Authenticated,
+                Audience::Link => return None,
+            };
+            let mut files = self.files.iter();
+            let file = files.find(|file| file.id == share.file_id)?;
+            let reader = (list, share.audience_id);
+            Some(listed_row(file, reader, Some(share.id)))
+        });
+        let listed: Vec<_> = own.chain(shared).collect();
+        many_files::list(server, &listed).await;
     }
 }
 

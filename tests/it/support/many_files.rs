@@ -1,7 +1,11 @@
 //! Files by the ten thousand, as rows alone: more than clients could upload in time.
 
 use cloakroom::{domain::files::listed_row, random};
-use entity::{file, listed_file::List, share, user};
+use entity::{
+    file,
+    listed_file::{self, List},
+    share, user,
+};
 use sea_orm::EntityTrait;
 
 use super::{TestApp, rows};
@@ -59,16 +63,21 @@ pub async fn add(
         }
         rows::insert(database, files).await;
         rows::insert(database, shares).await;
-        for rows in listed.chunks(2000).map(<[_]>::to_vec) {
-            let write = database.write(move |transaction| {
-                Box::pin(async move {
-                    entity::listed_file::Entity::insert_many(rows)
-                        .exec_without_returning(transaction)
-                        .await?;
-                    Ok(())
-                })
-            });
-            write.await.unwrap();
-        }
+        list(server, &listed).await;
+    }
+}
+
+/// Writes these rows of lists.
+pub async fn list(server: &TestApp, listed: &[listed_file::ActiveModel]) {
+    for rows in listed.chunks(2000).map(<[_]>::to_vec) {
+        let write = server.app.db.write(move |transaction| {
+            Box::pin(async move {
+                listed_file::Entity::insert_many(rows)
+                    .exec_without_returning(transaction)
+                    .await?;
+                Ok(())
+            })
+        });
+        write.await.unwrap();
     }
 }

@@ -49,15 +49,16 @@ impl Sql {
         }
     }
 
-    /// Whether a row of `listed` is of a list still: its share has not ended, and the file is live, and not the viewer's
-    /// own.
+    /// Whether a row of `listed` is of a list still: its share has not ended, and the file is live, not the viewer's own, and
+    /// not of a deleted account.
     fn is_granted(&mut self, scan: &Scan<'_>) -> String {
         let (now, viewer_id) = (self.bind(scan.now.0), self.bind(scan.viewer_id));
         format!(
             "(share_id IS NULL OR (EXISTS (SELECT 1 FROM share WHERE share.id = listed.share_id \
              AND (share.expires_at IS NULL OR share.expires_at > {now})) \
              AND EXISTS (SELECT 1 FROM file WHERE file.id = listed.file_id AND file.trashed_at IS NULL \
-             AND file.owner_id <> {viewer_id})))"
+             AND file.owner_id <> {viewer_id} \
+             AND NOT EXISTS (SELECT 1 FROM deleted_user WHERE deleted_user.user_id = file.owner_id))))"
         )
     }
 
