@@ -187,7 +187,7 @@ impl ResumableUploadMutations {
     ) -> Result<ID> {
         let owner = context.actor().writer()?;
         let upload = access::owned_upload(context.app(), owner, parse_id(&id)?).await?;
-        match uploads::turn(context.app(), &upload, Purpose::End).await? {
+        match uploads::turn(context.app(), context.client(), &upload, Purpose::End).await? {
             Standing::Open(turn) => turn.end().await?,
             Standing::Finished(_) => return Err(Error::not_found()),
         }

@@ -152,7 +152,7 @@ pub async fn begin_with<E: Send + 'static>(
 ) -> Result<Appended> {
     let (app, client, upload) = (SharedApp::clone(app), *client, upload.clone());
     let task = tokio::spawn(patience::inherit(async move {
-        let appended = match turn(&app, &upload, Purpose::Append).await {
+        let appended = match turn(&app, &client, &upload, Purpose::Append).await {
             Ok(Standing::Open(turn)) => turn.append(&client, part, body).await,
             Ok(Standing::Finished(_)) => Err(Error::not_found()),
             Err(error) => Err(error),
@@ -199,7 +199,12 @@ pub enum Standing {
 ///
 /// `CONFLICT` when a newer request comes meanwhile that appends, and this one was to append; `NOT_FOUND` when the upload ends;
 /// `UNAVAILABLE` when many come and each has its turn.
-pub async fn turn(app: &SharedApp, found: &Resumable, purpose: Purpose) -> Result<Standing> {
+pub async fn turn(
+    app: &SharedApp,
+    client: &ClientAddress,
+    found: &Resumable,
+    purpose: Purpose,
+) -> Result<Standing> {
     if found.file_id.is_some() {
         return Ok(Standing::Finished(found.clone()));
     }
@@ -207,7 +212,7 @@ pub async fn turn(app: &SharedApp, found: &Resumable, purpose: Purpose) -> Resul
     let ids = (found.id, found.generation);
     let mut claim = app.upload_turns.claim(app, ids, purpose);
     if !app.storage.has_locks() {
-        return fenced::turn(app, found, (claim, purpose)).await;
+        return fenced::turn(app, client, found, (claim, purpose)).await;
     }
     let writer = match claim.hold(&key, found.received_bytes == 0).await? {
         Hold::Missing => return missing(app, found).await,

@@ -123,7 +123,14 @@ pub async fn create(
 /// `HEAD /uploads/{id}`: how far the upload is. A request that still adds to it ends first, so that the answer stays true.
 pub async fn head(asked: Asked) -> Result<Response, Refusal> {
     let is_visitor = matches!(asked.caller.actor, Actor::Drop(_));
-    let upload = match uploads::turn(&asked.app, &asked.upload, Purpose::Look).await? {
+    let upload = match uploads::turn(
+        &asked.app,
+        &asked.caller.client,
+        &asked.upload,
+        Purpose::Look,
+    )
+    .await?
+    {
         Standing::Open(turn) => turn.upload().clone(),
         Standing::Finished(upload) => upload,
     };
@@ -152,7 +159,14 @@ pub async fn patch(asked: Asked) -> Result<Response, Refusal> {
         length: number(headers, &UPLOAD_LENGTH)?,
         checksum: checksum(headers)?,
     };
-    let turn = match uploads::turn(&asked.app, &asked.upload, Purpose::Append).await? {
+    let turn = match uploads::turn(
+        &asked.app,
+        &asked.caller.client,
+        &asked.upload,
+        Purpose::Append,
+    )
+    .await?
+    {
         Standing::Open(turn) => turn,
         Standing::Finished(_) => {
             return Err(Refusal {
@@ -185,7 +199,14 @@ pub async fn patch(asked: Asked) -> Result<Response, Refusal> {
 
 /// `DELETE /uploads/{id}`: ends an upload that is not finished.
 pub async fn delete(asked: Asked) -> Result<Response, Refusal> {
-    match uploads::turn(&asked.app, &asked.upload, Purpose::End).await? {
+    match uploads::turn(
+        &asked.app,
+        &asked.caller.client,
+        &asked.upload,
+        Purpose::End,
+    )
+    .await?
+    {
         Standing::Open(turn) => turn.end().await?,
         Standing::Finished(_) => return Err(Error::not_found().into()),
     }

@@ -67,6 +67,7 @@ pub(super) async fn take(app: &SharedApp, id: Uuid) -> Result<(Fence, Option<i64
 /// The same as [`super::turn`].
 pub(super) async fn turn(
     app: &SharedApp,
+    client: &ClientAddress,
     found: &Resumable,
     (mut claim, purpose): (Claim, Purpose),
 ) -> Result<Standing> {
@@ -86,7 +87,7 @@ pub(super) async fn turn(
         fence: Some(fence),
     };
     match purpose {
-        Purpose::Append | Purpose::Look if pending.is_completing => finish(turn).await,
+        Purpose::Append | Purpose::Look if pending.is_completing => finish(client, turn).await,
         // Whoever wants none of it need not wait until the store makes an object of it.
         _ => Ok(Standing::Open(turn)),
     }
@@ -94,15 +95,14 @@ pub(super) async fn turn(
 
 /// Makes a file of an upload that an earlier request began to finish. All its bytes are here; where they came from is not
 /// known any more.
-async fn finish(turn: Turn) -> Result<Standing> {
+async fn finish(client: &ClientAddress, turn: Turn) -> Result<Standing> {
     let (app, upload) = (SharedApp::clone(&turn.app), turn.upload.clone());
     let part = Part {
         offset: append::unsigned(upload.received_bytes),
         ..Part::default()
     };
     let nothing = futures_util::stream::empty::<Result<Bytes>>();
-    turn.append(&ClientAddress::default(), part, nothing)
-        .await?;
+    turn.append(client, part, nothing).await?;
     Ok(Standing::Finished(
         access::upload_again(&app, &upload).await?,
     ))

@@ -67,14 +67,19 @@ async fn bytes(claim: &Claim, upload: &Resumable) -> Result<()> {
     Ok(())
 }
 
-/// Does nothing once a newer request has taken the upload, which goes by what is reserved.
+/// Gives back nothing once a newer request has taken the upload, which goes by what is reserved.
 async fn quota_of_fenced(app: &App, upload: &Resumable, left: Left) -> Result<()> {
     let upload = access::upload_again(app, upload).await?;
     let unnamed = unsigned(upload.unnamed_bytes) + left.unnamed_bytes;
     let surplus = surplus(app, &upload).await?.saturating_sub(unnamed);
     if surplus > 0 || left.unnamed_bytes > 0 {
         let payer_id = upload.destination().payer().id;
-        rows::trim_fenced(app, upload.id, left, (payer_id, surplus)).await?;
+        let trim = || rows::trim_fenced(app, upload.id, left, (payer_id, surplus));
+        match trim().await {
+            // A newer request took it at this very moment.
+            Err(error) if error.code == Code::NotFound => trim().await?,
+            trimmed => trimmed?,
+        }
     }
     Ok(())
 }

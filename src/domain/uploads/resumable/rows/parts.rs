@@ -97,8 +97,10 @@ pub(in super::super) async fn reserve_parts(
     Ok(end)
 }
 
-/// Notes what a request leaves behind, and gives back `surplus` bytes of what the payer's quota has reserved. `NOT_FOUND` when another
-/// has taken the upload.
+/// Notes what a request leaves behind, and gives back `surplus` bytes of what the payer's quota has reserved.
+///
+/// When another has taken the upload, which goes by what was reserved before, nothing is given back, and what is left behind is
+/// reserved besides. `NOT_FOUND` when the upload has ended.
 #[expect(clippy::disallowed_methods, reason = "uploads are kept here")]
 pub(in super::super) async fn trim_fenced(
     app: &App,
@@ -108,18 +110,23 @@ pub(in super::super) async fn trim_fenced(
 ) -> Result<()> {
     let trim = app.db.write_aside(move |transaction| {
         Box::pin(async move {
+            let row = resumable_upload::Entity::find_by_id(id);
+            let row = row.one(transaction).await?.ok_or_else(Error::not_found)?;
+            let unnamed = quota::signed(left.unnamed_bytes);
+            let change = match row.epoch == left.epoch {
+                true => -quota::signed(surplus),
+                false => unnamed,
+            };
             // In this order, as at a note of what has come, or two transactions could wait for each other.
-            if surplus > 0 {
-                quota::move_reservation(transaction, id, payer_id, -quota::signed(surplus)).await?;
+            if change != 0 {
+                quota::move_reservation(transaction, id, payer_id, change).await?;
             }
             let column = resumable_upload::Column::UnnamedBytes;
             let noted = resumable_upload::Entity::update_many()
-                .col_expr(
-                    column,
-                    Expr::col(column).add(quota::signed(left.unnamed_bytes)),
-                )
+                .col_expr(column, Expr::col(column).add(unnamed))
                 .filter(resumable_upload::Column::Id.eq(id))
-                .filter(resumable_upload::Column::Epoch.eq(left.epoch))
+                .filter(resumable_upload::Column::Epoch.eq(row.epoch))
+                .filter(resumable_upload::Column::FileId.is_null())
                 .exec(transaction)
                 .await?;
             match noted.rows_affected {
