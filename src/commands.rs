@@ -19,6 +19,7 @@ use cloakroom::{
 
 pub mod accounts;
 pub mod doctor;
+pub mod events;
 pub mod moving;
 pub mod packaging;
 mod teller;

@@ -21,7 +21,9 @@ use cloakroom::{
     server::{self, Background, Listener},
     traces,
 };
-use commands::{Migrate, Outcome, Verify, accounts, doctor, moving, packaging, print, webhooks};
+use commands::{
+    Migrate, Outcome, Verify, accounts, doctor, events, moving, packaging, print, webhooks,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
@@ -56,7 +58,9 @@ enum Command {
     /// List the accounts, newest first, with what they keep
     ListUsers(accounts::ListUsers),
     /// Give an account another password, and end its sessions, tokens and tickets
-    SetPassword { username: String },
+    SetPassword(accounts::OneUser),
+    /// Print the audit trail as JSON, one event a line, the oldest first, as webhooks are told of it
+    ListEvents(events::ListEvents),
     /// Check that every file has its exact bytes, and that all bytes belong to something
     Verify(Verify),
     /// Look for what keeps the installation from working, and say what to do
@@ -72,9 +76,9 @@ enum Command {
     /// Try out whether the object store does all that content in it relies on
     CheckStore,
     /// Stop an account, and end its sessions, tokens and tickets
-    DisableUser { username: String },
+    DisableUser(accounts::OneUser),
     /// Let a stopped account sign in again
-    EnableUser { username: String },
+    EnableUser(accounts::OneUser),
     /// Make an administrator of a user, or a user of an administrator
     SetRole(accounts::SetRole),
     /// Set how much an account may keep
@@ -183,9 +187,10 @@ async fn run(command: Command, config: Config, options: &Options) -> Outcome {
         Command::Doctor(options) => doctor::examine(config, &options).await,
         Command::CreateUser(options) => accounts::create_user(config, &options).await,
         Command::ListUsers(options) => accounts::list_users(config, &options).await,
-        Command::SetPassword { username } => accounts::set_password(config, &username).await,
-        Command::DisableUser { username } => accounts::set_disabled(config, &username, true).await,
-        Command::EnableUser { username } => accounts::set_disabled(config, &username, false).await,
+        Command::ListEvents(options) => events::list(config, &options).await,
+        Command::SetPassword(options) => accounts::set_password(config, &options).await,
+        Command::DisableUser(options) => accounts::set_disabled(config, &options, true).await,
+        Command::EnableUser(options) => accounts::set_disabled(config, &options, false).await,
         Command::SetRole(options) => accounts::set_role(config, &options).await,
         Command::SetQuota(options) => accounts::set_quota(config, &options).await,
         Command::LinkUser { username, subject } => {

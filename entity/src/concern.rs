@@ -10,10 +10,8 @@ pub enum Reader {
     User = 0,
     /// Whoever belongs to a group when they read.
     Group = 1,
-    /// Everyone who is signed in.
-    Authenticated = 2,
-    /// No user: an event that concerns none has a place all the same, and webhooks are told of it.
-    Nobody = 3,
+    /// No user, or one who is no more: an event that concerns none has a place all the same, and webhooks are told of it.
+    Nobody = 2,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -25,7 +23,7 @@ pub struct Model {
     /// before it. Nothing until the event gets one, which on PostgreSQL is a moment after the commit.
     pub seq: Option<i64>,
     pub reader: Reader,
-    /// Which user or group; nil for everyone and for nobody.
+    /// Which user or group; of nobody, who it was, or nil.
     pub reader_id: Uuid,
     pub event_id: Uuid,
 }

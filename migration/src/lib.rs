@@ -31,6 +31,7 @@ mod m20261126_000040_alter_user;
 mod m20261126_000041_create_deleted_user;
 mod m20261126_000050_create_oidc_identity;
 mod m20261126_000060_create_webhook;
+mod m20261127_000070_add_joined_after_to_group_member;
 
 pub struct Migrator;
 
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000041_create_deleted_user::Migration),
             Box::new(m20261126_000050_create_oidc_identity::Migration),
             Box::new(m20261126_000060_create_webhook::Migration),
+            Box::new(m20261127_000070_add_joined_after_to_group_member::Migration),
         ]
     }
 }

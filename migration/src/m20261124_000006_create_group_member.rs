@@ -8,7 +8,7 @@ use crate::{m20261124_000001_create_user::User, m20261124_000005_create_group::G
 pub struct Migration;
 
 #[derive(DeriveIden)]
-enum GroupMember {
+pub enum GroupMember {
     Table,
     GroupId,
     UserId,

@@ -55,8 +55,7 @@ const FILL: [&str; 2] = [
      UNION SELECT id, 0, object_id FROM event WHERE object_kind = 'USER' AND object_id IS NOT NULL \
      UNION SELECT id, 0, audience_id FROM event WHERE audience = 'USER' AND audience_id IS NOT NULL \
      UNION SELECT id, 1, audience_id FROM event WHERE audience = 'GROUP' AND audience_id IS NOT NULL \
-     UNION SELECT id, 1, object_id FROM event WHERE object_kind = 'GROUP' AND object_id IS NOT NULL \
-     UNION SELECT id, 2, audience_id FROM event WHERE audience = 'AUTHENTICATED' AND audience_id IS NOT NULL) AS concerned \
+     UNION SELECT id, 1, object_id FROM event WHERE object_kind = 'GROUP' AND object_id IS NOT NULL) AS concerned \
      ON concerned.id = ordered.id ORDER BY ordered.seq",
     "INSERT INTO feed_position (id, last) SELECT 1, count(*) FROM event",
 ];

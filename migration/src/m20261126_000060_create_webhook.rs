@@ -41,7 +41,7 @@ enum Concern {
 /// Rows that the version before this step cannot read: places of events that concern no user (`Reader::Nobody`), and what was done
 /// with webhooks.
 const UNREADABLE: [&str; 2] = [
-    "DELETE FROM concern WHERE reader = 3",
+    "DELETE FROM concern WHERE reader = 2",
     "DELETE FROM event WHERE object_kind = 'WEBHOOK'",
 ];
 

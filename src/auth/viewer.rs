@@ -6,6 +6,8 @@ use entity::{
 };
 use uuid::Uuid;
 
+use crate::config::Config;
+
 /// Who asks: an active user, whose credentials were checked. This is the policy's input, and only `auth` makes one.
 ///
 /// The row of a user is not a viewer:
@@ -45,8 +47,7 @@ pub struct Account {
     pub usage: Usage,
     pub role: Role,
     pub disabled: bool,
-    /// Whether a password signs in to it.
-    pub has_password: bool,
+    has_password: bool,
 }
 
 /// How much a user keeps, as it was when the row was read.
@@ -91,6 +92,13 @@ impl Viewer {
 
     pub fn account(&self) -> &Account {
         &self.account
+    }
+}
+
+impl Account {
+    /// Whether a password signs in: where passwords are switched off, those that are kept open nothing.
+    pub fn signs_in_by_password(&self, config: &Config) -> bool {
+        self.has_password && config.takes_passwords()
     }
 }
 

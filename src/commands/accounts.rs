@@ -66,6 +66,15 @@ pub struct SetQuota {
     json: bool,
 }
 
+/// Of which account one thing is changed.
+#[derive(Args)]
+pub struct OneUser {
+    username: String,
+    /// Print the account as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Args)]
 pub struct DeleteUser {
     username: String,
@@ -172,18 +181,22 @@ pub async fn create_user(config: Config, options: &CreateUser) -> Outcome {
     }
 }
 
-pub async fn set_password(config: Config, username: &str) -> Outcome {
+pub async fn set_password(config: Config, options: &OneUser) -> Outcome {
     let app = open(config).await?;
     let password = read_password()?;
-    let set = accounts::set_password(&app, username, password).await;
-    Ok(set.map_err(|error| told(&app, error))?)
+    let set = async {
+        accounts::set_password(&app, &options.username, password).await?;
+        accounts::find_account(&app, &options.username).await
+    };
+    let account = set.await.map_err(|error| told(&app, error))?;
+    print(Listed::of(&app.config, account).line(options.json)?)
 }
 
-pub async fn set_disabled(config: Config, username: &str, disabled: bool) -> Outcome {
+pub async fn set_disabled(config: Config, options: &OneUser, disabled: bool) -> Outcome {
     let app = open(config).await?;
-    let set = accounts::set_disabled(&app, username, disabled).await;
-    set.map_err(|error| told(&app, error))?;
-    Ok(())
+    let set = accounts::set_disabled(&app, &options.username, disabled).await;
+    let account = set.map_err(|error| told(&app, error))?;
+    print(Listed::of(&app.config, account).line(options.json)?)
 }
 
 /// How many accounts are read at a time.

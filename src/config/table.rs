@@ -181,9 +181,14 @@ settings! {
         /// The cost of `sharedWithMe` grows with it
         max_memberships_per_user: u32 = "200", number(0..=10_000);
 
-        /// How many changes one user may make in an hour: renaming, restoring, purging, sharing, making tokens. They
-        /// come back evenly over the hour; one more gets RATE_LIMITED. Deleting and revoking are never refused. Each
-        /// instance counts for itself
+        /// How many API tokens one user may have. One more gets QUOTA_EXCEEDED
+        max_tokens_per_user: u32 = "100", number(1..=100);
+
+        /// How many changes one user may make in an hour: renaming, restoring and purging files, sharing, making tokens, groups
+        /// and drops, renaming groups, adding members, and what an administrator changes of accounts. They come back evenly
+        /// over the hour; one more gets RATE_LIMITED. What many hear of counts as more: one for each 100 members of a group that
+        /// a share or a new name reaches, and for each 10 recipients of a restored file. Deleting and revoking are never
+        /// refused. Each instance counts for itself
         changes_per_hour: u32 = "3600", number(1..=1_000_000_000);
     }
 
@@ -383,14 +388,19 @@ settings! {
         max_sockets_per_user: usize = "20", number(1..=10_000);
 
         /// How many subscriptions one WebSocket may have. One more gets RATE_LIMITED
-        max_subscriptions_per_socket: usize = "10", number(1..=1000);
+        max_subscriptions_per_socket: usize = "100", number(1..=1000);
+
+        /// How many bytes the documents and variables of one WebSocket's subscriptions may have together: they stay in memory
+        /// for as long as the subscriptions. One more gets RATE_LIMITED
+        max_subscription_bytes_per_socket: usize = "128KiB", memory();
 
         /// How many messages one WebSocket may send in a minute; they come back evenly. A socket that sends more is closed
         /// with 1008; one that sends a message larger than MAX_BODY_BYTES ends at once
         socket_messages_per_minute: u32 = "300", number(1..=1_000_000);
 
-        /// How often a WebSocket is asked whether its client is there. One that does not answer in that time is closed
-        socket_ping: Duration = "25s", duration(1..=DAY);
+        /// How often a WebSocket is asked whether its client is there. One that does not answer in that time is closed. At most
+        /// four minutes: nginx cuts a connection on which nothing comes for five
+        socket_ping: Duration = "25s", duration(1..=240);
     }
 
     /// Webhooks

@@ -19,9 +19,6 @@ use crate::{
     random,
 };
 
-/// One user's tokens; enough for every device, and few enough to list whole.
-const TOKENS_MAX: u64 = 100;
-
 /// What somebody wants a new token to be, where it may be that.
 pub struct NewToken {
     name: String,
@@ -55,7 +52,7 @@ impl NewToken {
     }
 }
 
-/// A new token of `viewer`, and its secret, which is not to be had again. `CONFLICT` at 100 tokens.
+/// A new token of `viewer`, and its secret, which is not to be had again. `QUOTA_EXCEEDED` when the user has as many as they may.
 pub async fn create(
     app: &App,
     client: &ClientAddress,
@@ -93,6 +90,7 @@ pub(super) async fn make(
         expires_at: Set(token.expires_at),
     };
     let event = events::change(app, event)?;
+    let most = app.config.users.max_tokens_per_user;
     let insert = app.db.write(move |transaction| {
         Box::pin(async move {
             // Held, so that tokens are made one after the other and counted.
@@ -109,11 +107,9 @@ pub(super) async fn make(
                 .exec(transaction)
                 .await?;
             let mine = api_token::Entity::find().filter(api_token::Column::UserId.eq(user_id));
-            if mine.count(transaction).await? >= TOKENS_MAX {
-                return Err(Error::new(
-                    Code::Conflict,
-                    format!("You have {TOKENS_MAX} tokens; revoke one first."),
-                ));
+            if mine.count(transaction).await? >= u64::from(most) {
+                let detail = format!("You may have {most} API tokens; revoke one first.");
+                return Err(Error::new(Code::QuotaExceeded, detail).with("limit", most));
             }
             let token = row.insert(transaction).await?;
             events::record(transaction, event).await?;

@@ -39,6 +39,14 @@ impl Changes {
         users.insert(user_id, clear_at);
         Ok(())
     }
+
+    /// Counts `more` changes that have been made, whether or not as many were left.
+    pub(super) fn owe(&self, user_id: Uuid, now: Duration, per_hour: u32, more: usize) {
+        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let more = HOUR / per_hour * u32::try_from(more).unwrap_or(u32::MAX);
+        let clear_at = users.entry(user_id).or_insert(now);
+        *clear_at = (*clear_at).max(now) + more;
+    }
 }
 
 fn limited(per_hour: u32, wait: Duration) -> Error {
@@ -69,5 +77,9 @@ mod tests {
             charge(alice, 7200).unwrap();
         }
         assert!(charge(alice, 7200).is_err());
+        charge(bob, 7200).unwrap();
+        changes.owe(bob, Duration::from_secs(7200), 60, 100);
+        assert!(charge(bob, 7200 + 40 * 60).is_err());
+        charge(bob, 7200 + 42 * 60).unwrap();
     }
 }

@@ -33,7 +33,7 @@ mod feed;
 mod live;
 mod queue;
 
-pub(super) use concerns::concern_users;
+pub(super) use concerns::{concern_audiences, concern_users, last_place};
 pub use feed::{Entry, begin, event_after, of_viewer};
 pub(super) use feed::{last, placed_after};
 pub use live::{Live, Subscriber, TASKS, give_places, wake};
@@ -250,6 +250,12 @@ pub(super) fn change(app: &App, event: Event) -> Result<event::Model> {
     Ok(row(app, event))
 }
 
+/// Counts a change that was made as some more, since many hear of it.
+pub(super) fn owe(app: &App, user_id: Uuid, more: usize) {
+    let per_hour = app.config.users.changes_per_hour;
+    app.changes.owe(user_id, app.clock.uptime(), per_hour, more);
+}
+
 /// The row of an event that is limited otherwise, or not at all.
 pub(super) fn row(app: &App, event: Event) -> event::Model {
     row_at(event, app.clock.now())
@@ -335,6 +341,46 @@ pub(super) async fn forget(
             .await?;
     }
     Ok(())
+}
+
+/// Takes from up to `limit` events of the person `user_id`, whose account ends, what tells of the person: where they acted from,
+/// and what they called their drops, groups and API tokens. Says how many events it was.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub(super) async fn forget_acts(
+    transaction: &Transaction,
+    user_id: Uuid,
+    limit: u64,
+) -> Result<u64> {
+    let ended = concerns::end_feed(transaction, user_id, limit).await?;
+    if ended.is_empty() {
+        return Ok(0);
+    }
+    let number = u64::try_from(ended.len()).unwrap_or(limit);
+    let by_them = Condition::all()
+        .add(event::Column::ActorKind.eq(ActorKind::User))
+        .add(event::Column::ActorId.eq(user_id));
+    let named = Condition::any()
+        .add(by_them.clone())
+        .add(event::Column::OwnerId.eq(user_id));
+    let named = Condition::all()
+        .add(named)
+        .add(event::Column::ObjectKind.is_in([
+            ObjectKind::Drop,
+            ObjectKind::Group,
+            ObjectKind::ApiToken,
+        ]));
+    for (column, which) in [
+        (event::Column::Address, by_them),
+        (event::Column::Detail, named),
+    ] {
+        event::Entity::update_many()
+            .col_expr(column, Expr::value(None::<String>))
+            .filter(event::Column::Id.is_in(ended.iter().copied()))
+            .filter(which)
+            .exec(transaction)
+            .await?;
+    }
+    Ok(number)
 }
 
 /// Deletes up to `limit` events that have been kept for their time at `now`, and says how many.

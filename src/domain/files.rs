@@ -14,6 +14,7 @@ use super::{
     events::{self, Event},
     file_name,
     quota::{self, Change},
+    shares,
 };
 use crate::{
     access::{Owned, Trashed},
@@ -33,6 +34,9 @@ pub use listed::row as listed_row;
 pub(crate) use listed::{list_own, list_shared};
 pub use stored::{in_order_of_content, live_of};
 pub use sweep::{sweep_discarded, sweep_trash};
+
+/// Recipients who make restoring a file count as one change more: each of them hears of it.
+const HEAR_AS_ONE: usize = 10;
 
 /// Gives the file another name, and the content type that an upload of that name has. `BAD_USER_INPUT` if the
 /// name is invalid.
@@ -103,6 +107,7 @@ async fn move_to(
     trashed_at: Option<Timestamp>,
 ) -> Result<file::Model> {
     let (id, owner_id, size) = (file.id, file.owner_id, file.size);
+    let now = app.clock.now();
     let event = |kind| Event::of_file(kind, file).from(client);
     let event = match trashed_at {
         Some(_) => events::row(app, event(Kind::Trashed)),
@@ -114,6 +119,13 @@ async fn move_to(
                 Some(_) => file::live(),
                 None => file::trashed(),
             };
+            // The account before the file, as everywhere, or two transactions could wait for each other.
+            let trashed = if trashed_at.is_some() { size } else { -size };
+            let change = Change {
+                trashed,
+                ..Change::default()
+            };
+            quota::account_for(transaction, owner_id, change).await?;
             let moved = file::Entity::update_many()
                 .col_expr(file::Column::TrashedAt, Expr::value(trashed_at))
                 .filter(file::Column::Id.eq(id))
@@ -125,17 +137,19 @@ async fn move_to(
                 Some(_) => listed::unlist_own(transaction, &moved).await?,
                 None => list_own(transaction, [&moved]).await?,
             }
-            let trashed = if trashed_at.is_some() { size } else { -size };
-            let change = Change {
-                trashed,
-                ..Change::default()
-            };
-            quota::account_for(transaction, owner_id, change).await?;
+            let event_id = event.id;
             events::record(transaction, event).await?;
-            Ok(moved)
+            let recipients = shares::recipients(transaction, id, now).await?;
+            events::concern_audiences(transaction, event_id, &recipients).await?;
+            Ok((moved, recipients.len()))
         })
     });
-    moved.await
+    let (moved, hear_of_it) = moved.await?;
+    // What goes to the trash has to come back before it can go there again.
+    if trashed_at.is_none() {
+        events::owe(app, owner_id, hear_of_it / HEAR_AS_ONE);
+    }
+    Ok(moved)
 }
 
 /// Destroys a file in the trash: its row first, then its bytes, which the janitor unlinks if this process cannot.
@@ -158,6 +172,14 @@ async fn purge_row(app: &App, file: &file::Model, event: event::Model) -> Result
     let note = discarded.clone();
     let purge = app.db.write(move |transaction| {
         Box::pin(async move {
+            let change = Change {
+                used: -size,
+                trashed: -size,
+                files: -1,
+                ..Change::default()
+            };
+            // The account before the file: with that go its shares and links, which whoever stops an account holds after it.
+            quota::account_for(transaction, owner_id, change).await?;
             let deleted = file::Entity::delete_many()
                 .filter(file::Column::Id.eq(id))
                 .filter(file::trashed())
@@ -170,13 +192,6 @@ async fn purge_row(app: &App, file: &file::Model, event: event::Model) -> Result
                 .reset_all()
                 .insert(transaction)
                 .await?;
-            let change = Change {
-                used: -size,
-                trashed: -size,
-                files: -1,
-                ..Change::default()
-            };
-            quota::account_for(transaction, owner_id, change).await?;
             events::record(transaction, event).await
         })
     });

@@ -24,8 +24,11 @@ mod deletion;
 mod members;
 
 pub use deletion::{delete, sweep_deleted};
-pub(super) use members::hold_for_member;
 pub use members::{add, leave, members, remove};
+pub(super) use members::{hold_for_member, number_of_members};
+
+/// Members who make a change of what they share count as one more: all of them hear of it.
+const HEAR_AS_ONE: usize = 100;
 
 /// Makes a group of `viewer`'s, with its owner as the only member.
 ///
@@ -85,8 +88,8 @@ pub async fn create(
     Owned::<Group>::made(viewer, made)
 }
 
-/// Gives a group another name. `BAD_USER_INPUT` for one that cannot be; `NOT_FOUND` when the group has been deleted
-/// meanwhile.
+/// Gives a group another name; the one that it has changes nothing. `BAD_USER_INPUT` for one that cannot be; `NOT_FOUND` when the
+/// group has been deleted meanwhile.
 #[expect(
     clippy::disallowed_methods,
     reason = "groups are changed here, by their owner"
@@ -102,14 +105,25 @@ pub async fn rename(
     let (event, id) = (events::change(app, event)?, group.id);
     let update = app.db.write(move |transaction| {
         Box::pin(async move {
-            let mut row = hold(transaction, id).await?.into_active_model();
+            let row = hold(transaction, id).await?;
+            if row.name == name {
+                return Ok((row, 0));
+            }
+            let mut row = row.into_active_model();
             row.name = Set(name);
             let row = group::Entity::update(row).exec(transaction).await?;
             events::record(transaction, event).await?;
-            Ok(row)
+            Ok((row, number_of_members(transaction, id).await?))
         })
     });
-    group.renamed(update.await?)
+    let (row, hear_of_it) = update.await?;
+    owe(app, row.owner_id, hear_of_it);
+    group.renamed(row)
+}
+
+/// Counts a change of `user_id`'s that so many members of a group hear of.
+pub(super) fn owe(app: &App, user_id: Uuid, hear_of_it: usize) {
+    events::owe(app, user_id, hear_of_it / HEAR_AS_ONE);
 }
 
 /// What its owner does to a group.
@@ -141,6 +155,7 @@ async fn insert_member(transaction: &Transaction, group_id: Uuid, user_id: Uuid)
     let row = group_member::ActiveModel {
         group_id: Set(group_id),
         user_id: Set(user_id),
+        joined_after: Set(events::last_place(transaction).await?),
     };
     group_member::Entity::insert(row)
         .exec_without_returning(transaction)

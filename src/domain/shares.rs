@@ -2,8 +2,9 @@
 
 use entity::{Timestamp, event::Kind, file, share, share::Audience};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    sea_query::{ExprTrait, OnConflict},
 };
 use uuid::Uuid;
 
@@ -79,9 +80,13 @@ pub async fn create(
                 .lock_exclusive();
             let live = live.one(transaction).await?;
             let file = live.ok_or_else(Error::not_found)?;
-            if audience == Audience::Group {
-                groups::hold_for_member(transaction, audience_id, owner_id).await?;
-            }
+            let hear_of_it = match audience {
+                Audience::Group => {
+                    groups::hold_for_member(transaction, audience_id, owner_id).await?;
+                    groups::number_of_members(transaction, audience_id).await?
+                }
+                _ => 1,
+            };
             let row = share::ActiveModel {
                 id: Set(id),
                 file_id: Set(file_id),
@@ -99,10 +104,31 @@ pub async fn create(
                 files::list_shared(transaction, &file, &share).await?;
             }
             events::record(transaction, event).await?;
-            Ok(share)
+            Ok((share, hear_of_it))
         })
     });
-    file.share(upsert.await?)
+    let (share, hear_of_it) = upsert.await?;
+    groups::owe(app, owner_id, hear_of_it);
+    file.share(share)
+}
+
+/// Whom the shares of a file reach by name or through a group at `now`.
+#[expect(clippy::disallowed_methods, reason = "this is the loader of shares")]
+pub(super) async fn recipients(
+    transaction: &Transaction,
+    file_id: Uuid,
+    now: Timestamp,
+) -> Result<Vec<(Audience, Uuid)>> {
+    let lasting = share::Column::ExpiresAt
+        .is_null()
+        .or(share::Column::ExpiresAt.gt(now));
+    let shares = share::Entity::find()
+        .select_only()
+        .columns([share::Column::Audience, share::Column::AudienceId])
+        .filter(share::Column::FileId.eq(file_id))
+        .filter(share::Column::Audience.is_in([Audience::User, Audience::Group]))
+        .filter(lasting);
+    Ok(shares.into_tuple().all(transaction).await?)
 }
 
 /// Refuses an end that has passed.

@@ -23,7 +23,7 @@ use crate::{
 pub enum ApiTokenScope {
     /// Queries, download tickets included.
     Read,
-    /// Mutations on files and shares as well.
+    /// Mutations on files, uploads, shares, groups and drops as well.
     Write,
 }
 
@@ -116,7 +116,7 @@ pub struct ApiTokenMutations;
 
 #[Object]
 impl ApiTokenMutations {
-    /// Makes an API token. Sessions only.
+    /// Makes an API token. Sessions only. `QUOTA_EXCEEDED` when you have as many as you may (`limits { maxTokensPerUser }`).
     async fn create_api_token(
         &self,
         context: &Context<'_>,
@@ -136,7 +136,7 @@ impl ApiTokenMutations {
 
     /// Signs in by a name and password, for phones and programs: the answer has a new API token, and no cookie.
     /// `UNAUTHENTICATED` when name or password is wrong, `RATE_LIMITED` after too many tries; those of `signIn` count as
-    /// well. `CONFLICT` at 100 tokens.
+    /// well. `QUOTA_EXCEEDED` when the account has as many tokens as it may.
     async fn sign_in_for_token(
         &self,
         context: &Context<'_>,

@@ -175,7 +175,8 @@ impl Event {
         Ok(share.map(|(share, file)| Share::new(share, file)))
     }
 
-    /// The drop of yours by which the file came; null for every other event.
+    /// The drop of yours by which the file came, or that was made or closed, or to which a file was refused; null for every other
+    /// event, and when the drop is no more.
     async fn drop(&self, context: &Context<'_>) -> Result<Option<Drop>> {
         let Some(id) = events::about::drop_id(&self.0) else {
             return Ok(None);
@@ -248,8 +249,8 @@ pub struct EventQueries;
 #[Object]
 impl EventQueries {
     /// What concerns you, newest first: what you did, what happened to your files, drops and account, and what was shared
-    /// with you or taken from you, by name, through a group that you belong to, or with everyone. An event is here a moment
-    /// after it happened; the subscription `events` goes on from the newest one.
+    /// with you or taken from you, by name or through a group that you belong to. What is shared with everyone signed in tells
+    /// nobody but its owner. An event is here a moment after it happened; the subscription `events` goes on from the newest one.
     async fn events(
         &self,
         context: &Context<'_>,

@@ -143,7 +143,11 @@ fn place(list: Sortable, order: Order, cursor: &str) -> Option<Place> {
     let (id, key) = rest.split_at_checked(16)?;
     let key = match order {
         Order::Created => key.is_empty().then_some(SortKey::Created)?,
-        Order::Name => SortKey::Name(String::from_utf8(key.to_vec()).ok()?),
+        Order::Name => {
+            let name = String::from_utf8(key.to_vec()).ok()?;
+            // No name has it, and PostgreSQL takes no text with it.
+            (!name.contains('\0')).then_some(SortKey::Name(name))?
+        }
         Order::Size => SortKey::Size(i64::from_be_bytes(key.try_into().ok()?)),
     };
     Some(Place {

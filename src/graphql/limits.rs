@@ -37,6 +37,8 @@ pub struct Limits {
     max_members_per_group: i32,
     /// How many groups of others a user may be a member of.
     max_memberships_per_user: i32,
+    /// How many API tokens a user may have.
+    max_tokens_per_user: i32,
     /// How many changes a user may make in an hour, uploads not counted; they come back evenly.
     changes_per_hour: i32,
     /// Whether anyone may sign up with a password.
@@ -84,6 +86,7 @@ impl LimitsQueries {
             max_groups_per_user: small(config.users.max_groups_per_user.into()),
             max_members_per_group: small(config.users.max_members_per_group.into()),
             max_memberships_per_user: small(config.users.max_memberships_per_user.into()),
+            max_tokens_per_user: small(config.users.max_tokens_per_user.into()),
             changes_per_hour: small(config.users.changes_per_hour.into()),
             sign_up_open: config.takes_passwords() && config.accounts.sign_up == SignUp::Open,
             password_sign_in_on: config.takes_passwords(),

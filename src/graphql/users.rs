@@ -87,7 +87,8 @@ impl User {
     /// Whether a password signs in to the account, or the provider alone; null for any user but yourself, unless you are an
     /// administrator.
     async fn has_password(&self, context: &Context<'_>) -> Option<bool> {
-        self.is_seen(context).then_some(self.0.has_password)
+        let has_password = self.0.signs_in_by_password(&context.app().config);
+        self.is_seen(context).then_some(has_password)
     }
 
     /// How much this user keeps here; null for any user but yourself, unless you are an administrator.

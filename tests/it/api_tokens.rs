@@ -296,7 +296,7 @@ async fn tokens_that_a_new_password_ended_leave_room_for_others() {
         alice.token("[READ]").await;
     }
     let one_more = create(&alice, r#"name: "x", scopes: [READ]"#).await;
-    assert_eq!(one_more.code(), "CONFLICT");
+    assert_eq!(one_more.code(), "QUOTA_EXCEEDED");
 
     let query = format!(
         r#"mutation {{ changePassword(current: "{PASSWORD}", new: "a new password") {{ id }} }}"#

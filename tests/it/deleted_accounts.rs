@@ -104,7 +104,17 @@ async fn from_the_commit_on_nothing_of_a_deleted_account_opens_anything() {
         alice.sign_in("alice", PASSWORD).await.code(),
         "UNAUTHENTICATED"
     );
-    assert_eq!(bob.list("sharedWithMe").await, json!([]));
+    for arguments in [
+        "",
+        "(orderBy: NAME)",
+        "(orderBy: SIZE)",
+        "(search: \"t\")",
+        "(search: \"a.txt\")",
+    ] {
+        let query = format!("{{ sharedWithMe{arguments} {{ nodes {{ id }} }} }}");
+        let listed = bob.ask(&query).await.data("/sharedWithMe/nodes");
+        assert_eq!(listed, json!([]), "{arguments}");
+    }
     for file in &files {
         assert_eq!(bob.ask_ticket(file).await.code(), "NOT_FOUND");
     }
@@ -154,6 +164,10 @@ async fn the_trail_keeps_what_happened_without_the_person() {
     bob.share_with(&bob_s, "alice").await;
     let ticket = alice.ticket(&bob_s).await;
     assert_eq!(alice.get(&ticket).await.status, 200);
+    alice.token("[READ]").await;
+    alice.group_of(&["bob"]).await;
+    let query = r#"mutation { createDrop(name: "biopsies") { id } }"#;
+    alice.ask(query).await.data("/createDrop");
     let failed = server.anonymous().sign_in("alice", "wrong").await;
     assert_eq!(failed.code(), "UNAUTHENTICATED");
     server
@@ -167,6 +181,8 @@ async fn the_trail_keeps_what_happened_without_the_person() {
     delete_account(&alice, PASSWORD)
         .await
         .data("/deleteAccount");
+    server.sweep().await;
+    // The group is gone by now.
     server.sweep().await;
 
     assert_eq!(server.rows("user").await, 1);
@@ -188,6 +204,16 @@ async fn the_trail_keeps_what_happened_without_the_person() {
         (Kind::Purged, &file),
     ] {
         assert_eq!(of(kind, object), (None, None), "{kind:?}");
+    }
+    for event in &events {
+        let is_hers = event.actor_id.map(|id| id.to_string()).as_ref() == Some(&id);
+        assert!(!is_hers || event.address.is_none(), "{event:?}");
+        if matches!(
+            event.kind,
+            Kind::DropCreated | Kind::GroupCreated | Kind::ApiTokenCreated
+        ) {
+            assert_eq!(event.detail, None, "{event:?}");
+        }
     }
     // And the owner of what was downloaded knows that it was, and not by whom.
     let query = "query($f: ID!) { file(id: $f) { events { edges { node { kind user { username } detail } } } } }";

@@ -239,6 +239,13 @@ async fn a_cursor_of_another_order_or_list_is_refused() {
             }
         }
     }
+    // An own file by a name with a NUL, which PostgreSQL takes for no text.
+    let nul = json!({ "orderBy": "NAME", "after": "EgAAAAAAAAAAAAAAAAAAAAAA" });
+    let refused = page(&alice, "files", nul).await;
+    assert_eq!(
+        (refused.code(), refused.field()),
+        ("BAD_USER_INPUT", "after")
+    );
     let (_, _, cursor) = &cursors[0];
     let refused = alice
         .ask(&format!(

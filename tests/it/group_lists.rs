@@ -187,6 +187,7 @@ impl Shelf {
             .map(|(group, _)| group_member::Model {
                 group_id: group.id,
                 user_id: reader_id,
+                joined_after: 0,
             })
             .collect();
         let db = &server.app.db;

@@ -17,8 +17,9 @@ use crate::support::{
 };
 
 /// All commands that work with what a server has.
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 9] = [
     &["create-user", "alice"],
+    &["list-events"],
     &["set-password", "alice"],
     &["disable-user", "alice"],
     &["enable-user", "alice"],

@@ -77,12 +77,24 @@ async fn events_come_as_they_happen_to_whom_they_concern() {
         (&json!("group:Friends"), &json!("a.txt"))
     );
 
-    alice.share_with_everyone(&file).await;
-    assert_eq!(event_of(of_bob, "SHARED").await["detail"], "AUTHENTICATED");
+    // What goes to the trash is taken from them.
+    alice.delete(&file).await.data("/deleteFile");
+    let seen = event_of(of_carol, "TRASHED").await;
     assert_eq!(
-        event_of(of_carol, "SHARED").await["detail"],
-        "AUTHENTICATED"
+        (&seen["fileId"], &seen["file"]),
+        (&json!(file), &Value::Null)
     );
+    let restore = "mutation($f: ID!) { restoreFile(id: $f) { id } }";
+    let restored = alice.ask_with(restore, json!({ "f": file })).await;
+    restored.data("/restoreFile");
+    let seen = event_of(of_carol, "RESTORED").await;
+    assert_eq!(seen["file"]["name"], "a.txt");
+
+    // What everyone may see tells its owner alone.
+    alice.share_with_everyone(&file).await;
+    event_of(of_alice, "SHARED").await;
+    let seen = event_of(of_alice, "SHARED").await;
+    assert_eq!(seen["detail"], "AUTHENTICATED");
 
     // What carol does with it concerns its owner, and not bob.
     let url = carol.ticket(&file).await;

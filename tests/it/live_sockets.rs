@@ -211,6 +211,7 @@ async fn sockets_subscriptions_and_messages_have_limits() {
     let server = TestApp::start_with(|options| {
         options.max_sockets_per_user = "2".into();
         options.max_subscriptions_per_socket = "2".into();
+        options.max_subscription_bytes_per_socket = "1KiB".into();
         options.socket_messages_per_minute = "20".into();
         options.max_body_bytes = "64KiB".into();
     })
@@ -249,6 +250,26 @@ async fn sockets_subscriptions_and_messages_have_limits() {
         first.say(json!({ "type": "ping" })).await;
     }
     assert_eq!(first.closed().await, 1008);
+
+    // What two have together is bounded, and free again with the first of them.
+    let mut live = Live::open(&bob).await;
+    let half = json!({ "x": "y".repeat(600) });
+    live.subscribe("a", EVENTS, half.clone()).await;
+    live.subscribe("b", EVENTS, half.clone()).await;
+    let refused = live.hear().await;
+    assert_eq!(
+        (&refused["type"], &refused["id"]),
+        (&json!("error"), &json!("b"))
+    );
+    let told = &refused["payload"][0]["extensions"];
+    assert_eq!(
+        (&told["code"], &told["limitBytes"]),
+        (&json!("RATE_LIMITED"), &json!(1024))
+    );
+    live.say(json!({ "id": "a", "type": "complete" })).await;
+    live.subscribe("b", EVENTS, half).await;
+    live.say(json!({ "type": "ping" })).await;
+    assert_eq!(live.hear().await["type"], "pong");
 
     let mut live = Live::open(&bob).await;
     live.say(json!({ "type": "ping", "payload": "x".repeat(70_000) }))

@@ -310,6 +310,16 @@ async fn with_passwords_off_the_provider_alone_signs_in() {
         let answer = alice.ask_with(refused, json!({ "p": PASSWORD })).await;
         assert_eq!(answer.code(), "FORBIDDEN", "{refused}");
     }
+    // A password that the operator has chosen opens nothing, and is not asked for.
+    let set = accounts::set_password(&server.app, "alice", PASSWORD.to_owned().into());
+    set.await.unwrap();
+    let alice = signed_in(&provider, &server, "alice").await;
+    let mine = alice.ask("{ me { hasPassword } }").await;
+    assert_eq!(mine.data("/me/hasPassword"), false);
+    let delete = "mutation { deleteAccount(password: \"\") }";
+    assert_eq!(alice.ask(delete).await.code(), "FORBIDDEN");
+    provider.sign_in_anew(&server, &alice, "alice").await;
+    assert_eq!(alice.ask(delete).await.data("/deleteAccount"), true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -144,7 +144,7 @@ async fn while_two_secrets_are_configured_a_receiver_may_have_either() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_back_leaves_no_row_that_the_version_before_cannot_read() {
-    const UNREADABLE: &str = "SELECT (SELECT count(*) FROM concern WHERE reader > 2) +
+    const UNREADABLE: &str = "SELECT (SELECT count(*) FROM concern WHERE reader > 1) +
         (SELECT count(*) FROM event WHERE object_kind = 'WEBHOOK' OR kind = 'ACCOUNT_LINKED') AS number";
     const STEPS: &str =
         "SELECT count(*) AS number FROM seaql_migrations WHERE version >= 'm20261126_000050'";

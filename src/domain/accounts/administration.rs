@@ -66,6 +66,10 @@ pub async fn list(
 ) -> Result<Rows<Account>> {
     let mut users = user::Entity::find().filter(not_deleted());
     if let Some(search) = search.map(str::trim).filter(|search| !search.is_empty()) {
+        // No name has it, and PostgreSQL takes no text with it.
+        if search.contains('\0') {
+            return Ok(page.cut(Vec::new()));
+        }
         users = users.filter(user::Column::UsernameKey.like(within(search)));
     }
     let users = page.cut(app.db.all(page.apply(users, user::Column::Id)).await?);

@@ -49,7 +49,7 @@ const RECENTLY: Duration = Duration::from_secs(10 * 60);
 /// Deletes the account of `viewer`, for good.
 ///
 /// `BAD_USER_INPUT` when `password` is wrong, `RATE_LIMITED` when it was wrong too often; `CONFLICT` for the last administrator.
-/// An account without a password is deleted only within ten minutes after the provider has made its owner sign in again:
+/// An account into which no password signs in is deleted only within ten minutes after the provider has made its owner sign in again:
 /// `FORBIDDEN` at any other time. `signed_in_anew_at` says when that was.
 pub async fn delete_own(
     app: &App,
@@ -59,7 +59,7 @@ pub async fn delete_own(
     password: Secret,
 ) -> Result<()> {
     let (id, epoch) = (viewer.id(), viewer.epoch());
-    let tries = match viewer.account().has_password {
+    let tries = match viewer.account().signs_in_by_password(&app.config) {
         true => Some(confirmed(app, client, viewer, password).await?),
         false => {
             check_recent(app, signed_in_anew_at)?;
@@ -196,6 +196,9 @@ pub async fn sweep_deleted(app: &App, limit: u64) -> Result<u64> {
         let settles_within = app.storage.settles_within();
         let sweep = app.db.write(move |transaction| {
             Box::pin(async move {
+                // The account before its files, as everywhere, or two transactions could wait for each other.
+                let account = user::Entity::find_by_id(mark.user_id).lock_exclusive();
+                account.one(transaction).await?;
                 // Held, so that of several instances one does it.
                 let held = deleted_user::Entity::find_by_id(mark.user_id).lock_exclusive();
                 match held.one(transaction).await? {
@@ -243,6 +246,10 @@ async fn sweep_one(
     swept += delete_drops(transaction, id, limit - swept).await?;
     let groups = group::Entity::find().filter(group::Column::OwnerId.eq(id));
     if swept == limit || groups.one(transaction).await?.is_some() {
+        return Ok(swept);
+    }
+    swept += events::forget_acts(transaction, id, limit - swept).await?;
+    if swept == limit {
         return Ok(swept);
     }
     events::forget(transaction, id, &[id]).await?;

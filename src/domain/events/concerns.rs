@@ -18,6 +18,7 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use uuid::Uuid;
@@ -39,7 +40,7 @@ const POSITION: i32 = 1;
 /// What wakes the instances, where PostgreSQL tells them that there are events.
 pub const CHANNEL: &str = "cloakroom_feed";
 
-/// Whom an event concerns: who did it, whose the thing is that it was done to, and whom a share or group reaches. Never empty,
+/// Whom an event concerns: who did it, whose the thing is that it was done to, and whom a share reaches by name or through a group. Never empty,
 /// since the rows of these have the event's place.
 fn readers(event: &event::Model) -> BTreeSet<(Reader, Uuid)> {
     let actor = event
@@ -51,18 +52,24 @@ fn readers(event: &event::Model) -> BTreeSet<(Reader, Uuid)> {
         Some((ObjectKind::Group, id)) => Some((Reader::Group, id)),
         _ => None,
     };
-    let audience = match event.audience.zip(event.audience_id) {
-        Some((Audience::User, id)) => Some((Reader::User, id)),
-        Some((Audience::Group, id)) => Some((Reader::Group, id)),
-        Some((Audience::Authenticated, id)) => Some((Reader::Authenticated, id)),
-        Some((Audience::Link, _)) | None => None,
-    };
+    let audience = event.audience.zip(event.audience_id);
+    let audience = audience.and_then(|(audience, id)| Some((reader(audience)?, id)));
     let users = users.into_iter().flatten().map(|id| (Reader::User, id));
     let mut readers: BTreeSet<_> = users.chain(object).chain(audience).collect();
     if readers.is_empty() {
         readers.insert((Reader::Nobody, Uuid::nil()));
     }
     readers
+}
+
+/// Who of an audience hears of what happens to the file. What is shared with everyone tells nobody but its owner: one person could
+/// fill the feeds of all.
+fn reader(audience: Audience) -> Option<Reader> {
+    match audience {
+        Audience::User => Some(Reader::User),
+        Audience::Group => Some(Reader::Group),
+        Audience::Authenticated | Audience::Link => None,
+    }
 }
 
 /// Writes events, those that are there left out, and whom they concern.
@@ -95,12 +102,33 @@ fn has_places_at_once(transaction: &Transaction) -> bool {
     transaction.get_database_backend() != DbBackend::Postgres
 }
 
-/// Notes whom an event of this transaction concerns beside those that it names itself. It has one place for all of them.
-#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+/// Notes users whom an event of this transaction concerns beside those that it names itself.
 pub(in crate::domain) async fn concern_users(
     transaction: &Transaction,
     event_id: Uuid,
     users: impl IntoIterator<Item = Uuid>,
+) -> Result<()> {
+    let users = users.into_iter().map(|id| (Reader::User, id));
+    concern_more(transaction, event_id, users).await
+}
+
+/// The same for whom shares reach. Everyone signed in is nobody in particular: see [`readers`].
+pub(in crate::domain) async fn concern_audiences(
+    transaction: &Transaction,
+    event_id: Uuid,
+    audiences: &[(Audience, Uuid)],
+) -> Result<()> {
+    let audiences = audiences.iter();
+    let readers = audiences.filter_map(|(audience, id)| Some((reader(*audience)?, *id)));
+    concern_more(transaction, event_id, readers).await
+}
+
+/// It has one place for all of them.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+async fn concern_more(
+    transaction: &Transaction,
+    event_id: Uuid,
+    readers: impl IntoIterator<Item = (Reader, Uuid)>,
 ) -> Result<()> {
     let place = match has_places_at_once(transaction) {
         true => {
@@ -111,9 +139,34 @@ pub(in crate::domain) async fn concern_users(
         }
         false => None,
     };
-    let users = users.into_iter().map(|id| (Reader::User, id));
-    let concerns = concerns_of(event_id, place, users);
+    let concerns = concerns_of(event_id, place, readers);
     concern(transaction, concerns.collect()).await
+}
+
+/// Takes up to `limit` events out of the feed of a user whom nobody is any more, and returns their ids. They keep their places,
+/// for those who read all events.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub(super) async fn end_feed(
+    transaction: &Transaction,
+    user_id: Uuid,
+    limit: u64,
+) -> Result<Vec<Uuid>> {
+    // Held, or this and the giving of places could each wait for rows of the other.
+    let position = feed_position::Entity::find_by_id(POSITION).lock_exclusive();
+    position.one(transaction).await?;
+    let some = concern::Entity::find()
+        .select_only()
+        .column(concern::Column::Id)
+        .filter(concern::Column::Reader.eq(Reader::User))
+        .filter(concern::Column::ReaderId.eq(user_id))
+        .limit(limit)
+        .into_query();
+    let ended = concern::Entity::update_many()
+        .col_expr(concern::Column::Reader, Expr::value(Reader::Nobody))
+        .filter(concern::Column::Id.in_subquery(some))
+        .exec_with_returning(transaction)
+        .await?;
+    Ok(ended.into_iter().map(|row| row.event_id).collect())
 }
 
 fn concerns_of(
@@ -155,6 +208,14 @@ async fn take_places(transaction: &Transaction, number: usize) -> Result<i64> {
         .exec_with_returning(transaction)
         .await?;
     Ok(taken.first().map_or(0, |row| row.last - number))
+}
+
+/// The last place that was given, as this transaction sees it.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+pub(in crate::domain) async fn last_place(transaction: &Transaction) -> Result<i64> {
+    let position = feed_position::Entity::find_by_id(POSITION);
+    let position = position.one(transaction).await?;
+    Ok(position.map_or(0, |position| position.last))
 }
 
 /// Whose the files and drops are that events are about, where these do not say it.

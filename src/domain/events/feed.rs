@@ -9,11 +9,13 @@ use sea_orm::{
     ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Asterisk, Query, SelectStatement, UnionType},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    iter,
+};
 use uuid::Uuid;
 
 use crate::{
-    access::EVERYONE,
     app::App,
     auth::Viewer,
     db::{LISTS_MAX, Page, Rows},
@@ -39,35 +41,51 @@ struct Range {
     oldest_first: bool,
 }
 
-/// As whom `viewer` reads: as themselves, as a member of each of their groups, and as everyone.
-#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-async fn readers(app: &App, viewer: &Viewer) -> Result<Vec<(Reader, Uuid)>> {
-    let groups = group_member::Entity::find().filter(group_member::Column::UserId.eq(viewer.id()));
-    let groups = app.db.all(groups).await?.into_iter();
-    let groups = groups.map(|member| (Reader::Group, member.group_id));
-    let alone = [
-        (Reader::User, viewer.id()),
-        (Reader::Authenticated, EVERYONE),
-    ];
-    Ok(alone.into_iter().chain(groups).collect())
+/// As whom somebody reads.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    reader: Reader,
+    reader_id: Uuid,
+    /// The events that are told have later places.
+    since: i64,
 }
 
-/// The events in `range` that concern any of `readers`, by their places. One scan for each reader, bounded by the range and
+impl Reading {
+    fn has(&self, concern: &concern::Model) -> bool {
+        (self.reader, self.reader_id) == (concern.reader, concern.reader_id)
+            && concern.seq.is_none_or(|seq| seq > self.since)
+    }
+}
+
+/// As whom `viewer` reads: as themselves, and as a member of each of their groups, since they belong to it.
+#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
+async fn readings(app: &App, viewer: &Viewer) -> Result<Vec<Reading>> {
+    let groups = group_member::Entity::find().filter(group_member::Column::UserId.eq(viewer.id()));
+    let groups = app.db.all(groups).await?.into_iter();
+    let groups = groups.map(|member| Reading {
+        reader: Reader::Group,
+        reader_id: member.group_id,
+        since: member.joined_after,
+    });
+    let alone = Reading {
+        reader: Reader::User,
+        reader_id: viewer.id(),
+        since: 0,
+    };
+    Ok(iter::once(alone).chain(groups).collect())
+}
+
+/// The events in `range` that any of `readings` has, by their places. One scan for each, bounded by the range and
 /// by the index of places.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-async fn between(
-    app: &App,
-    viewer: &Viewer,
-    readers: &[(Reader, Uuid)],
-    range: Range,
-) -> Result<Vec<(i64, Uuid)>> {
+async fn between(app: &App, readings: &[Reading], range: Range) -> Result<Vec<(i64, Uuid)>> {
     let mut found = BTreeMap::new();
-    for readers in readers.chunks(LISTS_MAX) {
-        let mut scans = readers.iter().map(|reader| {
+    for readings in readings.chunks(LISTS_MAX) {
+        let mut scans = readings.iter().map(|reading| {
             // SQLite lets no part of a union have a limit of its own.
             let mut all = Query::select();
             all.column(Asterisk)
-                .from_subquery(scan(*reader, viewer.id(), range), "scan");
+                .from_subquery(scan(reading, range), "scan");
             all
         });
         let Some(mut ids) = scans.next() else {
@@ -89,7 +107,7 @@ async fn between(
     })
 }
 
-fn scan((reader, reader_id): (Reader, Uuid), viewer_id: Uuid, range: Range) -> SelectStatement {
+fn scan(reading: &Reading, range: Range) -> SelectStatement {
     let seq = concern::Column::Seq;
     let order = match range.oldest_first {
         true => Order::Asc,
@@ -98,15 +116,11 @@ fn scan((reader, reader_id): (Reader, Uuid), viewer_id: Uuid, range: Range) -> S
     let mut scan = Query::select();
     scan.column(concern::Column::Id)
         .from(concern::Entity)
-        .and_where(concern::Column::Reader.eq(reader))
-        .and_where(concern::Column::ReaderId.eq(reader_id))
-        .and_where(seq.gt(range.above.unwrap_or(0)))
+        .and_where(concern::Column::Reader.eq(reading.reader))
+        .and_where(concern::Column::ReaderId.eq(reading.reader_id))
+        .and_where(seq.gt(range.above.unwrap_or(0).max(reading.since)))
         .order_by_expr(seq.into_expr(), order)
         .limit(range.limit);
-    if reader == Reader::Authenticated {
-        // What everyone learned before there was this account is none of its business.
-        scan.and_where(concern::Column::EventId.gt(viewer_id));
-    }
     if let Some(below) = range.below {
         scan.and_where(seq.lt(below));
     }
@@ -124,8 +138,8 @@ pub async fn of_viewer(app: &App, viewer: &Viewer, page: Page) -> Result<Rows<ev
         limit: page.limit + 1,
         oldest_first: page.backward,
     };
-    let readers = readers(app, viewer).await?;
-    let found = between(app, viewer, &readers, range).await?;
+    let readings = readings(app, viewer).await?;
+    let found = between(app, &readings, range).await?;
     let mut events = of_ids(app, found.iter().map(|(_, id)| *id)).await?;
     let found = found.into_iter().filter_map(|(_, id)| events.remove(&id));
     Ok(page.cut(found.collect()))
@@ -139,10 +153,10 @@ pub async fn event_after(app: &App, viewer: &Viewer, seq: i64) -> Result<Option<
         limit: 1,
         oldest_first: true,
     };
-    let readers = readers(app, viewer).await?;
+    let readings = readings(app, viewer).await?;
     let mut above = range;
     // One whose event was swept at this moment is passed over.
-    while let Some((seq, id)) = between(app, viewer, &readers, above).await?.pop() {
+    while let Some((seq, id)) = between(app, &readings, above).await?.pop() {
         if let Some(event) = of_ids(app, [id]).await?.remove(&id) {
             return Ok(Some(Entry { seq, event }));
         }
@@ -169,12 +183,11 @@ pub(in crate::domain) async fn placed_after(app: &App, seq: i64, limit: u64) -> 
 /// Whether the event `id` concerns `viewer`.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub(super) async fn concerns(app: &App, viewer: &Viewer, id: Uuid) -> Result<bool> {
-    let readers = readers(app, viewer).await?;
+    let readings = readings(app, viewer).await?;
     let concerned = concern::Entity::find().filter(concern::Column::EventId.eq(id));
     let concerned = app.db.all(concerned).await?;
-    let is_old = |row: &concern::Model| row.reader == Reader::Authenticated && id < viewer.id();
-    let mut concerned = concerned.iter().filter(|row| !is_old(row));
-    Ok(concerned.any(|row| readers.contains(&(row.reader, row.reader_id))))
+    let mut readings = readings.iter();
+    Ok(readings.any(|reading| concerned.iter().any(|row| reading.has(row))))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]

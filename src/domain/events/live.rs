@@ -178,19 +178,14 @@ async fn look(app: &App, seen: Option<i64>) -> Result<i64> {
         app.live.wake_all();
         return Ok(last);
     }
-    let (mut users, mut groups, mut everyone) = (BTreeSet::new(), BTreeSet::new(), false);
+    let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
     for row in concerned {
         seen = seen.max(row.seq.unwrap_or(seen));
         match row.reader {
             Reader::User => drop(users.insert(row.reader_id)),
             Reader::Group => drop(groups.insert(row.reader_id)),
-            Reader::Authenticated => everyone = true,
             Reader::Nobody => {}
         }
-    }
-    if everyone {
-        app.live.wake_all();
-        return Ok(seen);
     }
     users.extend(feed::members(app, groups.into_iter().collect()).await?);
     app.live.wake(&users);

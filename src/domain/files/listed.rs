@@ -7,8 +7,8 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, EntityTrait, QueryFilter,
-    sea_query::OnConflict,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{LockType, OnConflict},
 };
 use uuid::Uuid;
 
@@ -89,6 +89,16 @@ pub(crate) async fn list_shared(
 /// Lists a file by its new name, wherever it is listed.
 #[expect(clippy::disallowed_methods, reason = "lists of files are kept here")]
 pub(super) async fn rename(transaction: &Transaction, file: &file::Model) -> Result<()> {
+    // Held, so that they stay: a share that ends takes its row of the list with it, and each would wait for the other.
+    share::Entity::find()
+        .select_only()
+        .column(share::Column::Id)
+        .filter(share::Column::FileId.eq(file.id))
+        .order_by_asc(share::Column::Id)
+        .lock(LockType::KeyShare)
+        .into_tuple::<Uuid>()
+        .all(transaction)
+        .await?;
     let listed = listed_file::Entity::delete_many()
         .filter(listed_file::Column::FileId.eq(file.id))
         .exec_with_returning(transaction)

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use entity::{event::Kind, group, group_member, share::Audience, user};
 use sea_orm::{
-    ColumnTrait, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, RelationTrait,
+    ColumnTrait, EntityTrait, Iterable, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait,
     sea_query::{Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -37,7 +37,7 @@ pub async fn members(
 ) -> Result<HashMap<Uuid, Rows<Account>>> {
     let mut pages = HashMap::new();
     for groups in groups.chunks(LISTS_MAX) {
-        let lists = groups.iter().map(|group| ids_of(group.id));
+        let lists = groups.iter().map(|group| members_of(group.id));
         let Some(keys) = page.keys_of_each(lists, group_member::Column::UserId) else {
             continue;
         };
@@ -65,13 +65,13 @@ pub async fn members(
     Ok(pages)
 }
 
-/// The ids of a group and of its members.
-fn ids_of(group_id: Uuid) -> SelectStatement {
-    let (group, user) = (group_member::Column::GroupId, group_member::Column::UserId);
+/// The members of a group.
+fn members_of(group_id: Uuid) -> SelectStatement {
+    let columns = group_member::Column::iter();
     Query::select()
-        .columns([(group_member::Entity, group), (group_member::Entity, user)])
+        .columns(columns.map(|column| (group_member::Entity, column)))
         .from(group_member::Entity)
-        .and_where(group.eq(group_id))
+        .and_where(group_member::Column::GroupId.eq(group_id))
         .to_owned()
 }
 
@@ -117,17 +117,27 @@ pub async fn add(
     insert.await
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "members come and go here, by the group's owner"
-)]
 async fn check_members(transaction: &Transaction, group_id: Uuid, most: u32) -> Result<()> {
-    let members = group_member::Entity::find().filter(group_member::Column::GroupId.eq(group_id));
-    if members.count(transaction).await? <= u64::from(most) {
+    if number_of_members(transaction, group_id).await?
+        <= usize::try_from(most).unwrap_or(usize::MAX)
+    {
         return Ok(());
     }
     let detail = format!("A group may have {most} members; remove one first.");
     Err(Error::new(Code::QuotaExceeded, detail).with("limit", most))
+}
+
+/// How many members a group has, its owner among them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "memberships are this module's rows"
+)]
+pub(in crate::domain) async fn number_of_members(
+    transaction: &Transaction,
+    group_id: Uuid,
+) -> Result<usize> {
+    let members = group_member::Entity::find().filter(group_member::Column::GroupId.eq(group_id));
+    usize::try_from(members.count(transaction).await?).map_err(Error::internal)
 }
 
 /// Groups of one's own have a limit of their own: so nobody can be kept from making groups by being put into others'.

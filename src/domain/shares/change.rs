@@ -17,7 +17,7 @@ use crate::{
     db::Transaction,
     domain::{
         events::{self, By, Event, Object},
-        links,
+        groups, links,
     },
     error::{Error, Result},
 };
@@ -101,10 +101,18 @@ pub async fn change(
             let share = set_end(transaction, id, ends).await?;
             change_link(transaction, id, password, max_downloads).await?;
             events::record(transaction, event).await?;
-            Ok(share)
+            let hear_of_it = match share.audience {
+                Audience::Group => {
+                    groups::number_of_members(transaction, share.audience_id).await?
+                }
+                _ => 1,
+            };
+            Ok((share, hear_of_it))
         })
     });
-    share.changed(update.await?)
+    let (changed, hear_of_it) = update.await?;
+    groups::owe(app, share.owner_id(), hear_of_it);
+    share.changed(changed)
 }
 
 #[expect(

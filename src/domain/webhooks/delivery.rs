@@ -199,7 +199,7 @@ impl Held<'_> {
         let app = self.app;
         let body = message::body(entry, missed, names)?;
         let (message, at) = (entry.event.id.to_string(), app.clock.now().0 / 1000);
-        let signatures = signatures(&app.keyring, self.row.id, &message, at, &body);
+        let signatures = signatures(&app.keyring, self.row.id, &message, at, body.as_bytes());
         let seconds = at.to_string();
         let headers = [
             ("content-type", "application/json"),
@@ -208,7 +208,11 @@ impl Held<'_> {
             ("webhook-timestamp", &*seconds),
             ("webhook-signature", &*signatures),
         ];
-        let (outcome, why) = match app.outbound.post(&self.url, &headers, body).await {
+        let (outcome, why) = match app
+            .outbound
+            .post(&self.url, &headers, body.into_bytes())
+            .await
+        {
             Ok(200..=299) => ("acknowledged", None),
             Ok(GONE) => ("gone", Some("the receiver answered 410 Gone".to_owned())),
             Ok(status @ 300..=399) => (

@@ -90,7 +90,7 @@ fn users(event: &event::Model) -> impl Iterator<Item = Uuid> + use<> {
 }
 
 /// The body of a delivery, when `missed` events are missing before it.
-pub fn body(entry: &Entry, missed: i64, names: &Names) -> Result<Vec<u8>> {
+pub fn body(entry: &Entry, missed: i64, names: &Names) -> Result<String> {
     let event = &entry.event;
     let object = event.object_kind.zip(event.object_id);
     let audience = event.audience.zip(event.audience_id);
@@ -123,5 +123,5 @@ pub fn body(entry: &Entry, missed: i64, names: &Names) -> Result<Vec<u8>> {
         },
         missed,
     };
-    serde_json::to_vec(&message).map_err(Error::internal)
+    serde_json::to_string(&message).map_err(Error::internal)
 }

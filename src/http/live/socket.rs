@@ -55,7 +55,7 @@ pub async fn serve(context: Context, caller: Caller, stream: WebSocket) {
                 caller,
                 credential,
                 known,
-                aborts: HashMap::new(),
+                begun: HashMap::new(),
                 running: FuturesUnordered::new(),
             };
             open.run(&mut socket).await
@@ -150,12 +150,19 @@ fn refusal(error: &Error) -> Close {
     }
 }
 
+/// A subscription that goes on.
+struct Begun {
+    abort: AbortHandle,
+    /// How many bytes its document and variables have.
+    bytes: usize,
+}
+
 /// A socket that is acknowledged.
 struct Open {
     caller: Caller,
     credential: Credential,
     known: Known,
-    aborts: HashMap<String, AbortHandle>,
+    begun: HashMap<String, Begun>,
     running: FuturesUnordered<Next>,
 }
 
@@ -197,8 +204,8 @@ impl Open {
             FromClient::Ping => socket.send(&ToClient::Pong).await,
             FromClient::Pong => Ok(()),
             FromClient::Complete { id } => {
-                if let Some(abort) = self.aborts.remove(&id) {
-                    abort.abort();
+                if let Some(begun) = self.begun.remove(&id) {
+                    begun.abort.abort();
                 }
                 Ok(())
             }
@@ -215,14 +222,11 @@ impl Open {
         if id.len() > ID_MAX {
             return Err(Some(Close::Malformed));
         }
-        if self.aborts.contains_key(&id) {
+        if self.begun.contains_key(&id) {
             return Err(Some(Close::SameId));
         }
-        let most = socket.context.app.config.live.max_subscriptions_per_socket;
-        if self.aborts.len() >= most {
-            let detail =
-                format!("One WebSocket may have {most} subscriptions; end one, or open another.");
-            let error = Error::new(Code::RateLimited, detail).with("limit", most);
+        let bytes = payload.to_string().len();
+        if let Err(error) = self.check_room(&socket.context, bytes) {
             return self
                 .fail(socket, &id, written_errors(vec![server_error(error)]))
                 .await;
@@ -231,16 +235,38 @@ impl Open {
         let begun = subscription::begin(&socket.context, caller, credential, id.clone(), payload);
         match begun.await {
             Ok(subscription) => {
-                self.go_on(subscription);
+                self.go_on(subscription, bytes);
                 Ok(())
             }
             Err(errors) => self.fail(socket, &id, Ok(errors)).await,
         }
     }
 
-    fn go_on(&mut self, subscription: Subscription) {
+    /// Refuses one subscription more, of so many bytes, than the socket may have.
+    fn check_room(&self, context: &Context, bytes: usize) -> crate::error::Result<()> {
+        let limits = &context.app.config.live;
+        let most = limits.max_subscriptions_per_socket;
+        if self.begun.len() >= most {
+            let detail =
+                format!("One WebSocket may have {most} subscriptions; end one, or open another.");
+            return Err(Error::new(Code::RateLimited, detail).with("limit", most));
+        }
+        let most = limits.max_subscription_bytes_per_socket;
+        let held: usize = self.begun.values().map(|begun| begun.bytes).sum();
+        if held + bytes > most {
+            let detail = format!(
+                "The subscriptions of one WebSocket may have {most} bytes together, documents and variables; end one, or open \
+                 another."
+            );
+            return Err(Error::new(Code::RateLimited, detail).with("limitBytes", most));
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, subscription: Subscription, bytes: usize) {
         let (abort, registration) = AbortHandle::new_pair();
-        self.aborts.insert(subscription.id.clone(), abort);
+        self.begun
+            .insert(subscription.id.clone(), Begun { abort, bytes });
         let next = Abortable::new(subscription.next().boxed(), registration);
         self.running.push(next);
     }
@@ -262,11 +288,15 @@ impl Open {
                     payload: &payload,
                 };
                 socket.send(&next).await?;
-                self.go_on(subscription);
+                let bytes = self
+                    .begun
+                    .get(&subscription.id)
+                    .map_or(0, |begun| begun.bytes);
+                self.go_on(subscription, bytes);
                 Ok(())
             }
             Outcome::Failed(errors) => {
-                self.aborts.remove(&subscription.id);
+                self.begun.remove(&subscription.id);
                 self.fail(socket, &subscription.id, Ok(errors)).await
             }
             Outcome::Unauthorized => Err(Some(Close::Unauthorized)),

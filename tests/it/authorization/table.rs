@@ -303,6 +303,7 @@ pub const FIELDS: &[Row] = &[
     row("Limits.userQuotaBytes", PUBLIC, "{ limits { userQuotaBytes } }"),
     row("Limits.maxFilesPerUser", PUBLIC, "{ limits { maxFilesPerUser } }"),
     row("Limits.maxSharesPerFile", PUBLIC, "{ limits { maxSharesPerFile } }"),
+    row("Limits.maxTokensPerUser", PUBLIC, "{ limits { maxTokensPerUser } }"),
     row("Limits.maxGroupsPerUser", PUBLIC, "{ limits { maxGroupsPerUser } }"),
     row("Limits.maxMembersPerGroup", PUBLIC, "{ limits { maxMembersPerGroup } }"),
     row("Limits.maxMembershipsPerUser", PUBLIC, "{ limits { maxMembershipsPerUser } }"),

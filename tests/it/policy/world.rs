@@ -91,6 +91,7 @@ impl World {
             users.into_iter().map(|user| group_member::Model {
                 group_id: group.id,
                 user_id: user.id,
+                joined_after: 0,
             })
         });
         let members = members.collect();
@@ -164,6 +165,7 @@ impl World {
             Audience::Group => self.members.contains(&group_member::Model {
                 group_id: share.audience_id,
                 user_id: user.id,
+                joined_after: 0,
             }),
             Audience::Link => false,
         };
