@@ -211,7 +211,8 @@ impl Storage {
         }
     }
 
-    /// When the bytes under `key` were written, staged or finished; `None` when there are none.
+    /// When the bytes under `key` were written, or on a disk, where they are content, when their file came to be; `None` when there
+    /// are none.
     pub async fn written_at(&self, key: &ContentKey) -> Result<Option<Timestamp>> {
         match self {
             Self::Local(local) => local.written_at(key).await,

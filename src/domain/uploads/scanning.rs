@@ -51,23 +51,31 @@ async fn check_one(app: &App, client: &ClientAddress, upload: &Complete) -> Resu
             let detail = format!("The file was found to be harmful ({name}), and is not kept.");
             return Err(Error::new(Code::FileRefused, detail).with("found", name));
         }
-        Err(fault) => fault,
+        Err(Fault::Content(error)) => return Err(error.into()),
+        // Whatever SCAN_AWAY says, or whoever keeps the scanner busy could have anything kept.
+        Err(Fault::Busy) => {
+            metrics::scanned("busy");
+            return Err(not_now());
+        }
+        Err(fault @ (Fault::Away(_) | Fault::TooLarge)) => fault,
     };
     metrics::scanned("away");
     tell(&fault);
     match (settings.scan_away, fault) {
-        (_, Fault::Content(error)) => Err(error.into()),
-        // Or whoever makes the scanner busy could have anything kept.
-        (_, Fault::Busy) | (ScanAway::Refuse, Fault::Away(_)) => Err(Error::new(
-            Code::Unavailable,
-            "Files cannot be scanned at present, and are not taken; try again in a moment.",
-        )),
         (ScanAway::Pass, _) => Ok(()),
         (ScanAway::Refuse, Fault::TooLarge) => Err(Error::new(
             Code::FileRefused,
             "The file is larger than the scanner of this server takes, and is not kept.",
         )),
+        (ScanAway::Refuse, _) => Err(not_now()),
     }
+}
+
+fn not_now() -> Error {
+    Error::new(
+        Code::Unavailable,
+        "Files cannot be scanned at present, and are not taken; try again in a moment.",
+    )
 }
 
 /// The trail has what was found, and whose the file would have been; there is no file that it could name.

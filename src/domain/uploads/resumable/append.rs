@@ -186,8 +186,11 @@ async fn resume(
             writer.rewind(received, head).await?
         }
     };
-    // What no row names is reserved, and nothing more can come for that.
-    let reserved = reserved.saturating_sub(unsigned(row.unnamed_bytes));
+    // What no row names is reserved, and nothing more can come for that. Read after what is reserved: an older request may note
+    // both meanwhile.
+    let unnamed = rows::present(app, row.id).await?;
+    let unnamed = unnamed.map_or(0, |row| unsigned(row.unnamed_bytes));
+    let reserved = reserved.saturating_sub(unnamed);
     let record = Pending::kept(row.destination(), row.id, key(row)?, reserved);
     let ids = (row.id, row.destination().payer().id);
     let fence = epoch.map(|epoch| Fenced::new(epoch, &writer));

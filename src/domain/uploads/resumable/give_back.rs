@@ -70,8 +70,11 @@ async fn bytes(claim: &Claim, upload: &Resumable) -> Result<()> {
 /// Gives back nothing once a newer request has taken the upload, which goes by what is reserved.
 async fn quota_of_fenced(app: &App, upload: &Resumable, left: Left) -> Result<()> {
     let upload = access::upload_again(app, upload).await?;
+    let surplus = surplus(app, &upload).await?;
+    // Read after what is reserved: another request may note both meanwhile.
+    let upload = access::upload_again(app, &upload).await?;
     let unnamed = unsigned(upload.unnamed_bytes) + left.unnamed_bytes;
-    let surplus = surplus(app, &upload).await?.saturating_sub(unnamed);
+    let surplus = surplus.saturating_sub(unnamed);
     if surplus > 0 || left.unnamed_bytes > 0 {
         let payer_id = upload.destination().payer().id;
         let trim = || rows::trim_fenced(app, upload.id, left, (payer_id, surplus));
