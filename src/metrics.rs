@@ -61,7 +61,7 @@ fn begin_at_zero() {
     for queue in [LOG, TRACES, "events", "passwords"] {
         counter!(DROPPED_TOTAL, "queue" => queue).absolute(0);
     }
-    for answer in ["clean", "found", "away"] {
+    for answer in ["clean", "found", "away", "busy"] {
         counter!(SCANS_TOTAL, "answer" => answer).absolute(0);
     }
     for outcome in [

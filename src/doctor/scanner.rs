@@ -32,7 +32,8 @@ pub(super) async fn examine<F: FnMut(Finding)>(report: &mut Report<F>, config: &
             );
         }
         Err(Fault::Away(why)) => why,
-        Err(Fault::Busy) => "it is busy with other files".to_owned(),
+        // With this process's own scans, of which there is one.
+        Err(Fault::Busy) => "it is busy".to_owned(),
         Err(Fault::TooLarge) => "it takes not even a line of text".to_owned(),
         Err(Fault::Content(error)) => error.to_string(),
     };

@@ -64,7 +64,7 @@ series! {
     STORAGE_ERRORS_TOTAL Counter "cloakroom_storage_errors_total" []
         "Steps of the storage that failed";
     SCANS_TOTAL Counter "cloakroom_scans_total" ["answer"]
-        "Files that were given to the scanner, by its answer: clean, found, away";
+        "Files that were given to the scanner, by its answer: clean, found, away; busy where its turn did not come in time";
     WEBHOOK_DELIVERIES_TOTAL Counter "cloakroom_webhook_deliveries_total" ["outcome"]
         "Events that were sent to webhooks: acknowledged; refused, gone (answers that are no success); unreachable; forbidden (an address inside)";
     WEBHOOK_LAG_SECONDS Gauge "cloakroom_webhook_lag_seconds" []

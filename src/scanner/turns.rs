@@ -15,7 +15,7 @@ const OF_STRANGERS: usize = 4;
 /// Of these, what one line may take.
 const OF_LINE: usize = 2;
 
-/// Those who wait for each other.
+/// Whose content waits together: a file waits for the files before it in its line, and no line takes all turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Line {
     /// What one account uploads.
