@@ -23,7 +23,7 @@ pub struct Model {
     /// before it. Nothing until the event gets one, which on PostgreSQL is a moment after the commit.
     pub seq: Option<i64>,
     pub reader: Reader,
-    /// Which user or group; of nobody, who it was, or nil.
+    /// Which user or group; for `Nobody`, the id of a deleted user, or nil.
     pub reader_id: Uuid,
     pub event_id: Uuid,
 }

@@ -1,6 +1,11 @@
 //! From which place of the feed on somebody belongs to a group: what happened to it before is not told to them.
 
-use sea_orm_migration::{prelude::*, schema::*};
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a step of the schema moves rows of tables as they are at that step"
+)]
+
+use sea_orm_migration::{prelude::*, schema::*, sea_orm::ConnectionTrait};
 
 use crate::m20261124_000006_create_group_member::GroupMember;
 
@@ -23,7 +28,13 @@ impl MigrationTrait for Migration {
                     .add_column(big_integer(Column::JoinedAfter).default(0))
                     .to_owned(),
             )
-            .await
+            .await?;
+        // Databases from before the first release: nobody had another number, and everyone, who hears of nothing, had this one.
+        manager
+            .get_connection()
+            .execute_unprepared("UPDATE concern SET reader = 2 WHERE reader = 3")
+            .await?;
+        Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

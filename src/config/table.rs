@@ -152,10 +152,11 @@ settings! {
         scan: Option<Scan> = unset("nothing is scanned"), optional(parsed("SCANNER"));
 
         /// What becomes of a file when the scanner does not answer, or the file is larger than it takes: nobody gets it
-        /// (`refuse`: UNAVAILABLE, or FILE_REFUSED), or it is kept as if it were clean (`pass`)
+        /// (`refuse`: UNAVAILABLE, or FILE_REFUSED), or it is kept as if it were clean (`pass`). One whose turn does not come in
+        /// time gets UNAVAILABLE either way
         scan_away: ScanAway = "refuse", choice();
 
-        /// How long the scanner may take for one file
+        /// How long the scanner may take for one file, and how long that may wait for its turn before
         scan_timeout: Duration = "5m", duration(1..=DAY);
     }
 
@@ -186,9 +187,9 @@ settings! {
 
         /// How many changes one user may make in an hour: renaming, restoring and purging files, sharing, making tokens, groups
         /// and drops, renaming groups, adding members, and what an administrator changes of accounts. They come back evenly
-        /// over the hour; one more gets RATE_LIMITED. What many hear of counts as more: one for each 100 members of a group that
-        /// a share or a new name reaches, and for each 10 recipients of a restored file. Deleting and revoking are never
-        /// refused. Each instance counts for itself
+        /// over the hour; one more gets RATE_LIMITED. What many hear of counts as more: one for each 250 users whom a share, a
+        /// restored file or a change of a group reaches, and for each 10 recipients of a restored file. Deleting and revoking are
+        /// never refused. Each instance counts for itself
         changes_per_hour: u32 = "3600", number(1..=1_000_000_000);
     }
 

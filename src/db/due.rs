@@ -1,6 +1,8 @@
 //! Deleting rows whose time has come, for the sweeps of the modules that own them.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
+};
 
 use super::Db;
 use crate::error::Result;
@@ -24,7 +26,15 @@ impl Db {
             .filter(due.clone())
             .limit(limit)
             .into_query();
-        let delete = E::delete_many().filter(id.in_subquery(some)).filter(due);
+        // Held in one order, or two transactions could wait for each other.
+        let held = E::find()
+            .select_only()
+            .column(id)
+            .filter(id.in_subquery(some))
+            .order_by_asc(id)
+            .lock_exclusive()
+            .into_query();
+        let delete = E::delete_many().filter(id.in_subquery(held)).filter(due);
         let delete = self.write(move |transaction| {
             Box::pin(async move { Ok(delete.exec(transaction).await?.rows_affected) })
         });

@@ -250,8 +250,22 @@ pub(super) fn change(app: &App, event: Event) -> Result<event::Model> {
     Ok(row(app, event))
 }
 
-/// Counts a change that was made as some more, since many hear of it.
-pub(super) fn owe(app: &App, user_id: Uuid, more: usize) {
+/// Who hears of a change.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heard {
+    /// Users and groups that it is written down for.
+    pub recipients: usize,
+    /// All users, the members of those groups among them.
+    pub users: usize,
+}
+
+/// So many recipients, or users, make a change count as one more.
+const RECIPIENTS_AS_ONE: usize = 10;
+const USERS_AS_ONE: usize = 250;
+
+/// Counts a change that `user_id` has made as some more, where many hear of it.
+pub(super) fn owe(app: &App, user_id: Uuid, heard: Heard) {
+    let more = heard.recipients / RECIPIENTS_AS_ONE + heard.users / USERS_AS_ONE;
     let per_hour = app.config.users.changes_per_hour;
     app.changes.owe(user_id, app.clock.uptime(), per_hour, more);
 }
@@ -344,7 +358,7 @@ pub(super) async fn forget(
 }
 
 /// Takes from up to `limit` events of the person `user_id`, whose account ends, what tells of the person: where they acted from,
-/// and what they called their drops, groups and API tokens. Says how many events it was.
+/// and what they called their files, drops, groups and API tokens. Says how many events it was.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub(super) async fn forget_acts(
     transaction: &Transaction,
@@ -359,16 +373,18 @@ pub(super) async fn forget_acts(
     let by_them = Condition::all()
         .add(event::Column::ActorKind.eq(ActorKind::User))
         .add(event::Column::ActorId.eq(user_id));
-    let named = Condition::any()
+    let theirs = Condition::any()
         .add(by_them.clone())
         .add(event::Column::OwnerId.eq(user_id));
-    let named = Condition::all()
-        .add(named)
+    let has_name = Condition::any()
+        // Also of files that were purged before.
+        .add(event::Column::Kind.is_in([Kind::Uploaded, Kind::Renamed]))
         .add(event::Column::ObjectKind.is_in([
             ObjectKind::Drop,
             ObjectKind::Group,
             ObjectKind::ApiToken,
         ]));
+    let named = Condition::all().add(theirs).add(has_name);
     for (column, which) in [
         (event::Column::Address, by_them),
         (event::Column::Detail, named),

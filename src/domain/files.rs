@@ -35,9 +35,6 @@ pub(crate) use listed::{list_own, list_shared};
 pub use stored::{in_order_of_content, live_of};
 pub use sweep::{sweep_discarded, sweep_trash};
 
-/// Recipients who make restoring a file count as one change more: each of them hears of it.
-const HEAR_AS_ONE: usize = 10;
-
 /// Gives the file another name, and the content type that an upload of that name has. `BAD_USER_INPUT` if the
 /// name is invalid.
 #[expect(
@@ -141,13 +138,13 @@ async fn move_to(
             events::record(transaction, event).await?;
             let recipients = shares::recipients(transaction, id, now).await?;
             events::concern_audiences(transaction, event_id, &recipients).await?;
-            Ok((moved, recipients.len()))
+            Ok((moved, shares::heard_by(transaction, &recipients).await?))
         })
     });
-    let (moved, hear_of_it) = moved.await?;
+    let (moved, heard) = moved.await?;
     // What goes to the trash has to come back before it can go there again.
     if trashed_at.is_none() {
-        events::owe(app, owner_id, hear_of_it / HEAR_AS_ONE);
+        events::owe(app, owner_id, heard);
     }
     Ok(moved)
 }

@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    events::{self, By, Event, Object},
+    events::{self, By, Event, Heard, Object},
     names,
 };
 use crate::{
@@ -25,10 +25,7 @@ mod members;
 
 pub use deletion::{delete, sweep_deleted};
 pub use members::{add, leave, members, remove};
-pub(super) use members::{hold_for_member, number_of_members};
-
-/// Members who make a change of what they share count as one more: all of them hear of it.
-const HEAR_AS_ONE: usize = 100;
+pub(super) use members::{heard_by, hold_for_member};
 
 /// Makes a group of `viewer`'s, with its owner as the only member.
 ///
@@ -107,23 +104,18 @@ pub async fn rename(
         Box::pin(async move {
             let row = hold(transaction, id).await?;
             if row.name == name {
-                return Ok((row, 0));
+                return Ok((row, Heard::default()));
             }
             let mut row = row.into_active_model();
             row.name = Set(name);
             let row = group::Entity::update(row).exec(transaction).await?;
             events::record(transaction, event).await?;
-            Ok((row, number_of_members(transaction, id).await?))
+            Ok((row, heard_by(transaction, &[id]).await?))
         })
     });
-    let (row, hear_of_it) = update.await?;
-    owe(app, row.owner_id, hear_of_it);
+    let (row, heard) = update.await?;
+    events::owe(app, row.owner_id, heard);
     group.renamed(row)
-}
-
-/// Counts a change of `user_id`'s that so many members of a group hear of.
-pub(super) fn owe(app: &App, user_id: Uuid, hear_of_it: usize) {
-    events::owe(app, user_id, hear_of_it / HEAR_AS_ONE);
 }
 
 /// What its owner does to a group.

@@ -9,7 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    events::{self, By, Event, Object},
+    events::{self, By, Event, Heard, Object},
     files, groups,
 };
 use crate::{
@@ -80,13 +80,10 @@ pub async fn create(
                 .lock_exclusive();
             let live = live.one(transaction).await?;
             let file = live.ok_or_else(Error::not_found)?;
-            let hear_of_it = match audience {
-                Audience::Group => {
-                    groups::hold_for_member(transaction, audience_id, owner_id).await?;
-                    groups::number_of_members(transaction, audience_id).await?
-                }
-                _ => 1,
-            };
+            if audience == Audience::Group {
+                groups::hold_for_member(transaction, audience_id, owner_id).await?;
+            }
+            let heard = heard_by(transaction, &[(audience, audience_id)]).await?;
             let row = share::ActiveModel {
                 id: Set(id),
                 file_id: Set(file_id),
@@ -104,11 +101,11 @@ pub async fn create(
                 files::list_shared(transaction, &file, &share).await?;
             }
             events::record(transaction, event).await?;
-            Ok((share, hear_of_it))
+            Ok((share, heard))
         })
     });
-    let (share, hear_of_it) = upsert.await?;
-    groups::owe(app, owner_id, hear_of_it);
+    let (share, heard) = upsert.await?;
+    events::owe(app, owner_id, heard);
     file.share(share)
 }
 
@@ -129,6 +126,25 @@ pub(super) async fn recipients(
         .filter(share::Column::Audience.is_in([Audience::User, Audience::Group]))
         .filter(lasting);
     Ok(shares.into_tuple().all(transaction).await?)
+}
+
+/// Who hears of what happens to a file whose shares reach these.
+pub(super) async fn heard_by(
+    transaction: &Transaction,
+    recipients: &[(Audience, Uuid)],
+) -> Result<Heard> {
+    let of_groups = recipients.iter();
+    let of_groups = of_groups.filter(|(audience, _)| *audience == Audience::Group);
+    let of_groups: Vec<_> = of_groups.map(|(_, id)| *id).collect();
+    let named = recipients.iter();
+    let named = named
+        .filter(|(audience, _)| *audience == Audience::User)
+        .count();
+    let groups = groups::heard_by(transaction, &of_groups).await?;
+    Ok(Heard {
+        recipients: groups.recipients + named,
+        users: groups.users + named,
+    })
 }
 
 /// Refuses an end that has passed.

@@ -242,7 +242,7 @@ impl UserMutations {
     /// What is recorded of them stays without your name and address.
     ///
     /// `BAD_USER_INPUT` when the password is wrong, `RATE_LIMITED` when it was wrong too often; `CONFLICT` for the last
-    /// administrator. No API token may do this. For an account without a password any text will do, in a session that began
+    /// administrator. No API token may do this. For an account into which no password signs in any text will do, in a session that began
     /// within the last ten minutes at `/auth/oidc?anew`, where the provider makes you sign in again; `FORBIDDEN` in any other.
     async fn delete_account(
         &self,

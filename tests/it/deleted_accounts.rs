@@ -160,6 +160,13 @@ async fn the_trail_keeps_what_happened_without_the_person() {
     let (alice, bob) = (server.person("alice").await, server.person("bob").await);
     let id = alice.ask("{ me { id } }").await.text("/me/id");
     let file = alice.upload("my diagnosis.txt", b"a").await;
+    let purged = alice.upload("my other diagnosis.txt", b"a").await;
+    alice.delete(&purged).await.data("/deleteFile");
+    let purge = "mutation($f: ID!) { purgeFile(id: $f) }";
+    alice
+        .ask_with(purge, json!({ "f": purged }))
+        .await
+        .data("/purgeFile");
     let bob_s = bob.upload("bob.txt", b"bob").await;
     bob.share_with(&bob_s, "alice").await;
     let ticket = alice.ticket(&bob_s).await;
@@ -201,6 +208,7 @@ async fn the_trail_keeps_what_happened_without_the_person() {
         (Kind::SignInRefused, &id),
         (Kind::AccountDeleted, &id),
         (Kind::Uploaded, &file),
+        (Kind::Uploaded, &purged),
         (Kind::Purged, &file),
     ] {
         assert_eq!(of(kind, object), (None, None), "{kind:?}");

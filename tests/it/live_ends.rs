@@ -116,7 +116,8 @@ async fn who_loses_sight_hears_no_more() {
     rename_group("two").await;
     assert!(live.is_silent(Duration::from_millis(700)).await);
 
-    // Who comes later, or again, reads nothing of what happened in between.
+    // Who comes later, or again, reads nothing of what happened in between, up to this very moment.
+    rename_group("between").await;
     alice.add_member(&group, "bob").await.data("/group");
     event_of(&mut live, "GROUP_MEMBER_ADDED").await;
     rename_group("three").await;

@@ -49,8 +49,8 @@ const RECENTLY: Duration = Duration::from_secs(10 * 60);
 /// Deletes the account of `viewer`, for good.
 ///
 /// `BAD_USER_INPUT` when `password` is wrong, `RATE_LIMITED` when it was wrong too often; `CONFLICT` for the last administrator.
-/// An account into which no password signs in is deleted only within ten minutes after the provider has made its owner sign in again:
-/// `FORBIDDEN` at any other time. `signed_in_anew_at` says when that was.
+/// An account into which no password signs in is deleted only within ten minutes after the provider has made its owner sign in
+/// again: `FORBIDDEN` at any other time. `signed_in_anew_at` says when that was.
 pub async fn delete_own(
     app: &App,
     client: &ClientAddress,
@@ -88,7 +88,7 @@ fn check_recent(app: &App, signed_in_anew_at: Option<Timestamp>) -> Result<()> {
         true => Ok(()),
         false => Err(Error::new(
             Code::Forbidden,
-            "This account has no password: sign in at `/auth/oidc?anew`, where the provider makes you sign in again, and delete \
+            "No password signs in to this account: sign in at `/auth/oidc?anew`, where the provider makes you sign in again, and delete \
              the account within ten minutes.",
         )),
     }

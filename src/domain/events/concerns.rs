@@ -18,7 +18,6 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use uuid::Uuid;
@@ -40,8 +39,8 @@ const POSITION: i32 = 1;
 /// What wakes the instances, where PostgreSQL tells them that there are events.
 pub const CHANNEL: &str = "cloakroom_feed";
 
-/// Whom an event concerns: who did it, whose the thing is that it was done to, and whom a share reaches by name or through a group. Never empty,
-/// since the rows of these have the event's place.
+/// Whom an event concerns: who did it, whose the thing is that it was done to, and whom a share reaches by name or through a
+/// group. Never empty, since the rows of these have the event's place.
 fn readers(event: &event::Model) -> BTreeSet<(Reader, Uuid)> {
     let actor = event
         .actor_id
@@ -143,30 +142,46 @@ async fn concern_more(
     concern(transaction, concerns.collect()).await
 }
 
-/// Takes up to `limit` events out of the feed of a user whom nobody is any more, and returns their ids. They keep their places,
-/// for those who read all events.
+/// Takes up to `limit` events out of the feed of a user who no longer exists, and returns their ids. They keep their places, for
+/// those who read all events.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub(super) async fn end_feed(
     transaction: &Transaction,
     user_id: Uuid,
     limit: u64,
 ) -> Result<Vec<Uuid>> {
-    // Held, or this and the giving of places could each wait for rows of the other.
+    let of_feed = || {
+        concern::Column::Reader
+            .eq(Reader::User)
+            .and(concern::Column::ReaderId.eq(user_id))
+    };
+    let ids: Vec<Uuid> = concern::Entity::find()
+        .select_only()
+        .column(concern::Column::EventId)
+        .filter(of_feed())
+        .limit(limit)
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    // Held, in the order in which old events are swept, and then as places are given: or each could wait for rows of the other.
+    event::Entity::find()
+        .select_only()
+        .column(event::Column::Id)
+        .filter(event::Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(event::Column::Id)
+        .lock_exclusive()
+        .into_tuple::<Uuid>()
+        .all(transaction)
+        .await?;
     let position = feed_position::Entity::find_by_id(POSITION).lock_exclusive();
     position.one(transaction).await?;
-    let some = concern::Entity::find()
-        .select_only()
-        .column(concern::Column::Id)
-        .filter(concern::Column::Reader.eq(Reader::User))
-        .filter(concern::Column::ReaderId.eq(user_id))
-        .limit(limit)
-        .into_query();
-    let ended = concern::Entity::update_many()
+    concern::Entity::update_many()
         .col_expr(concern::Column::Reader, Expr::value(Reader::Nobody))
-        .filter(concern::Column::Id.in_subquery(some))
-        .exec_with_returning(transaction)
+        .filter(concern::Column::EventId.is_in(ids.iter().copied()))
+        .filter(of_feed())
+        .exec(transaction)
         .await?;
-    Ok(ended.into_iter().map(|row| row.event_id).collect())
+    Ok(ids)
 }
 
 fn concerns_of(
@@ -210,12 +225,19 @@ async fn take_places(transaction: &Transaction, number: usize) -> Result<i64> {
     Ok(taken.first().map_or(0, |row| row.last - number))
 }
 
-/// The last place that was given, as this transaction sees it.
+/// The last place of all that has happened, as this transaction sees it: what waits for a place gets the next ones.
 #[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
 pub(in crate::domain) async fn last_place(transaction: &Transaction) -> Result<i64> {
+    // Before the places that are given: those that are given meanwhile then count twice, and none is missed.
+    let waiting = concern::Entity::find()
+        .select_only()
+        .column_as(Expr::col(concern::Column::EventId).count_distinct(), "n")
+        .filter(concern::Column::Seq.is_null())
+        .into_tuple::<i64>();
+    let waiting = waiting.one(transaction).await?.unwrap_or(0);
     let position = feed_position::Entity::find_by_id(POSITION);
     let position = position.one(transaction).await?;
-    Ok(position.map_or(0, |position| position.last))
+    Ok(position.map_or(0, |position| position.last) + waiting)
 }
 
 /// Whose the files and drops are that events are about, where these do not say it.

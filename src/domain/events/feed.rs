@@ -53,7 +53,7 @@ struct Reading {
 impl Reading {
     fn has(&self, concern: &concern::Model) -> bool {
         (self.reader, self.reader_id) == (concern.reader, concern.reader_id)
-            && concern.seq.is_none_or(|seq| seq > self.since)
+            && concern.seq.is_some_and(|seq| seq > self.since)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     db::{LISTS_MAX, Page, Rows, Transaction},
     domain::{
         accounts,
-        events::{self, By, Event, Object},
+        events::{self, By, Event, Heard, Object},
     },
     error::{Code, Error, Result},
 };
@@ -106,38 +106,49 @@ pub async fn add(
             hold(transaction, group_id).await?;
             let member = group_member::Entity::find_by_id((group_id, user_id));
             if member.one(transaction).await?.is_some() {
-                return Ok(());
+                return Ok(Heard::default());
             }
             insert_member(transaction, group_id, user_id).await?;
-            check_members(transaction, group_id, members_max).await?;
+            let heard = check_members(transaction, group_id, members_max).await?;
             check_memberships(transaction, user_id, memberships_max).await?;
-            events::record(transaction, event).await
+            events::record(transaction, event).await?;
+            Ok(heard)
         })
     });
-    insert.await
+    events::owe(app, group.owner_id(), insert.await?);
+    Ok(())
 }
 
-async fn check_members(transaction: &Transaction, group_id: Uuid, most: u32) -> Result<()> {
-    if number_of_members(transaction, group_id).await?
-        <= usize::try_from(most).unwrap_or(usize::MAX)
-    {
-        return Ok(());
+/// Returns who hears of what happens to the group.
+async fn check_members(transaction: &Transaction, group_id: Uuid, most: u32) -> Result<Heard> {
+    let heard = heard_by(transaction, &[group_id]).await?;
+    if heard.users <= usize::try_from(most).unwrap_or(usize::MAX) {
+        return Ok(heard);
     }
     let detail = format!("A group may have {most} members; remove one first.");
     Err(Error::new(Code::QuotaExceeded, detail).with("limit", most))
 }
 
-/// How many members a group has, its owner among them.
+/// Who hears of what happens to these groups: their members, and a member of several as often.
 #[expect(
     clippy::disallowed_methods,
     reason = "memberships are this module's rows"
 )]
-pub(in crate::domain) async fn number_of_members(
+pub(in crate::domain) async fn heard_by(
     transaction: &Transaction,
-    group_id: Uuid,
-) -> Result<usize> {
-    let members = group_member::Entity::find().filter(group_member::Column::GroupId.eq(group_id));
-    usize::try_from(members.count(transaction).await?).map_err(Error::internal)
+    groups: &[Uuid],
+) -> Result<Heard> {
+    let mut heard = Heard {
+        recipients: groups.len(),
+        users: 0,
+    };
+    if !groups.is_empty() {
+        let members = group_member::Column::GroupId.is_in(groups.iter().copied());
+        let members = group_member::Entity::find().filter(members);
+        let members = members.count(transaction).await?;
+        heard.users = usize::try_from(members).map_err(Error::internal)?;
+    }
+    Ok(heard)
 }
 
 /// Groups of one's own have a limit of their own: so nobody can be kept from making groups by being put into others'.

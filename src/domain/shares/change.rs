@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::check_end;
+use super::{check_end, heard_by};
 use crate::{
     access::Owned,
     app::App,
@@ -17,7 +17,7 @@ use crate::{
     db::Transaction,
     domain::{
         events::{self, By, Event, Object},
-        groups, links,
+        links,
     },
     error::{Error, Result},
 };
@@ -101,17 +101,12 @@ pub async fn change(
             let share = set_end(transaction, id, ends).await?;
             change_link(transaction, id, password, max_downloads).await?;
             events::record(transaction, event).await?;
-            let hear_of_it = match share.audience {
-                Audience::Group => {
-                    groups::number_of_members(transaction, share.audience_id).await?
-                }
-                _ => 1,
-            };
-            Ok((share, hear_of_it))
+            let heard = heard_by(transaction, &[(share.audience, share.audience_id)]).await?;
+            Ok((share, heard))
         })
     });
-    let (changed, hear_of_it) = update.await?;
-    groups::owe(app, share.owner_id(), hear_of_it);
+    let (changed, heard) = update.await?;
+    events::owe(app, share.owner_id(), heard);
     share.changed(changed)
 }
 

@@ -288,11 +288,10 @@ impl Open {
                     payload: &payload,
                 };
                 socket.send(&next).await?;
-                let bytes = self
-                    .begun
-                    .get(&subscription.id)
-                    .map_or(0, |begun| begun.bytes);
-                self.go_on(subscription, bytes);
+                if let Some(begun) = self.begun.get(&subscription.id) {
+                    let bytes = begun.bytes;
+                    self.go_on(subscription, bytes);
+                }
                 Ok(())
             }
             Outcome::Failed(errors) => {

@@ -17,7 +17,7 @@ import { Sessions } from './sessions';
 import { chooseTheme, theme, THEMES, type Theme } from './theme';
 
 export function SettingsView() {
-  const { me, limits } = useSession();
+  const { me } = useSession();
   return (
     <section aria-labelledby="view-title" className="settings">
       <div className="view-head">
@@ -25,7 +25,7 @@ export function SettingsView() {
       </div>
       <Usage />
       <Look />
-      {me.hasPassword && limits.passwordSignInOn && <Password />}
+      {me.hasPassword && <Password />}
       <Sessions />
       <Tokens />
       <DeleteAccount />
