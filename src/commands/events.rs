@@ -5,7 +5,7 @@ use cloakroom::{
     app::{App, Needs},
     clock::Clock,
     config::Config,
-    domain::webhooks,
+    domain::events,
 };
 
 use super::{Outcome, accounts::told, print};
@@ -24,14 +24,14 @@ pub async fn list(config: Config, options: &ListEvents) -> Outcome {
     let app = App::open_existing(config, Clock::System, Needs::Database).await?;
     let mut after = options.after;
     loop {
-        let events = webhooks::trail(&app, after, PAGE).await;
-        let events = events.map_err(|error| told(&app, error))?;
-        let Some((last, _)) = events.last() else {
+        let page = events::trail(&app, after, PAGE).await;
+        let page = page.map_err(|error| told(&app, error))?;
+        let Some((last, _)) = page.last() else {
             return Ok(());
         };
         after = *last;
         let mut lines = String::new();
-        for (_, event) in events {
+        for (_, event) in page {
             lines += &event;
             lines.push('\n');
         }

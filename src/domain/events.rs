@@ -12,8 +12,8 @@ use entity::{
     share::Audience,
 };
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder,
-    sea_query::{Expr, Query, SelectStatement},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -30,13 +30,18 @@ use crate::{
 pub mod about;
 mod concerns;
 mod feed;
+mod forgetting;
 mod live;
+mod message;
 mod queue;
 
 pub(super) use concerns::{concern_audiences, concern_users, last_place};
 pub use feed::{Entry, begin, event_after, of_viewer};
 pub(super) use feed::{last, placed_after};
+pub(super) use forgetting::{forget, forget_acts};
 pub use live::{Live, Subscriber, TASKS, give_places, wake};
+pub use message::trail;
+pub(super) use message::{Names, body};
 pub use queue::{Queue, TASK, enqueue, run, sweep_counted};
 
 /// Events with the same value are counted once, on whichever instance they happen.
@@ -326,77 +331,6 @@ pub async fn visible(app: &App, viewer: &Viewer, id: Uuid) -> Result<Option<even
         true => app.db.one(event::Entity::find_by_id(id)).await,
         false => Ok(None),
     }
-}
-
-/// Takes from what happened to `objects` what tells of the person `user_id`, whose account ends: where they came from, and what
-/// things and they themselves were called. What happened, when, and to what, stays.
-#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-pub(super) async fn forget(
-    transaction: &Transaction,
-    user_id: Uuid,
-    objects: &[Uuid],
-) -> Result<()> {
-    let of_objects = || event::Column::ObjectId.is_in(objects.to_vec());
-    let named = Condition::any()
-        .add(event::Column::Kind.is_in([Kind::Uploaded, Kind::Renamed]))
-        .add(event::Column::ObjectKind.eq(ObjectKind::User));
-    let by_them = Condition::any()
-        .add(event::Column::ActorId.eq(user_id))
-        .add(event::Column::ObjectKind.eq(ObjectKind::User));
-    for (column, which) in [
-        (event::Column::Detail, named),
-        (event::Column::Address, by_them),
-    ] {
-        event::Entity::update_many()
-            .col_expr(column, Expr::value(None::<String>))
-            .filter(of_objects())
-            .filter(which)
-            .exec(transaction)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Takes from up to `limit` events of the person `user_id`, whose account ends, what tells of the person: where they acted from,
-/// and what they called their files, drops, groups and API tokens. Says how many events it was.
-#[expect(clippy::disallowed_methods, reason = "this is the event table's owner")]
-pub(super) async fn forget_acts(
-    transaction: &Transaction,
-    user_id: Uuid,
-    limit: u64,
-) -> Result<u64> {
-    let ended = concerns::end_feed(transaction, user_id, limit).await?;
-    if ended.is_empty() {
-        return Ok(0);
-    }
-    let number = u64::try_from(ended.len()).unwrap_or(limit);
-    let by_them = Condition::all()
-        .add(event::Column::ActorKind.eq(ActorKind::User))
-        .add(event::Column::ActorId.eq(user_id));
-    let theirs = Condition::any()
-        .add(by_them.clone())
-        .add(event::Column::OwnerId.eq(user_id));
-    let has_name = Condition::any()
-        // Also of files that were purged before.
-        .add(event::Column::Kind.is_in([Kind::Uploaded, Kind::Renamed]))
-        .add(event::Column::ObjectKind.is_in([
-            ObjectKind::Drop,
-            ObjectKind::Group,
-            ObjectKind::ApiToken,
-        ]));
-    let named = Condition::all().add(theirs).add(has_name);
-    for (column, which) in [
-        (event::Column::Address, by_them),
-        (event::Column::Detail, named),
-    ] {
-        event::Entity::update_many()
-            .col_expr(column, Expr::value(None::<String>))
-            .filter(event::Column::Id.is_in(ended.iter().copied()))
-            .filter(which)
-            .exec(transaction)
-            .await?;
-    }
-    Ok(number)
 }
 
 /// Deletes up to `limit` events that have been kept for their time at `now`, and says how many.

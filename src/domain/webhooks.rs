@@ -25,11 +25,9 @@ use crate::{
 };
 
 mod delivery;
-mod message;
 mod rows;
 
 pub use delivery::{TASK, let_go, run};
-use message::Names;
 pub use rows::Waiting;
 
 const URL_BYTES: usize = 2000;
@@ -54,16 +52,6 @@ impl Courier {
     pub fn look(&self) {
         self.news.notify_one();
     }
-}
-
-/// The events of the trail that have later places than `after`, oldest first, as receivers are told of them, with their places; no
-/// more than `limit`, and none once there are no more.
-pub async fn trail(app: &App, after: i64, limit: u64) -> Result<Vec<(i64, String)>> {
-    let entries = events::placed_after(app, after, limit).await?;
-    let names = Names::of(app, &entries).await?;
-    let told = entries.iter();
-    told.map(|entry| Ok((entry.seq, message::body(entry, 0, &names)?)))
-        .collect()
 }
 
 /// The kinds of events, by the words that name them.

@@ -14,6 +14,7 @@
     reason = "a test looks behind the scenes, and makes up bytes"
 )]
 
+mod forgotten_people;
 mod support;
 
 mod accounts;

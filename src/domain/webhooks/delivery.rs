@@ -14,7 +14,6 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    message::{self, Names},
     origin,
     rows::{self, Failed, NOTED_WITHIN, Place},
     wants,
@@ -165,7 +164,7 @@ impl Held<'_> {
             if entries.is_empty() {
                 return rows::let_go(app, id, done).await;
             }
-            let names = Names::of(app, &entries).await?;
+            let names = events::Names::of(app, &entries).await?;
             for entry in entries {
                 let at = done.at(entry.seq);
                 if at.missed > done.missed {
@@ -195,9 +194,14 @@ impl Held<'_> {
     }
 
     /// Sends one event; the inner error is why it was not acknowledged.
-    async fn send(&self, entry: &Entry, missed: i64, names: &Names) -> Result<Result<(), Failed>> {
+    async fn send(
+        &self,
+        entry: &Entry,
+        missed: i64,
+        names: &events::Names,
+    ) -> Result<Result<(), Failed>> {
         let app = self.app;
-        let body = message::body(entry, missed, names)?;
+        let body = events::body(entry, missed, names)?;
         let (message, at) = (entry.event.id.to_string(), app.clock.now().0 / 1000);
         let signatures = signatures(&app.keyring, self.row.id, &message, at, body.as_bytes());
         let seconds = at.to_string();

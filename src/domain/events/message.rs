@@ -1,4 +1,4 @@
-//! What a receiver is told of an event: what the operator may know. Files, drops, groups and tokens have no names here.
+//! What the operator is told of an event, by webhooks and by the command line. Files, drops, groups and tokens have no names here.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,10 +11,11 @@ use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use super::{Entry, placed_after};
 use crate::{
     app::App,
     clock,
-    domain::{accounts, events::Entry},
+    domain::accounts,
     error::{Error, Result},
 };
 
@@ -89,7 +90,7 @@ fn users(event: &event::Model) -> impl Iterator<Item = Uuid> + use<> {
         .flatten()
 }
 
-/// The body of a delivery, when `missed` events are missing before it.
+/// An event as JSON, when `missed` events are missing before it.
 pub fn body(entry: &Entry, missed: i64, names: &Names) -> Result<String> {
     let event = &entry.event;
     let object = event.object_kind.zip(event.object_id);
@@ -124,4 +125,14 @@ pub fn body(entry: &Entry, missed: i64, names: &Names) -> Result<String> {
         missed,
     };
     serde_json::to_string(&message).map_err(Error::internal)
+}
+
+/// The events that have later places than `after`, oldest first, and their places; no more than `limit`, and none once there are no
+/// more.
+pub async fn trail(app: &App, after: i64, limit: u64) -> Result<Vec<(i64, String)>> {
+    let entries = placed_after(app, after, limit).await?;
+    let names = Names::of(app, &entries).await?;
+    let told = entries.iter();
+    told.map(|entry| Ok((entry.seq, body(entry, 0, &names)?)))
+        .collect()
 }
